@@ -1,0 +1,128 @@
+"""Plain mappings <-> frozen dataclasses, every value checked against its field's annotation."""
+
+import dataclasses
+import difflib
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.overlays import load_mapping
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Config = TypeVar("Config", bound=_Dataclass)
+
+# YAML 1.1 asks for a dot and a signed exponent (1.0e-3); what people write (1e-3) reaches us as a string.
+_DOTLESS_FLOAT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+")
+
+
+def load_config(path: str | Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config:
+    """One YAML file, its bases and the overrides of a command line as a dataclass.
+
+    overrides: `key=value` or `section.key=value`, the value in YAML.
+    Raises VqaudioError for a file, key or value that cannot be used.
+    """
+    return from_mapping(cls, load_mapping(path, overrides))
+
+
+def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
+    """A dataclass from plain dictionaries, lists and scalars, every field checked against its annotation.
+
+    where: the dotted key of the section, for messages.
+    Raises VqaudioError for an unknown key, a missing one or a value of the wrong type.
+    """
+    section = where or "the config"
+    if not isinstance(mapping, Mapping):
+        raise VqaudioError(f"{section} must be a section of `key: value` lines, got {_describe(mapping)}")
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for key in mapping:
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise VqaudioError(f"unknown key {_join(where, key)!r}{hint} Valid keys of {section}: {', '.join(fields)}")
+    missing = [_join(where, name) for name, field in fields.items() if name not in mapping and _is_required(field)]
+    if missing:
+        raise VqaudioError(f"{section} lacks {', '.join(missing)}; add it to the file or as key=value")
+    hints = typing.get_type_hints(cls)
+    return cls(**{key: _convert(hints[key], value, _join(where, key)) for key, value in mapping.items()})
+
+
+def to_mapping(config: _Dataclass) -> dict[str, Any]:
+    """The inverse of `from_mapping`: dictionaries, lists and scalars that YAML and JSON can hold."""
+    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config) if f.init}
+
+
+def _convert(wanted: Any, value: Any, where: str) -> Any:
+    """The value as the annotation wants it.  Raises VqaudioError naming key, value and type."""
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(arguments, value, where)
+    if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
+        return from_mapping(wanted, value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(kinds) == len(value):
+            return tuple(
+                _convert(kind, v, f"{where}[{i}]") for i, (kind, v) in enumerate(zip(kinds, value, strict=True))
+            )
+    if origin is dict and isinstance(value, Mapping):
+        return {_convert(arguments[0], k, where): _convert(arguments[1], v, _join(where, k)) for k, v in value.items()}
+    if origin is Literal and value in arguments:
+        return value
+    if wanted is float and isinstance(value, str) and _DOTLESS_FLOAT.fullmatch(value):
+        return float(value)
+    if wanted is float and type(value) is int:
+        return float(value)
+    if wanted is Any or (wanted in (int, float, str, bool) and type(value) is wanted):  # a bool is no int here
+        return value
+    quotes = "; put it in quotes" if wanted is str and value is not None else ""
+    raise VqaudioError(f"{where} must be {_type_name(wanted)}, got {_describe(value)}{quotes}")
+
+
+def _convert_union(members: tuple[Any, ...], value: Any, where: str) -> Any:
+    others = [member for member in members if member is not type(None)]
+    if value is None and len(others) < len(members):
+        return None
+    if len(others) == 1 and isinstance(others[0], type) and dataclasses.is_dataclass(others[0]):
+        return from_mapping(others[0], value, where)  # its own message names the key inside the section
+    for member in others:
+        try:
+            return _convert(member, value, where)
+        except VqaudioError:
+            continue
+    names = " or ".join(_type_name(member) for member in members)
+    raise VqaudioError(f"{where} must be {names}, got {_describe(value)}")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_mapping(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def _is_required(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _join(where: str, key: object) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def _type_name(wanted: Any) -> str:
+    if wanted is type(None):
+        return "null"
+    is_plain = isinstance(wanted, type) and not typing.get_args(wanted)
+    return wanted.__name__ if is_plain else str(wanted).replace("typing.", "")
+
+
+def _describe(value: Any) -> str:
+    return "null" if value is None else f"{value!r:.60} ({type(value).__name__})"

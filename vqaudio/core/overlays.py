@@ -1,0 +1,77 @@
+"""YAML files with `base:` overlays and `key=value` overrides -> one plain mapping."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vqaudio.core.errors import VqaudioError
+
+
+def load_mapping(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The same as plain dictionaries: bases in their order, then the file, then the overrides; the last word counts."""
+    mapping = _read_file(Path(path), ())
+    for override in overrides:
+        mapping = merge(mapping, parse_override(override))
+    return mapping
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two mappings as one: sections merge key by key, everything else (lists too) is replaced by `above`.
+
+    >>> merge({"optimiser": {"rate": 1, "betas": [1, 2]}}, {"optimiser": {"betas": [3]}})
+    {'optimiser': {'rate': 1, 'betas': [3]}}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """`section.key=value` as a nested mapping.  Raises VqaudioError when it does not have that form.
+
+    >>> parse_override("optimiser.betas=[0.9, 0.99]")
+    {'optimiser': {'betas': [0.9, 0.99]}}
+    """
+    dotted, equals, value = text.partition("=")
+    keys = dotted.strip().split(".")
+    if not equals or not all(keys):
+        raise VqaudioError(f"an override is key=value or section.key=value, got {text!r}")
+    nested = _parse_yaml(value, f"the value of {text!r}")
+    for key in reversed(keys):
+        nested = {key: nested}
+    return nested
+
+
+def _read_file(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
+    """One file laid over its bases.  readers: the files that brought us here, to refuse a circle."""
+    path = path.resolve()
+    if path in readers:
+        circle = " -> ".join(str(file) for file in (*readers[readers.index(path) :], path))
+        raise VqaudioError(f"base: goes round in a circle: {circle}; remove one of them")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        asked = f", the base of {readers[-1]}" if readers else ""
+        raise VqaudioError(f"cannot read the config {path}{asked}: {error}") from error
+    own = _parse_yaml(text, str(path)) or {}
+    if not isinstance(own, dict):
+        raise VqaudioError(f"{path} must hold `key: value` lines, got {type(own).__name__} {own!r:.60}")
+    bases = own.pop("base", None) or []
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise VqaudioError(f"base: in {path} must be a path or a list of paths, got {bases!r}")
+    mapping: dict[str, Any] = {}
+    for base in bases:
+        mapping = merge(mapping, _read_file(path.parent / base, (*readers, path)))
+    return merge(mapping, own)
+
+
+def _parse_yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise VqaudioError(f"{where} is not YAML: {error}") from error
