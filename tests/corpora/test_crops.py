@@ -1,0 +1,107 @@
+"""Crops: what is drawn is a pure function of the step, and epochs are fair."""
+
+import numpy as np
+import pytest
+from vqaudio.core.errors import VqaudioError
+from vqaudio.corpora.crops import Augmentation, CropSampler
+
+CROP = 100
+LENGTHS = np.array([100, 350, 40, 990, 149, 600])
+VISITS = np.array([1, 4, 1, 10, 1, 6])  # round(length / crop), at least 1
+
+
+def make_sampler(seed: int = 0, augmentation: Augmentation | None = None) -> CropSampler:
+    return CropSampler(
+        LENGTHS, np.arange(len(LENGTHS)), crop_samples=CROP, seed=seed, augmentation=augmentation or Augmentation()
+    )
+
+
+def test_a_step_drawn_alone_equals_the_step_drawn_in_a_run() -> None:
+    running = make_sampler()
+    for step in range(20):
+        drawn = running.positions(step, 4)
+    fresh = make_sampler().positions(19, 4)
+    for field, again in zip(drawn, fresh, strict=True):
+        assert np.array_equal(field, again)
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_all_ranks_together_see_the_batch_of_one_process(world_size: int) -> None:
+    sampler = make_sampler(augmentation=Augmentation(-6.0, 6.0, True))
+    for step in range(5):
+        whole = sampler.positions(step, 8)
+        shares = [sampler.positions(step, 8, rank, world_size) for rank in range(world_size)]
+        for field, parts in zip(whole, zip(*shares, strict=True), strict=True):
+            assert np.array_equal(field, np.concatenate(parts))
+
+
+def test_every_epoch_visits_each_utterance_in_proportion_to_its_length() -> None:
+    sampler = make_sampler()
+    assert sampler.num_crops == VISITS.sum()
+    visited = np.concatenate([sampler.utterances_at(step, 5) for step in range(3 * sampler.num_crops // 5 + 1)])
+    for epoch in range(3):
+        part = visited[epoch * sampler.num_crops : (epoch + 1) * sampler.num_crops]
+        assert np.array_equal(np.bincount(part, minlength=len(LENGTHS)), VISITS)
+
+
+def test_epochs_and_seeds_differ_in_order() -> None:
+    sampler, other = make_sampler(seed=0), make_sampler(seed=1)
+    size = sampler.num_crops
+    assert not np.array_equal(sampler.utterances_at(0, size), sampler.utterances_at(1, size))
+    assert not np.array_equal(sampler.utterances_at(0, size), other.utterances_at(0, size))
+
+
+def test_crops_lie_inside_their_utterance_and_reach_both_its_ends() -> None:
+    sampler = make_sampler()
+    reached_start, reached_end = set(), set()
+    for step in range(400):
+        drawn = sampler.positions(step, 23)
+        owners = drawn.speakers  # in this corpus speaker u speaks utterance u alone
+        first = drawn.starts - sampler.offsets[owners]
+        assert (first >= 0).all()
+        assert (first + drawn.lengths <= LENGTHS[owners]).all()
+        assert np.array_equal(drawn.lengths, np.minimum(LENGTHS[owners], CROP))
+        reached_start |= set(owners[first == 0].tolist())
+        reached_end |= set(owners[first + drawn.lengths == LENGTHS[owners]].tolist())
+    assert reached_start == reached_end == set(range(len(LENGTHS)))
+
+
+def test_gains_fill_their_range_and_polarity_is_a_fair_coin() -> None:
+    sampler = make_sampler(augmentation=Augmentation(-12.0, 3.0, True))
+    drawn = sampler.positions(0, 4000)
+    assert -12.0 <= drawn.gains_db.min() < -11.9
+    assert 2.9 < drawn.gains_db.max() <= 3.0
+    assert abs(drawn.gains_db.mean() + 4.5) < 0.3
+    assert abs(drawn.signs.mean()) < 0.06
+    assert np.allclose(20 * np.log10(np.abs(drawn.scales)), drawn.gains_db, atol=1e-4)
+
+
+def test_without_augmentation_samples_are_left_as_they_are() -> None:
+    assert (make_sampler().positions(3, 50).scales == 1.0).all()
+
+
+def test_draws_do_not_repeat_from_step_to_step() -> None:
+    sampler = CropSampler(
+        np.array([10**9]), np.array([0]), crop_samples=CROP, seed=0, augmentation=Augmentation()
+    )
+    starts = np.concatenate([sampler.positions(step, 16).starts for step in range(50)])
+    assert len(np.unique(starts)) == len(starts)
+
+
+def test_the_draws_of_a_seed_never_change_between_versions() -> None:
+    drawn = make_sampler(seed=7).positions(2, 4)
+    assert drawn.starts.tolist() == PINNED_STARTS
+
+
+PINNED_STARTS = [324, 1995, 572, 1980]
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
+    with pytest.raises(VqaudioError, match="9 crops .* rank 0 of 2"):
+        make_sampler().positions(0, 9, 0, 2)
+
+
+def test_an_empty_corpus_or_utterance_is_refused() -> None:
+    for lengths in (np.array([], dtype=np.int64), np.array([5, 0])):
+        with pytest.raises(VqaudioError, match="at least one utterance and no empty one"):
+            CropSampler(lengths, lengths, crop_samples=10, seed=0, augmentation=Augmentation())
