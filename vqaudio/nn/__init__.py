@@ -1,0 +1,1 @@
+"""Floor 1: causal convolution networks with explicit streaming state."""

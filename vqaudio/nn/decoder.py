@@ -1,0 +1,143 @@
+"""Latent vectors to waveform: transposed convolutions, or spectrum frames and an inverse Fourier transform.
+
+Both are causal networks with a delay.  With a lookahead of L frames the network hears frame t + L before its output for
+frame t is taken: `forward` appends L zero vectors and drops the first L frames of sound.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.blocks import ModulatedUnit, ResidualUnit
+from vqaudio.nn.conditioning import SpeakerConditioning
+from vqaudio.nn.conv import CausalConv1d, CausalConvTranspose1d, Chain, Pointwise, State
+from vqaudio.nn.fourier import FourierHead
+
+
+class MirrorDecoder(nn.Module):
+    """The encoder backwards: transposed convolutions, dilated residual units after each."""
+
+    conditioning = None
+
+    def __init__(
+        self,
+        *,
+        widths: tuple[int, ...],
+        strides: tuple[int, ...],
+        dilations: tuple[int, ...],
+        latent_width: int,
+        lookahead_frames: int,
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(strides):
+            raise VqaudioError(f"one width per stride is needed, got widths {widths} and strides {strides}")
+        layers: list[nn.Module] = [CausalConv1d(latent_width, widths[0], kernel=7)]
+        for width, after, stride in zip(widths, (*widths[1:], widths[-1]), strides, strict=True):
+            layers += [Pointwise(nn.ELU()), CausalConvTranspose1d(width, after, kernel=2 * stride, stride=stride)]
+            layers += [ResidualUnit(after, dilation=dilation) for dilation in dilations]
+        layers += [Pointwise(nn.ELU()), CausalConv1d(widths[-1], 1, kernel=7)]
+        self.chain, self.lookahead_frames = Chain(*layers), lookahead_frames
+
+    def zero_state(self, batch: int) -> State:
+        """The state before the first vector."""
+        return self.chain.zero_state(batch)
+
+    def step(self, vectors: Tensor, state: State, embeddings: Tensor | None = None) -> tuple[Tensor, State]:
+        """vectors: `b d t`.  Returns `b 1 t*hop`, late by the lookahead, and the next state."""
+        return self.chain.step(vectors, state)
+
+    def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
+        """vectors: `b d t`.  Returns `b 1 t*hop`, in time."""
+        return _in_time(self.chain(F.pad(vectors, (0, self.lookahead_frames))), vectors, self.lookahead_frames)
+
+
+class FourierDecoder(nn.Module):
+    """Modulated units at the frame rate and at a multiple of it, then an inverse Fourier transform.
+
+    All its work is done at 50 and 100 steps a second instead of 16,000: the cheapest decoder on a CPU.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        hidden: int,
+        slow_dilations: tuple[int, ...],
+        fast_dilations: tuple[int, ...],
+        hop: int,
+        latent_width: int,
+        lookahead_frames: int,
+        upsampling: int = 2,
+        conditioning: SpeakerConditioning | None = None,
+    ) -> None:
+        super().__init__()
+        if hop % upsampling or 3 > lookahead_frames * upsampling:
+            raise VqaudioError(
+                f"the upsampling {upsampling} must divide the hop {hop}, and the lookahead times the upsampling must "
+                f"be at least the 3 frames that the windows overlap, got {lookahead_frames} * {upsampling}"
+            )
+        units = [ModulatedUnit(width, hidden=hidden, dilation=d) for d in (*slow_dilations, *fast_dilations)]
+        self.entry = CausalConv1d(latent_width, width, kernel=7)
+        self.slow = nn.ModuleList(units[: len(slow_dilations)])
+        self.upsample = CausalConvTranspose1d(width, width, kernel=2 * upsampling, stride=upsampling)
+        self.fast = nn.ModuleList(units[len(slow_dilations) :])
+        self.norm = _FrameNorm(width)
+        self.head = FourierHead(width, hop=hop // upsampling)
+        self.conditioning, self.lookahead_frames = conditioning, lookahead_frames
+
+    def zero_state(self, batch: int) -> State:
+        """The state before the first vector: one per layer, in the order of `step`."""
+        layers = [self.entry, *self.slow, self.upsample, *self.fast, self.head]
+        return tuple(layer.zero_state(batch) for layer in layers)
+
+    def step(self, vectors: Tensor, state: State, embeddings: Tensor | None = None) -> tuple[Tensor, State]:
+        """vectors: `b d t`, embeddings: `b e` or None.  Returns `b 1 t*hop`, late by the lookahead, and the state."""
+        modulations = iter(self._modulations(embeddings))
+        before, after = iter(state), []
+        x, kept = self.entry.step(vectors, next(before))
+        after.append(kept)
+        for stage, rate_change in ((self.slow, self.upsample), (self.fast, None)):
+            for unit in stage:
+                x, kept = unit.step(x, next(before), next(modulations))
+                after.append(kept)
+            if rate_change is not None:
+                x, kept = rate_change.step(x, next(before))
+                after.append(kept)
+        audio, kept = self.head.step(self.norm(x), next(before))
+        return audio, (*after, kept)
+
+    def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
+        """vectors: `b d t`, embeddings: `b e` or None.  Returns `b 1 t*hop`, in time."""
+        modulations = iter(self._modulations(embeddings))
+        x = self.entry(F.pad(vectors, (0, self.lookahead_frames)))
+        for unit in self.slow:
+            x = unit(x, next(modulations))
+        x = self.upsample(x)
+        for unit in self.fast:
+            x = unit(x, next(modulations))
+        return _in_time(self.head(self.norm(x)), vectors, self.lookahead_frames)
+
+    def _modulations(self, embeddings: Tensor | None) -> tuple[Tensor | None, ...]:
+        if (self.conditioning is None) != (embeddings is None):
+            wanted = "no speaker embedding" if self.conditioning is None else "a speaker embedding `b e`"
+            raise VqaudioError(f"this decoder takes {wanted}; got {'one' if embeddings is not None else 'none'}")
+        if self.conditioning is None or embeddings is None:
+            return (None,) * (len(self.slow) + len(self.fast))
+        return self.conditioning(embeddings)
+
+
+class _FrameNorm(nn.Module):
+    """Layer norm over the channels of each frame: `b d t` -> `b d t`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x.transpose(1, 2)).transpose(1, 2)
+
+
+def _in_time(audio: Tensor, vectors: Tensor, lookahead_frames: int) -> Tensor:
+    """Drops the lookahead's share from the front of what the padded vectors gave."""
+    hop = audio.shape[-1] // (vectors.shape[-1] + lookahead_frames)
+    return audio[..., lookahead_frames * hop :]
