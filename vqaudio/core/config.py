@@ -45,7 +45,7 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     for key in mapping:
         if key not in fields:
             close = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             raise VqaudioError(f"unknown key {_join(where, key)!r}{hint} Valid keys of {section}: {', '.join(fields)}")
     missing = [_join(where, name) for name, field in fields.items() if name not in mapping and _is_required(field)]
     if missing:

@@ -1,0 +1,97 @@
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.overlays import load_mapping, merge, parse_override
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_yaml(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write_yaml
+
+
+def test_a_file_lies_over_its_base_section_by_section(write):
+    write("base.yaml", "codec: {hop: 320, width: 32}\nseed: 1\n")
+    path = write("own.yaml", "base: base.yaml\ncodec: {width: 8}\n")
+    assert load_mapping(path) == {"codec": {"hop": 320, "width": 8}, "seed": 1}
+
+
+def test_a_base_is_found_beside_the_file_that_names_it(write):
+    write("shared/root.yaml", "a: 1\nb: 1\n")
+    write("shared/middle.yaml", "base: root.yaml\nb: 2\n")
+    path = write("own.yaml", "base: shared/middle.yaml\n")
+    assert load_mapping(path) == {"a": 1, "b": 2}
+
+
+def test_of_several_bases_the_later_one_counts(write):
+    write("one.yaml", "rate: 1\nsteps: 1\n")
+    write("two.yaml", "rate: 2\n")
+    path = write("own.yaml", "base: [one.yaml, two.yaml]\n")
+    assert load_mapping(path) == {"rate": 2, "steps": 1}
+
+
+def test_two_ways_to_one_base_are_no_circle(write):
+    write("root.yaml", "a: 1\n")
+    write("left.yaml", "base: root.yaml\n")
+    write("right.yaml", "base: root.yaml\n")
+    assert load_mapping(write("own.yaml", "base: [left.yaml, right.yaml]\n")) == {"a": 1}
+
+
+def test_a_circle_of_bases_is_refused_by_name(write):
+    first = write("first.yaml", "base: second.yaml\n")
+    write("second.yaml", "base: first.yaml\n")
+    with pytest.raises(VqaudioError, match=r"first\.yaml -> .*second\.yaml -> .*first\.yaml"):
+        load_mapping(first)
+
+
+def test_a_missing_base_names_the_file_that_asked(write):
+    with pytest.raises(VqaudioError, match=r"gone\.yaml, the base of .*own\.yaml"):
+        load_mapping(write("own.yaml", "base: gone.yaml\n"))
+
+
+def test_the_last_override_counts_and_spares_its_neighbours(write):
+    path = write("own.yaml", "codec: {hop: 320, width: 32}\n")
+    mapping = load_mapping(path, ["codec.hop=160", "codec.hop=200", "new.section.key=[1, x]"])
+    assert mapping == {"codec": {"hop": 200, "width": 32}, "new": {"section": {"key": [1, "x"]}}}
+
+
+def test_an_override_may_hold_an_equals_sign_and_may_be_null():
+    assert parse_override("command=a=b") == {"command": "a=b"}
+    assert parse_override("speaker=null") == {"speaker": None}
+
+
+@pytest.mark.parametrize("text", ["steps", "=3", "a..b=3", ".a=3", "a=[1"])
+def test_a_malformed_override_is_quoted_back(text):
+    with pytest.raises(VqaudioError) as error:
+        parse_override(text)
+    assert repr(text) in str(error.value)
+
+
+def test_an_override_replaces_lists_whole():
+    assert merge({"strides": [4, 4, 5]}, {"strides": [8]}) == {"strides": [8]}
+
+
+def test_merging_changes_neither_side():
+    below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merge(below, above) == {"a": {"b": 1, "c": 2}}
+    assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+def test_an_empty_file_is_an_empty_mapping(write):
+    assert load_mapping(write("own.yaml", "# nothing yet\n")) == {}
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n", "a: [1\n", "base: {a: 1}\n", "base: [1]\n"])
+def test_a_file_that_is_no_mapping_is_refused_by_name(write, text):
+    with pytest.raises(VqaudioError, match=r"own\.yaml"):
+        load_mapping(write("own.yaml", text))
+
+
+def test_yaml_that_would_build_objects_is_refused(write):
+    with pytest.raises(VqaudioError, match="not YAML"):
+        load_mapping(write("own.yaml", "a: !!python/object/apply:os.getcwd []\n"))
