@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation, CropSampler
 
@@ -81,9 +82,7 @@ def test_without_augmentation_samples_are_left_as_they_are() -> None:
 
 
 def test_draws_do_not_repeat_from_step_to_step() -> None:
-    sampler = CropSampler(
-        np.array([10**9]), np.array([0]), crop_samples=CROP, seed=0, augmentation=Augmentation()
-    )
+    sampler = CropSampler(np.array([10**9]), np.array([0]), crop_samples=CROP, seed=0, augmentation=Augmentation())
     starts = np.concatenate([sampler.positions(step, 16).starts for step in range(50)])
     assert len(np.unique(starts)) == len(starts)
 
@@ -97,7 +96,7 @@ PINNED_STARTS = [324, 1995, 572, 1980]
 
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
-    with pytest.raises(VqaudioError, match="9 crops .* rank 0 of 2"):
+    with pytest.raises(VqaudioError, match=r"9 crops .* rank 0 of 2"):
         make_sampler().positions(0, 9, 0, 2)
 
 

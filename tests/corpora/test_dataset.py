@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset

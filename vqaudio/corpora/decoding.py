@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-
 from vqaudio.audio.files import audio_info, read_audio
+
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
 

@@ -43,7 +43,9 @@ def _check_columns(table: Path, columns: object, needs_split: bool) -> None:
     found = list(columns)  # type: ignore[call-overload]
     for needed in ["path", "split"] if needs_split else ["path"]:
         if needed not in found:
-            raise VqaudioError(f"{table} has no column `{needed}`; its first line names: {', '.join(found) or 'nothing'}")
+            raise VqaudioError(
+                f"{table} has no column `{needed}`; its first line names: {', '.join(found) or 'nothing'}"
+            )
 
 
 def _utterance(table: Path, row: dict[str, str], line: int) -> Utterance:
