@@ -1,0 +1,163 @@
+"""The codebook that follows the running mean of the vectors it is given."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import embedding, mse_loss, normalize
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.quantizers.ema_codebook import EmaCodebook
+from vqaudio.quantizers.frames import (
+    check_codes,
+    check_num_codebooks,
+    check_width,
+    float32_inside,
+    put_back,
+    real_positions,
+    take_frames,
+)
+from vqaudio.quantizers.interface import Quantized
+from vqaudio.quantizers.search import nearest_codes
+from vqaudio.quantizers.straight_through import rotate_to, straight_through
+from vqaudio.quantizers.usage import CodebookUsage
+
+
+class EmaQuantizer(nn.Module):
+    """One codebook, updated by exponential moving averages instead of gradients; see `EmaCodebook` for how.
+
+    commitment: the plain mean squared error between vectors (after `project_in` and normalisation, where these are
+    on) and their codes; its gradient reaches the vectors only. Not weighted: the training recipe does that.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        codebook_size: int,
+        *,
+        decay: float = 0.99,
+        projection_width: int | None = None,
+        l2_normalized: bool = False,
+        rotation_trick: bool = False,
+        revive_below: float = 0.1,
+        kmeans_iterations: int = 10,
+    ) -> None:
+        """Make a codebook of `codebook_size` codes for vectors of `width`.
+
+        projection_width: search in so many dimensions, between two learned linear maps (8 keeps all codes alive).
+        l2_normalized: vectors and codes on the unit sphere.  rotation_trick: see `rotate_to`.
+        revive_below: a code used less than this fraction of the mean is put on a random frame; 0 turns it off.
+        kmeans_iterations: of the start from the first training batch; 0 keeps the start uniform(-1/v, 1/v).
+        Raises VqaudioError for values out of range.
+        """
+        super().__init__()
+        if width < 1 or codebook_size < 2 or not 0 <= decay < 1 or not 0 <= revive_below < 1:
+            raise VqaudioError(
+                f"width {width}, codebook_size {codebook_size}, decay {decay}, revive_below {revive_below}: wanted "
+                "width >= 1, codebook_size >= 2, decay and revive_below in [0, 1)"
+            )
+        self.width, self.codebook_size, self.num_codebooks = width, codebook_size, 1
+        self.is_projected, self.l2_normalized = projection_width is not None, l2_normalized
+        self.rotation_trick = rotation_trick
+        inner = width if projection_width is None else projection_width
+        self.project_in = nn.Linear(width, inner) if self.is_projected else nn.Identity()
+        self.project_out = nn.Linear(inner, width) if self.is_projected else nn.Identity()
+        self.codebook = EmaCodebook(
+            inner,
+            codebook_size,
+            decay=decay,
+            l2_normalized=l2_normalized,
+            revive_below=revive_below,
+            kmeans_iterations=kmeans_iterations,
+        )
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Quantized:
+        """Quantize vectors `... d`; in training update the codebook from those where `mask` `...` is true.
+
+        Raises VqaudioError if d is not the width or the mask does not fit.
+        """
+        check_width(vectors, self.width)
+        with float32_inside(vectors):
+            positions = real_positions(mask, vectors)
+            latents = self._latents(take_frames(vectors.float(), positions))
+            chosen, codes = self._choose(latents)
+            cross = rotate_to if self.rotation_trick else straight_through
+            frames = self.project_out(cross(latents, chosen))
+            return Quantized(
+                vectors=put_back(frames, positions, vectors.shape[:-1]),
+                codes=put_back(codes.unsqueeze(1), positions, vectors.shape[:-1]),
+                commitment=frame_error(latents, chosen),
+            )
+
+    def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
+        """One layer of a stack; see `SingleCodebook.quantize`."""
+        latents = self._latents(frames)
+        chosen, codes = self._choose(latents)
+        commitment = frame_error(latents, chosen, weights)
+        if self.is_projected:
+            cross = rotate_to if self.rotation_trick else straight_through
+            chosen = self.project_out(cross(self._latents(frames.detach()), chosen))
+        return Quantized(chosen, codes, commitment)
+
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None) -> Tensor:
+        """Codes `... 1` of vectors `... d`."""
+        check_width(vectors, self.width)
+        check_num_codebooks(num_codebooks, 1)
+        with float32_inside(vectors):
+            codes = self.nearest(take_frames(vectors.float(), None))
+        return codes.reshape(*vectors.shape[:-1], 1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Vectors `... d` of codes `... 1`."""
+        check_codes(codes, 1)
+        with float32_inside(codes):
+            return self.lookup(codes[..., 0])
+
+    def nearest(self, frames: Tensor) -> Tensor:
+        """Codes `n` of frames `n d`."""
+        return nearest_codes(self._latents(frames).detach(), self.codebook.vectors)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """Vectors `... d` of codes `...`."""
+        return self.project_out(embedding(codes, self.codebook.vectors))
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
+        with float32_inside(vectors):
+            latents, codebook = self._latents(vectors.float()), self.codebook.vectors
+            norms = latents.square().sum(dim=-1, keepdim=True)
+            return 2 * latents @ codebook.t() - codebook.square().sum(dim=1) - norms
+
+    def statistics(self) -> list[CodebookUsage]:
+        """Usage of the one codebook in training since `reset_statistics`."""
+        return [self.codebook.window.usage()]
+
+    def reset_statistics(self) -> None:
+        """Begin a new window of statistics."""
+        self.codebook.window.reset()
+
+    def _latents(self, frames: Tensor) -> Tensor:
+        latents = self.project_in(frames)
+        return normalize(latents, dim=-1) if self.l2_normalized else latents
+
+    def _choose(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Chosen code vectors `n d` and codes `n`; in training the codebook then moves towards `latents`."""
+        frames = latents.detach()
+        if self.training and not self.codebook.has_started():
+            self.codebook.start(frames)
+        codebook = self.codebook.vectors
+        codes = nearest_codes(frames, codebook)
+        if self.training:
+            self.codebook.learn(frames, codes)
+        return embedding(codes, codebook), codes
+
+
+def frame_error(latents: Tensor, chosen: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared error between vectors and codes `n d`, with gradients to the vectors; 0 where there are none.
+
+    weights: `n`, each frame's share; a frame of share 0 adds 0 but counts in the mean.
+    """
+    if latents.shape[0] == 0:
+        return latents.sum()
+    if weights is None:
+        return mse_loss(latents, chosen)
+    return ((latents - chosen).square().mean(dim=1) * weights).mean()
