@@ -1,0 +1,1 @@
+"""Floor 1: sound files in and out, resampled to the rate asked for.  Nothing here imports torch."""

@@ -1,0 +1,185 @@
+"""Sound files in and out: mono float32 in [-1, 1] at the rate asked for.
+
+Everything is read front to back in chunks of one fixed size and resampled by one streaming resampler, so that the
+samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from vqaudio.audio.checks import AudioReport, SampleChecks
+from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, truncation
+from vqaudio.audio.resampling import in_blocks, resampled
+from vqaudio.core.errors import VqaudioError
+
+CHUNK_VALUES = 65_536  # read at a time: samples x channels
+MAX_SHORTFALL = 0.01  # MP3 headers only estimate their length
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says; num_samples counts per channel, at the file's own rate."""
+
+    sample_rate_hz: int
+    num_channels: int
+    num_samples: int
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """What the header of a sound file says (the length of an MP3 file may be an estimate).
+
+    Raises VqaudioError if it is not a sound file.
+    """
+    with open_sound(path) as sound:
+        return AudioInfo(sound.samplerate, sound.channels, sound.frames)
+
+
+class AudioReader:
+    """A sound file as mono float32 blocks at one rate; after the iteration it knows what it has read.
+
+    block_s: seconds in a block, start_s and end_s: the stretch to read, all in seconds.
+    Iteration raises VqaudioError if the file cannot be read to its end, holds no sample, or NaN or infinity.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        sample_rate_hz: int = 16_000,
+        block_s: float = 30.0,
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+    ) -> None:
+        if sample_rate_hz < 1 or not block_s > 0:
+            raise VqaudioError(f"wanted a rate and a block above 0, got {sample_rate_hz} Hz and {block_s} s")
+        if not start_s >= 0 or (end_s is not None and not end_s > start_s):
+            raise VqaudioError(f"{path}: wanted 0 <= start_s < end_s, got {start_s} and {end_s}")
+        self.path, self.sample_rate_hz, self.block_s = path, sample_rate_hz, block_s
+        self.start_s, self.end_s = start_s, end_s
+        self._report: AudioReport | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self._report = None
+        checks, num_samples = SampleChecks(), 0
+        with open_sound(self.path) as sound:
+            parts = resampled(self._mono(sound, checks), sound.samplerate, self.sample_rate_hz)
+            for block in in_blocks(parts, max(1, round(self.block_s * self.sample_rate_hz))):
+                num_samples += len(block)
+                yield block
+            warnings = self._header_warnings(sound, checks) + checks.warnings()
+            self._report = AudioReport(
+                sound.samplerate, sound.channels, checks.num_frames, num_samples, tuple(warnings)
+            )
+
+    @property
+    def report(self) -> AudioReport:
+        """What was read.  Raises VqaudioError before the last block."""
+        if self._report is None:
+            raise VqaudioError(f"{self.path}: the report is there after the last block; iterate to the end first")
+        return self._report
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about clipping, silence, truncation; after the last block."""
+        return list(self.report.warnings)
+
+    @property
+    def source_rate_hz(self) -> int:
+        """The file's own rate; after the last block."""
+        return self.report.source_rate_hz
+
+    @property
+    def num_samples(self) -> int:
+        """Samples read, at the rate asked for; after the last block."""
+        return self.report.num_samples
+
+    def _mono(self, sound: ForwardFile, checks: SampleChecks) -> Iterator[np.ndarray]:
+        """The stretch at the file's own rate, channels averaged."""
+        rate_hz, chunk = sound.samplerate, max(1, CHUNK_VALUES // sound.channels)
+        try:
+            sound.skip(round(self.start_s * rate_hz))
+            left = None if self.end_s is None else max(1, round(self.end_s * rate_hz) - round(self.start_s * rate_hz))
+            while left is None or left > 0:
+                block = sound.read(chunk if left is None else min(chunk, left), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                checks.add(block)
+                left = None if left is None else left - len(block)
+                yield block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float32)
+        except soundfile.LibsndfileError as error:
+            at_s = self.start_s + checks.num_frames / rate_hz
+            raise VqaudioError(f"{self.path}: damaged after {at_s:.2f} s: libsndfile says: {said(error)}") from None
+        except VqaudioError as error:
+            raise VqaudioError(f"{self.path}: {error}") from None
+        if not checks.num_frames:
+            is_whole = self.start_s == 0 and self.end_s is None
+            reason = no_samples(self.path) if is_whole else f"no samples from {self.start_s} s on; the file ends before"
+            raise VqaudioError(f"{self.path}: {reason}")
+
+    def _header_warnings(self, sound: ForwardFile, checks: SampleChecks) -> list[str]:
+        if self.start_s > 0 or self.end_s is not None:
+            return []
+        if found := truncation(self.path, sound):
+            return [found]
+        if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL):
+            promised_s, read_s = sound.frames / sound.samplerate, checks.num_frames / sound.samplerate
+            return [f"truncated: the header promises {promised_s:.2f} s, {read_s:.2f} s could be read"]
+        return []
+
+
+def read_blocks(path: str | Path, sample_rate_hz: int = 16_000, block_s: float = 30.0) -> Iterator[np.ndarray]:
+    """Float32 mono blocks of `block_s` seconds (the last may be shorter); together they are `read_audio(path)`.
+
+    Raises VqaudioError as `AudioReader` does.
+    """
+    return iter(AudioReader(path, sample_rate_hz, block_s))
+
+
+def read_audio(
+    path: str | Path, sample_rate_hz: int = 16_000, start_s: float = 0.0, end_s: float | None = None
+) -> np.ndarray:
+    """A file or a stretch of it: `n` float32, channels averaged, resampled by soxr.
+
+    `n` is the stretch's length times the ratio of the rates, rounded, and at least 1.  An end beyond the file's end
+    is the file's end.  Raises VqaudioError as `AudioReader` does.
+    """
+    return np.concatenate(list(AudioReader(path, sample_rate_hz, start_s=start_s, end_s=end_s)))
+
+
+def write_audio(path: str | Path, samples: Any, sample_rate_hz: int) -> None:
+    """Writes 16-bit PCM WAV.  samples: an array or tensor of `n` or `1 n` in [-1, 1]; what is louder is clipped.
+
+    What `read_audio` read from a 16-bit file comes back bit for bit.  Raises VqaudioError for another shape, another
+    suffix than .wav, NaN or infinity, or a folder that cannot be written.
+    """
+    write_blocks(path, [samples], sample_rate_hz)
+
+
+def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -> None:
+    """`write_audio` of what arrives in blocks: memory does not grow with the file's length."""
+    if Path(path).suffix.lower() != ".wav":
+        raise VqaudioError(f"{path}: vqaudio writes WAV; give it a name that ends in .wav")
+    try:
+        with soundfile.SoundFile(os.fsencode(path), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
+            for block in blocks:
+                sound.write(_to_int16(path, block))
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise VqaudioError(f"{path} cannot be written: {error}; is its folder there and writable?") from None
+
+
+def _to_int16(path: str | Path, samples: Any) -> np.ndarray:
+    """`n` or `1 n` of any float type, torch's included, as `n` int16."""
+    array = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples, dtype=np.float32)
+    if array.ndim == 2 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 1:
+        raise VqaudioError(f"{path}: wanted mono samples of shape n or 1 n, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise VqaudioError(f"{path}: the samples to write hold NaN or infinity")
+    return np.clip(np.round(array * 32_768.0), -32_768, 32_767).astype(np.int16)
