@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from vqaudio.audio.files import audio_info, read_audio
 
+from vqaudio.audio.files import audio_info, read_audio
+from vqaudio.audio.resampling import num_resampled
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
 
@@ -18,11 +19,9 @@ MARGIN_S = 0.05  # read around a crop, so that the resampling filter does not se
 def decode(utterance: Utterance, sample_rate_hz: int) -> np.ndarray:
     """The utterance as `n` int16 at `sample_rate_hz`, mono.
 
-    Raises VqaudioError if it holds no sample or a value that is not a finite number.
+    Raises VqaudioError, naming the file, if it cannot be read or holds no sample, NaN or infinity.
     """
-    return to_int16(
-        _checked(utterance, read_audio(utterance.path, sample_rate_hz, utterance.start_s or 0.0, utterance.end_s))
-    )
+    return to_int16(read_audio(utterance.path, sample_rate_hz, utterance.start_s or 0.0, utterance.end_s))
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
@@ -67,7 +66,7 @@ def decode_stretch(utterance: Utterance, sample_rate_hz: int, start: int, num_sa
     margin = 0 if source_rate_hz == sample_rate_hz else math.ceil(MARGIN_S * sample_rate_hz)
     read_from = max(0, first - margin) // period * period
     stop_s = (first + num_samples + margin) / sample_rate_hz
-    heard = _checked(utterance, read_audio(utterance.path, sample_rate_hz, read_from / sample_rate_hz, stop_s))
+    heard = read_audio(utterance.path, sample_rate_hz, read_from / sample_rate_hz, stop_s)
     stretch = np.zeros(num_samples, dtype=np.float32)
     heard = heard[first - read_from :][:num_samples]
     stretch[: len(heard)] = heard
@@ -102,18 +101,8 @@ def _header_length(utterance: Utterance, sample_rate_hz: int) -> int:
     if utterance.end_s is not None:
         stop = min(stop, round(utterance.end_s * info.sample_rate_hz))
     if stop <= first:
-        raise VqaudioError(_NO_AUDIO.format(utterance.id, utterance.path))
-    return math.ceil((stop - first) * sample_rate_hz / info.sample_rate_hz)
-
-
-_NO_AUDIO = "utterance {} of {} holds no sample; take it out of the corpus or correct its time marks"
-
-
-def _checked(utterance: Utterance, samples: np.ndarray) -> np.ndarray:
-    if samples.size == 0:
-        raise VqaudioError(_NO_AUDIO.format(utterance.id, utterance.path))
-    if not np.isfinite(samples).all():
         raise VqaudioError(
-            f"utterance {utterance.id} of {utterance.path} holds NaN or infinity; take it out of the corpus"
+            f"utterance {utterance.id} of {utterance.path} holds no sample; take it out of the corpus or correct its "
+            f"time marks"
         )
-    return samples
+    return num_resampled(stop - first, info.sample_rate_hz, sample_rate_hz)

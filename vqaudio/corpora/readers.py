@@ -1,16 +1,21 @@
 """The corpus readers by name: the only place where a `kind:` becomes a function."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora import folder, manifest
+from vqaudio.corpora import folder, librispeech, libritts, ljspeech, manifest, vctk
 from vqaudio.corpora.interface import Utterance
 
 READERS: Mapping[str, Callable[..., Iterator[Utterance]]] = {
     "folder": folder.utterances,
     "manifest": manifest.utterances,
+    "librispeech": librispeech.utterances,
+    "libritts": libritts.utterances,
+    "ljspeech": ljspeech.utterances,
+    "vctk": vctk.utterances,
 }
 
 
@@ -20,8 +25,6 @@ def read_corpus(kind: str, root: str | Path, **options: Any) -> list[Utterance]:
     options: the reader's own, e.g. `split="train"`.
     Raises VqaudioError for an unknown kind, an option the reader does not have, or a root that is not such a corpus.
     """
-    import inspect
-
     if kind not in READERS:
         raise VqaudioError(f"there is no corpus reader {kind!r}; the readers are: {', '.join(sorted(READERS))}")
     known = [name for name in inspect.signature(READERS[kind]).parameters if name != "root"]
