@@ -55,6 +55,12 @@ def test_a_config_survives_yaml_and_json(run):
     assert from_mapping(Run, json.loads(json.dumps(to_mapping(run)))) == run
 
 
+def test_what_is_written_holds_only_dictionaries_lists_and_scalars():
+    written = to_mapping(Run("a", decoder=Optimiser(betas=(0.5, 0.9))))
+    assert written["strides"] == [4, 4]
+    assert written["decoder"] == {"rate": 1e-3, "betas": [0.5, 0.9], "clip": None}
+
+
 def test_what_is_not_said_keeps_its_default():
     assert from_mapping(Run, {"name": "a", "optimiser": {"clip": 1}}) == Run("a", optimiser=Optimiser(clip=1.0))
 
