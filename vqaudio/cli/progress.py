@@ -1,0 +1,74 @@
+"""How far a run is: a bar on a terminal, a line every few seconds elsewhere.  On stderr, so that stdout stays clean."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+LINE_EVERY_S = 5.0
+
+
+class RunProgress:
+    """Audio-hours, times real time, and the time left: guessed from bytes, as headers may lie about seconds.
+
+    total_bytes, total_files: what the run will see.
+    """
+
+    def __init__(
+        self, total_bytes: int, total_files: int, *, stream: TextIO | None = None, line_every_s: float = LINE_EVERY_S
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._total_bytes, self._total_files = max(1, total_bytes), total_files
+        self._num_bytes = self._num_files = 0
+        self._audio_s = 0.0
+        self._line_every_s = line_every_s
+        self._start_s = self._told_s = time.monotonic()
+        self._bar: Progress | None = None
+        if self._stream.isatty():
+            columns = (BarColumn(), TextColumn("{task.fields[told]}"))
+            self._bar = bar = Progress(*columns, console=Console(file=self._stream), transient=True)
+            self._task = bar.add_task("", total=self._total_bytes, told="")
+
+    def __enter__(self) -> "RunProgress":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def finish_file(self, num_bytes: int) -> None:
+        """One more file is done, or has failed."""
+        self._num_files += 1
+        self._num_bytes += num_bytes
+
+    def tell(self, audio_s: float) -> None:
+        """Show the state, as often as it is worth it.  audio_s: seconds of audio that went through so far."""
+        self._audio_s = audio_s
+        now_s = time.monotonic()
+        if self._bar:
+            self._bar.update(self._task, completed=self._num_bytes, told=self._told(now_s))
+        elif now_s - self._told_s >= self._line_every_s:
+            self._told_s = now_s
+            print(self._told(now_s), file=self._stream, flush=True)
+
+    def _told(self, now_s: float) -> str:
+        taken_s = max(now_s - self._start_s, 1e-9)
+        told = f"{self._num_files:,}/{self._total_files:,} files, {self._audio_s / 3600:.2f} h"
+        told += f", {self._audio_s / taken_s:.0f} x real time"
+        if not self._num_bytes:
+            return told
+        left_s = taken_s * (self._total_bytes - self._num_bytes) / self._num_bytes
+        return told + f", about {_clock(left_s)} left"
+
+
+def _clock(time_s: float) -> str:
+    minutes, seconds = divmod(round(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,1 @@
+"""Floor 3: whole corpora through a codec."""
