@@ -82,7 +82,8 @@ def test_without_augmentation_samples_are_left_as_they_are() -> None:
 
 
 def test_draws_do_not_repeat_from_step_to_step() -> None:
-    sampler = CropSampler(np.array([10**9]), np.array([0]), crop_samples=CROP, seed=0, augmentation=Augmentation())
+    augmentation = Augmentation()
+    sampler = CropSampler(np.array([10**9]), np.array([0]), crop_samples=100_000, seed=0, augmentation=augmentation)
     starts = np.concatenate([sampler.positions(step, 16).starts for step in range(50)])
     assert len(np.unique(starts)) == len(starts)
 
