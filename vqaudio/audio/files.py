@@ -4,7 +4,6 @@ Everything is read front to back in chunks of one fixed size and resampled by on
 samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import soundfile
 
 from vqaudio.audio.checks import AudioReport, SampleChecks
-from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, truncation
+from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
 from vqaudio.audio.resampling import in_blocks, resampled
 from vqaudio.core.errors import VqaudioError
 
@@ -166,7 +165,7 @@ def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -
     if Path(path).suffix.lower() != ".wav":
         raise VqaudioError(f"{path}: vqaudio writes WAV; give it a name that ends in .wav")
     try:
-        with soundfile.SoundFile(os.fsencode(path), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
+        with soundfile.SoundFile(sound_name(path), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
             for block in blocks:
                 sound.write(_to_int16(path, block))
     except (soundfile.LibsndfileError, OSError) as error:

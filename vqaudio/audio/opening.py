@@ -5,6 +5,7 @@ import re
 import shlex
 import stat
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
@@ -49,7 +50,7 @@ def open_sound(path: str | Path) -> ForwardFile:
     if size == 0:
         raise VqaudioError(f"{path}: empty, 0 bytes")
     try:
-        sound = ForwardFile(os.fsencode(path))  # bytes: a name need not be valid Unicode
+        sound = ForwardFile(sound_name(path))
     except soundfile.LibsndfileError as error:
         raise VqaudioError(f"{path}: {_explain(path, error)}") from None
     except TypeError:  # soundfile wants to be told the rate of what is named .raw
@@ -62,6 +63,11 @@ def open_sound(path: str | Path) -> ForwardFile:
             f"and at most {MAX_CHANNELS} channels; the file is probably damaged"
         )
     return sound
+
+
+def sound_name(path: str | Path) -> Any:
+    """The path as bytes, because a file's name need not be valid Unicode.  Any: soundfile's types forget bytes."""
+    return os.fsencode(path)
 
 
 def truncation(path: str | Path, sound: soundfile.SoundFile) -> str | None:

@@ -1,0 +1,109 @@
+"""vqaudio.json: the stamp, the counts and the list of the shards that are complete."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.durable import replace_durably
+from vqaudio.tokens.schema import CodecStamp
+
+MANIFEST = "vqaudio.json"
+FORMAT = "vqaudio tokens"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One complete Parquet file.  path: relative to the store; num_bytes, num_rows, num_samples, num_frames: in it."""
+
+    path: str
+    sha256: str
+    num_bytes: int
+    num_rows: int
+    num_samples: int
+    num_frames: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a store holds."""
+
+    stamp: CodecStamp
+    shards: tuple[Shard, ...] = ()
+    num_failures: int = 0
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in all shards."""
+        return sum(shard.num_rows for shard in self.shards)
+
+    def with_shard(self, shard: Shard) -> "Manifest":
+        """The same with one shard more."""
+        return replace(self, shards=(*self.shards, shard))
+
+    def counts(self) -> dict[str, Any]:
+        """Totals: rows, samples, seconds, frames, codes, failures."""
+        samples = sum(shard.num_samples for shard in self.shards)
+        frames = sum(shard.num_frames for shard in self.shards)
+        return {
+            "rows": self.num_rows,
+            "samples": samples,
+            "seconds": samples / self.stamp.sample_rate_hz,
+            "frames": frames,
+            "codes": frames * self.stamp.num_codebooks,
+            "failures": self.num_failures,
+        }
+
+    def write(self, folder: Path) -> None:
+        """Replaces vqaudio.json in one step."""
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "codec": self.stamp.to_json(),
+            "counts": self.counts(),
+            "shards": [asdict(shard) for shard in self.shards],
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        replace_durably(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """vqaudio.json of a store.  Raises VqaudioError if it is missing, damaged, of a later version or another kind."""
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise VqaudioError(
+            f"{folder} holds no {MANIFEST}: it is no token store; `vqaudio tokenize WAV_DIR --out DIR` makes one"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise VqaudioError(f"{path} cannot be read: {error}") from None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if not isinstance(version, int) or not isinstance(content.get("shards"), list):
+        raise VqaudioError(f"{path} is not the manifest of a token store: it lacks format_version or shards")
+    if version > FORMAT_VERSION:
+        raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it")
+    try:
+        shards = tuple(Shard(**shard) for shard in content["shards"])
+    except TypeError as error:
+        raise VqaudioError(f"{path}: a shard's entry is wrong: {error}") from None
+    return Manifest(CodecStamp.from_json(content.get("codec")), shards, content.get("counts", {}).get("failures", 0))
+
+
+def require_shards(folder: Path, shards: Iterable[Shard]) -> None:
+    """Passes if every shard is there with its size.  Raises VqaudioError that names those that are not."""
+    wrong = []
+    for shard in shards:
+        path = folder / shard.path
+        if not path.is_file():
+            wrong.append(f"{shard.path} is missing")
+        elif path.stat().st_size != shard.num_bytes:
+            wrong.append(f"{shard.path} has {path.stat().st_size} bytes, not {shard.num_bytes}")
+    if wrong:
+        raise VqaudioError(
+            f"the token store {folder} is incomplete: {'; '.join(wrong[:3])} ({len(wrong)} of its shards); "
+            "copy it again, or make it again with `vqaudio tokenize --overwrite`"
+        )

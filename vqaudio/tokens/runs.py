@@ -1,0 +1,37 @@
+"""Repeats as (code, duration): the form in which units are read as symbols with lengths."""
+
+import numpy as np
+
+from vqaudio.core.errors import VqaudioError
+
+
+def to_runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Merges equal neighbours.
+
+    codes: `t` or `k t` integers; of several codebooks, neighbours are equal if all codebooks are.
+    Returns (the codes of the runs, `r` or `k r` · durations, `r` int64, frames, each at least 1).
+
+    >>> to_runs(np.array([7, 7, 7, 2, 7]))
+    (array([7, 2, 7]), array([3, 1, 1]))
+    """
+    codes = np.asarray(codes)
+    if codes.ndim not in (1, 2):
+        raise VqaudioError(f"wanted codes of shape t or k t, got {codes.shape}")
+    num_frames = codes.shape[-1]
+    if num_frames == 0:
+        return codes, np.zeros(0, dtype=np.int64)
+    is_change = codes[..., 1:] != codes[..., :-1]
+    if codes.ndim == 2:
+        is_change = is_change.any(axis=0)
+    starts = np.concatenate([[0], np.flatnonzero(is_change) + 1])
+    return codes[..., starts], np.diff(np.append(starts, num_frames))
+
+
+def from_runs(codes: np.ndarray, durations: np.ndarray) -> np.ndarray:
+    """The exact inverse of `to_runs`.  Raises VqaudioError if a duration is below 1 or the numbers of runs differ."""
+    codes, durations = np.asarray(codes), np.asarray(durations)
+    if codes.ndim not in (1, 2) or durations.shape != codes.shape[-1:]:
+        raise VqaudioError(f"wanted codes r or k r and as many durations, got {codes.shape} and {durations.shape}")
+    if durations.size and int(durations.min()) < 1:
+        raise VqaudioError(f"every duration must be 1 frame or more, got {durations.min()}")
+    return np.repeat(codes, durations, axis=-1)

@@ -1,0 +1,145 @@
+"""What a row of codes is, and the stamp that ties it to its codec."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import FrameGrid
+
+MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
+
+
+@dataclass(frozen=True)
+class CodecStamp:
+    """Which codec made the codes: num_codebooks counts the codebooks that are stored, the codec may have more."""
+
+    name: str
+    weights_sha256: str
+    sample_rate_hz: int
+    hop_samples: int
+    num_codebooks: int
+    codebook_size: int
+
+    def __post_init__(self) -> None:
+        if self.num_codebooks < 1 or not 1 <= self.codebook_size <= MAX_CODEBOOK_SIZE:
+            raise VqaudioError(
+                f"a token store keeps 1 or more codebooks of at most {MAX_CODEBOOK_SIZE} codes, "
+                f"got {self.num_codebooks} of {self.codebook_size}"
+            )
+
+    @property
+    def grid(self) -> FrameGrid:
+        """The codec's time grid."""
+        return FrameGrid(self.sample_rate_hz, self.hop_samples)
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames in one second."""
+        return self.grid.frame_rate_hz
+
+    def to_json(self) -> dict[str, Any]:
+        """A mapping of plain values, the fields by their names."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, mapping: Any) -> "CodecStamp":
+        """The inverse of `to_json`; fields that a later version added are left out.
+
+        Raises VqaudioError if a field is missing or of another type.
+        """
+        try:
+            values = {field.name: mapping[field.name] for field in fields(cls)}
+        except (TypeError, KeyError) as error:
+            raise VqaudioError(
+                f"the codec stamp has no {error}; wanted {[field.name for field in fields(cls)]}"
+            ) from None
+        for field in fields(cls):
+            if not isinstance(values[field.name], str if field.type in (str, "str") else int):
+                raise VqaudioError(f"the codec stamp has {field.name} = {values[field.name]!r}; wanted {field.type}")
+        return cls(**values)
+
+    def require_same(self, codec: "CodecStamp") -> None:
+        """Passes if these codes were made by `codec`, with all of its codebooks or only the first ones.
+
+        Weights, grid and codebook size count, the name does not.  Raises VqaudioError that names both.
+        """
+        here = (self.weights_sha256, self.sample_rate_hz, self.hop_samples, self.codebook_size)
+        there = (codec.weights_sha256, codec.sample_rate_hz, codec.hop_samples, codec.codebook_size)
+        if here != there or self.num_codebooks > codec.num_codebooks:
+            raise VqaudioError(f"these codes were made by {self}, not by {codec}; use the codec that made them")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} (weights {self.weights_sha256[:12]}, {self.sample_rate_hz} Hz, hop {self.hop_samples}, "
+            f"{self.num_codebooks} x {self.codebook_size} codes)"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TokenRow:
+    """The codes of one file.
+
+    codes: `k t` uint16 · num_samples: at the codec's rate · source_rate_hz: of the file · seconds: the file's length.
+    """
+
+    id: str
+    codes: np.ndarray
+    num_samples: int
+    source_rate_hz: int
+    seconds: float
+    speaker: str | None = None
+    text: str | None = None
+
+
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("num_samples", pa.int64()),
+    ("source_rate_hz", pa.int32()),
+    ("seconds", pa.float64()),
+    ("speaker", pa.string()),
+    ("text", pa.string()),
+    ("codes", pa.list_(pa.list_(pa.uint16()))),
+]
+
+
+def arrow_schema(stamp: CodecStamp) -> pa.Schema:
+    """The columns of a shard, with the stamp in the metadata: a shard found alone still tells its codec."""
+    return pa.schema(_COLUMNS, metadata={"vqaudio_codec": json.dumps(stamp.to_json(), sort_keys=True)})
+
+
+def stamp_in(schema: pa.Schema) -> CodecStamp:
+    """The stamp that `arrow_schema` put there.  Raises VqaudioError if there is none."""
+    packed = (schema.metadata or {}).get(b"vqaudio_codec")
+    if packed is None:
+        raise VqaudioError("a Parquet file without a codec stamp; vqaudio did not write it")
+    return CodecStamp.from_json(json.loads(packed))
+
+
+def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
+    """Rows as one Arrow table."""
+    books = stamp.num_codebooks
+    lengths = np.repeat([row.codes.shape[1] for row in rows], books)
+    flat = np.concatenate([row.codes.ravel() for row in rows]) if rows else np.zeros(0, dtype=np.uint16)
+    frames = pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), pa.array(flat))
+    codes = pa.ListArray.from_arrays(np.arange(0, books * len(rows) + 1, books, dtype=np.int32), frames)
+    columns = [pa.array([vars(row)[name] for row in rows], kind) for name, kind in _COLUMNS[:-1]]
+    return pa.Table.from_arrays([*columns, codes], schema=arrow_schema(stamp))
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[TokenRow]:
+    """The inverse of `table_of`.  Raises VqaudioError if a row's codebooks differ in length."""
+    plain = batch.drop_columns(["codes"]).to_pylist()
+    outer = batch.column("codes")
+    inner = outer.values
+    books, frames, flat = outer.offsets.to_numpy(), inner.offsets.to_numpy(), inner.values.to_numpy()
+    for number, values in enumerate(plain):
+        edges = frames[books[number] : books[number + 1] + 1]
+        if len(edges) < 2 or len(set(np.diff(edges).tolist())) != 1:
+            raise VqaudioError(f"row {values['id']!r} does not hold codebooks of one length; the shard is damaged")
+        codes = flat[edges[0] : edges[-1]].reshape(len(edges) - 1, -1).copy()
+        yield TokenRow(codes=codes, **values)

@@ -1,0 +1,87 @@
+"""TokenStore: codes read from disk.  Probes, priors and exports need nothing else of a codec."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.durable import sha256_of
+from vqaudio.tokens.failures import read_failures
+from vqaudio.tokens.manifest import Manifest, read_manifest, require_shards
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.shards import ids_in, open_shard, row_at, rows_in
+
+
+class TokenStore:
+    """A folder of codes.  Iterating gives every TokenRow in the order of writing, in constant memory."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.manifest = folder, manifest
+        self._places: dict[str, tuple[int, int]] | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path, codec: CodecStamp | None = None) -> "TokenStore":
+        """A store that `vqaudio tokenize` or a TokenWriter made; while one is being written, its complete shards.
+
+        codec: the stamp of the codec that is to read it.  Raises VqaudioError if the folder is no store, if a shard
+        is missing, or if another codec made the codes.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        if codec is not None:
+            manifest.stamp.require_same(codec)
+        require_shards(folder, manifest.shards)
+        return cls(folder, manifest)
+
+    @property
+    def stamp(self) -> CodecStamp:
+        """The codec that made the codes."""
+        return self.manifest.stamp
+
+    @property
+    def num_rows(self) -> int:
+        """Files that have codes."""
+        return self.manifest.num_rows
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __iter__(self) -> Iterator[TokenRow]:
+        for shard in self.manifest.shards:
+            with open_shard(self.folder / shard.path) as file:
+                yield from rows_in(file)
+
+    def ids(self) -> list[str]:
+        """All ids, in the order of the rows; the codes are not read."""
+        return [row_id for shard in self.manifest.shards for row_id in ids_in(self.folder / shard.path)]
+
+    def row(self, row_id: str) -> TokenRow:
+        """One row by its id.  Raises VqaudioError if there is none."""
+        if self._places is None:
+            self._places = {
+                name: (number, place)
+                for number, shard in enumerate(self.manifest.shards)
+                for place, name in enumerate(ids_in(self.folder / shard.path))
+            }
+        if row_id not in self._places:
+            some = ", ".join(repr(name) for name in list(self._places)[:3])
+            raise VqaudioError(f"the token store {self.folder} has no row {row_id!r}; it has {some or 'none'} ...")
+        number, place = self._places[row_id]
+        with open_shard(self.folder / self.manifest.shards[number].path) as file:
+            return row_at(file, place)
+
+    def failures(self) -> list[dict[str, Any]]:
+        """What could not be tokenized: objects with `id`, `reason` and what else helps, in the order of the ids."""
+        records = read_failures(self.folder)
+        done = set(self.ids()) if records else set()
+        return [records[row_id] for row_id in sorted(records) if row_id not in done]
+
+    def verify(self) -> None:
+        """Reads every shard again.  Raises VqaudioError that names those whose bytes have changed."""
+        shards = self.manifest.shards
+        changed = [shard.path for shard in shards if sha256_of(self.folder / shard.path) != shard.sha256]
+        if changed:
+            raise VqaudioError(
+                f"{len(changed)} of {len(shards)} shards of {self.folder} have changed since they were written: "
+                f"{', '.join(changed[:3])}; copy them again"
+            )

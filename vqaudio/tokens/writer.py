@@ -1,0 +1,161 @@
+"""TokenWriter: a store that can be killed at any moment and continued."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.durable import remove_temporaries
+from vqaudio.tokens.failures import FAILURES, FailureLog
+from vqaudio.tokens.manifest import MANIFEST, Manifest, read_manifest, require_shards
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.shards import adopt_shard, ids_in, shard_path, write_shard
+
+ROWS_PER_SHARD = 1_024
+FRAMES_PER_SHARD = 500_000  # about 2.8 hours at 50 Hz: 8 MB of codes with 8 codebooks
+
+
+class TokenWriter:
+    """Appends rows and failures to a store.
+
+    mode: "new" refuses a store that exists, "resume" continues it or starts one, "overwrite" replaces it.
+    A shard is closed at rows_per_shard rows or at frames_per_shard frames, whichever comes first.
+    Raises VqaudioError if the mode forbids it, another codec wrote the store, or another run is writing it.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        stamp: CodecStamp,
+        *,
+        mode: Literal["new", "resume", "overwrite"] = "new",
+        rows_per_shard: int = ROWS_PER_SHARD,
+        frames_per_shard: int = FRAMES_PER_SHARD,
+    ) -> None:
+        self.folder = Path(folder)
+        self._rows_per_shard, self._frames_per_shard = rows_per_shard, frames_per_shard
+        self._rows: list[TokenRow] = []
+        self._num_frames = 0
+        self._pending_ids: set[str] = set()
+        _prepare(self.folder, stamp, mode)
+        self._failures = FailureLog(self.folder, is_fresh=mode == "overwrite")
+        remove_temporaries(self.folder)
+        if mode == "overwrite":
+            _remove_rows(self.folder)
+        self._manifest = _complete_shards(self.folder, stamp)
+        self.stamp = self._manifest.stamp
+        self.done_ids: set[str] = set()
+        for shard in self._manifest.shards:
+            self.done_ids.update(ids_in(self.folder / shard.path))
+        for row_id in self.done_ids & self._failures.records.keys():
+            self._failures.discard(row_id)
+        self._write_manifest()
+
+    @property
+    def num_failures(self) -> int:
+        """Failures known now, those of earlier runs that were not tried again included."""
+        return len(self._failures.records)
+
+    def append(self, row: TokenRow) -> None:
+        """Takes one row; it is safe once its shard is complete.
+
+        Raises VqaudioError if its codes do not fit the stamp, or if its id is there already or is not valid Unicode.
+        """
+        codes = _checked_codes(row, self.stamp)
+        if row.id in self.done_ids or row.id in self._pending_ids:
+            raise VqaudioError(f"the token store {self.folder} has a row {row.id!r} already")
+        self._rows.append(TokenRow(**{**vars(row), "codes": codes}))
+        self._pending_ids.add(row.id)
+        self._failures.discard(row.id)
+        self._num_frames += codes.shape[1]
+        if len(self._rows) >= self._rows_per_shard or self._num_frames >= self._frames_per_shard:
+            self._close_shard()
+
+    def fail(self, row_id: str, reason: str, **extra: Any) -> None:
+        """Notes a file that has no row, and why; extra: what else helps, as JSON values."""
+        self._failures.add({"id": row_id, "reason": reason, **extra})
+
+    def close(self) -> None:
+        """Writes the last shard, the failures and the counts.  A second call does nothing."""
+        self._close_shard()
+        self._failures.close()
+        self._write_manifest()
+
+    def __enter__(self) -> "TokenWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _close_shard(self) -> None:
+        if not self._rows:
+            return
+        shard = write_shard(self.folder, len(self._manifest.shards), self._rows, self.stamp)
+        self._manifest = self._manifest.with_shard(shard)
+        self._write_manifest()
+        self.done_ids |= self._pending_ids
+        self._rows, self._num_frames, self._pending_ids = [], 0, set()
+
+    def _write_manifest(self) -> None:
+        self._manifest = Manifest(self.stamp, self._manifest.shards, self.num_failures)
+        self._manifest.write(self.folder)
+
+
+def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
+    """Makes the folder, or says why it cannot be written into."""
+    is_there = (folder / MANIFEST).exists() or (folder / FAILURES).exists() or any(folder.glob("data/part-*.parquet"))
+    if is_there and mode == "new":
+        raise VqaudioError(f"{folder} holds a token store; --resume continues it, --overwrite replaces it")
+    if (folder / MANIFEST).exists() and mode == "resume":
+        written = read_manifest(folder).stamp
+        stamp_there = {**written.to_json(), "name": stamp.name}
+        if stamp_there != stamp.to_json():
+            raise VqaudioError(
+                f"{folder} was written by {written}, not by {stamp}; give the same codec and --codebooks, "
+                "or --overwrite to start again"
+            )
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VqaudioError(f"{folder} cannot be made: {error.strerror}") from None
+
+
+def _remove_rows(folder: Path) -> None:
+    """Removes an old store.  Its manifest goes last, so that a kill leaves one that is known to be incomplete."""
+    for path in sorted(folder.glob("data/part-*.parquet"), reverse=True):
+        path.unlink()
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _complete_shards(folder: Path, stamp: CodecStamp) -> Manifest:
+    """The manifest, with the shards that were complete but not listed yet when a run was killed."""
+    manifest = read_manifest(folder) if (folder / MANIFEST).exists() else Manifest(stamp)
+    require_shards(folder, manifest.shards)
+    while (folder / shard_path(len(manifest.shards))).exists():
+        manifest = manifest.with_shard(adopt_shard(folder, len(manifest.shards), manifest.stamp))
+    listed = {shard.path for shard in manifest.shards}
+    strays = [path.name for path in folder.glob("data/part-*.parquet") if f"data/{path.name}" not in listed]
+    if strays:
+        raise VqaudioError(f"{folder}/data holds {sorted(strays)[0]}, which is no part of the store; move it away")
+    return manifest
+
+
+def _checked_codes(row: TokenRow, stamp: CodecStamp) -> np.ndarray:
+    codes = np.asarray(row.codes)
+    wanted = (stamp.num_codebooks, stamp.grid.num_frames(row.num_samples))
+    if codes.shape != wanted or codes.dtype.kind not in "iu":
+        raise VqaudioError(
+            f"{row.id!r}: wanted integer codes of shape {wanted}, codebooks by frames for {row.num_samples} samples, "
+            f"got {codes.dtype} {codes.shape}"
+        )
+    if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < stamp.codebook_size:
+        raise VqaudioError(f"{row.id!r}: codes from {codes.min()} to {codes.max()}, codebooks of {stamp.codebook_size}")
+    try:
+        f"{row.id}{row.speaker or ''}{row.text or ''}".encode()
+    except UnicodeEncodeError:
+        raise VqaudioError(f"{row.id!r} is not valid Unicode, which Parquet needs; rename the file") from None
+    return codes.astype(np.uint16)
