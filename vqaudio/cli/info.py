@@ -1,0 +1,129 @@
+"""`vqaudio info CODEC|TOKENS`: what a codec or a token store holds, without loading any weights."""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+MAX_FAILURES = 10  # lines of them that are printed; --json has all
+HIDDEN = ("card",)  # long: printed as it is, after the table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument(
+        "what", metavar="CODEC|TOKENS", help="a shipped codec's name, a codec's folder or a token store"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--verify", action="store_true", help="read all shards of a store and compare their SHA-256")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is known.  Raises VqaudioError if it is neither a codec nor a store, or if --verify finds damage."""
+    facts = describe(args.what, is_verified=args.verify)
+    if args.json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return 0
+    rows = [(name, value) for name, value in _flat(facts) if name not in HIDDEN]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+    if facts.get("card"):
+        print(f"\n{facts['card'].strip()}")
+    return 0
+
+
+def describe(what: str | Path, *, is_verified: bool = False) -> dict[str, Any]:
+    """The facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
+    from vqaudio.core.errors import VqaudioError
+
+    if (Path(what) / "vqaudio.json").is_file():
+        return describe_tokens(Path(what), is_verified=is_verified)
+    for folder in (Path(what), MODELS / str(what)):
+        if (folder / "config.json").is_file():
+            if is_verified:
+                raise VqaudioError(f"{what} is a codec; --verify reads the shards of a token store")
+            return describe_codec(folder)
+    shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+    raise VqaudioError(
+        f"{what} is neither a token store (a folder with vqaudio.json), nor a codec's folder (with config.json), "
+        f"nor a codec that ships with vqaudio ({', '.join(shipped) or 'there is none'})"
+    )
+
+
+def describe_tokens(folder: Path, *, is_verified: bool = False) -> dict[str, Any]:
+    """Stamp, counts, bitrate, shards and failures of a token store."""
+    from vqaudio.tokens.store import TokenStore
+
+    store = TokenStore.open(folder)
+    if is_verified:
+        store.verify()
+    stamp, failures = store.stamp, store.failures()
+    counts = store.manifest.counts()
+    return {
+        "kind": "token store",
+        "folder": str(folder),
+        "codec": {**stamp.to_json(), **_rates(stamp.frame_rate_hz, stamp.num_codebooks, stamp.codebook_size)},
+        "counts": {**counts, "hours": round(counts["seconds"] / 3600, 4), "failures": len(failures)},
+        "shards": len(store.manifest.shards),
+        **({"verified": "every shard has its SHA-256"} if is_verified else {}),
+        "failures": failures,
+    }
+
+
+def describe_codec(folder: Path) -> dict[str, Any]:
+    """config.json of a codec, its rates and its model card.  Raises VqaudioError if config.json is no codec's."""
+    from vqaudio.core.errors import VqaudioError
+
+    try:
+        header = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = header["codec"]
+        quantizer, hop_samples = config["quantizer"], math.prod(config["encoder"]["strides"])
+        num_codebooks, size = quantizer["num_codebooks"], quantizer["codebook_size"]
+        if quantizer["kind"] == "finite_scalar":
+            size = math.prod(quantizer["levels"])
+        rates = _rates(config["sample_rate_hz"] / hop_samples, num_codebooks, size)
+        weights_sha256 = header["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error!r}") from None
+    weights, card = folder / "model.safetensors", folder / "README.md"
+    return {
+        "kind": "codec",
+        "folder": str(folder),
+        "name": config["name"],
+        "weights_sha256": weights_sha256,
+        "megabytes": round(weights.stat().st_size / 1e6, 2) if weights.is_file() else "model.safetensors is missing",
+        "sample_rate_hz": config["sample_rate_hz"],
+        "hop_samples": hop_samples,
+        "num_codebooks": num_codebooks,
+        "codebook_size": size,
+        **rates,
+        "config": config,
+        "card": card.read_text(encoding="utf-8") if card.is_file() else None,
+    }
+
+
+def _rates(frame_rate_hz: float, num_codebooks: int, codebook_size: int) -> dict[str, Any]:
+    kbit_s = frame_rate_hz * math.log2(codebook_size) / 1000
+    return {
+        "frame_rate_hz": frame_rate_hz,
+        "kbit_per_second_per_codebook": round(kbit_s, 4),
+        "kbit_per_second": round(kbit_s * num_codebooks, 4),
+    }
+
+
+def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """One line for each fact; the failures one line each, up to MAX_FAILURES."""
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif name == "failures" and isinstance(value, list):
+            for record in value[:MAX_FAILURES]:
+                yield "failed", f"{record['id']}: {record.get('reason', '')}"
+            if len(value) > MAX_FAILURES:
+                yield "failed", f"... and {len(value) - MAX_FAILURES} more: --json tells them all"
+        else:
+            yield f"{prefix}{name}", value

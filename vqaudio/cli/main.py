@@ -1,0 +1,83 @@
+"""The `vqaudio` command: finds the verb, runs it, and turns what went wrong into one line and an exit status."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import NamedTuple
+
+import vqaudio
+from vqaudio.core.errors import VqaudioError
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+class Verb(NamedTuple):
+    """module: has `add_arguments(parser)` and `run(args) -> int`, and imports nothing heavy at its top."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    "tokenize": Verb("vqaudio.cli.tokenize", "turn a folder of recordings into a token store"),
+    "decode": Verb("vqaudio.cli.decode", "turn a token store back into recordings"),
+    "info": Verb("vqaudio.cli.info", "tell what a codec or a token store holds"),
+    "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line; returns its exit status (1: an error that the user can mend, 2: wrong usage)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may not fit the terminal's encoding
+    try:
+        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return status
+    except VqaudioError as error:
+        print(f"vqaudio: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("vqaudio: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end; without this that would fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in VERBS:
+        parser = _overview()
+        if not arguments:
+            parser.print_help()
+            return 0
+        parser.parse_args(arguments)  # --help, --version, or a word that is no verb: all end here
+        parser.error("the verb comes first: vqaudio VERB [options]")
+    name = arguments[0]
+    module = import_module(VERBS[name].module)
+    parser = argparse.ArgumentParser(
+        prog=f"vqaudio {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(arguments[1:]))
+
+
+def _overview() -> argparse.ArgumentParser:
+    """What `vqaudio --help` shows; the verbs' own modules are not imported for it."""
+    parser = argparse.ArgumentParser(
+        prog="vqaudio",
+        description="Recordings to discrete codes and back.",
+        epilog="`vqaudio VERB --help` tells more.  After `--` a name may start with a dash.",
+    )
+    parser.add_argument("--version", action="version", version=f"vqaudio {vqaudio.__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
+    for name, verb in VERBS.items():
+        verbs.add_parser(name, help=verb.help, add_help=False)
+    return parser
