@@ -16,7 +16,7 @@ STEMS = sorted(path.with_suffix("") for path in SAMPLES.glob("*/*.flac"))
 LONG = """File type = "ooTextFile"
 Object class = "TextGrid"
 
-xmin = 0
+xmin = 0 ! a comment, with "quotes" and 12 numbers
 xmax = 1.5
 tiers? <exists>
 size = 3

@@ -86,6 +86,15 @@ def test_crops_cut_by_position_from_the_samples_equal_the_batch(corpus: list[Utt
         assert np.array_equal(cut, batch["audio"][place, 0])
 
 
+def test_a_short_utterance_at_the_very_end_is_padded_too(corpus: list[Utterance]) -> None:
+    short = corpus[2]
+    for cache in (True, False):
+        batch = make_dataset([short], cache=cache).batch(0, 2)
+        assert batch["audio"].shape == (2, 1, CROP)
+        assert batch["lengths"].tolist() == [900, 900]
+        assert not batch["audio"][:, :, 900:].any()
+
+
 def test_prefetched_batches_come_in_order_from_any_step(corpus: list[Utterance]) -> None:
     dataset = make_dataset(corpus)
     with dataset.prefetch(start_step=5, batch_size=4) as batches:
