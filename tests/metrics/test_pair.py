@@ -1,0 +1,28 @@
+"""All metrics of one pair."""
+
+import numpy as np
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.metrics.pair import FILL, METRICS, check_metrics, score_pair
+
+
+def test_a_pair_gets_exactly_the_metrics_named_in_table_order() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+    names = ("voicing_error", "si_sdr_db", "mel_db")
+    assert list(score_pair(noise, noise, 16_000, names)) == ["mel_db", "si_sdr_db", "voicing_error"]
+
+
+def test_no_score_of_silence_is_an_error_or_a_warning() -> None:
+    pytest.importorskip("pesq")
+    pytest.importorskip("pystoi")
+    silence = np.zeros(16_000, np.float32)
+    scores = score_pair(silence, silence, 16_000)
+    assert list(scores) == list(METRICS)
+    assert scores["mel_db"] == 0
+    assert all(np.isnan(scores[name]) for name in FILL)
+
+
+def test_an_unknown_metric_is_answered_with_those_there_are() -> None:
+    with pytest.raises(VqaudioError, match=r"pesk.*pesq_wb"):
+        check_metrics(["stoi", "pesk"])

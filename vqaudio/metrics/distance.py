@@ -1,0 +1,114 @@
+"""How far a decoded waveform is from its original: log-mel, multi-resolution STFT, SI-SDR.
+
+numpy only, so that the worker processes of `evaluate` start without torch.
+"""
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+
+Samples = NDArray[np.floating]
+
+MEL_BANDS = 80
+MEL_WINDOW_SAMPLES = 1024
+MEL_HOP_SAMPLES = 256
+MEL_FLOOR = 1e-4  # -80 dB below a full-scale sine counts as silence: the noise of 16 bits is no part of speech
+
+# (n_fft, hop, window) in samples.  Source: Yamamoto et al. 2020, arXiv:1910.11480, section 3.2.
+STFT_RESOLUTIONS = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))
+STFT_FLOOR = 1e-4  # of a full-scale sine; without it digital silence would decide the mean
+
+SI_SDR_LIMIT_DB = 100.0  # both ways: beyond it float32 rounding is what is measured
+
+
+def check_pair(reference: Samples, decoded: Samples) -> None:
+    """Raise VqaudioError unless both are `n` samples of one length."""
+    if reference.ndim != 1 or reference.shape != decoded.shape:
+        raise VqaudioError(
+            f"a pair to compare must be two rows of samples of one length, got shapes {reference.shape} and "
+            f"{decoded.shape}; trim or pad the decoded audio to its original first"
+        )
+
+
+def magnitudes(samples: Samples, n_fft: int, hop_samples: int, window_samples: int) -> NDArray[np.float32]:
+    """Short-time spectrum `t n_fft/2+1`, scaled so that a full-scale sine on a bin's centre gives 1.
+
+    Frames are centred; beyond the ends there is silence.
+    """
+    padded = np.pad(np.asarray(samples, np.float32), (n_fft // 2, n_fft // 2))
+    window = np.hanning(window_samples + 1)[:-1]
+    window = np.pad(window, ((n_fft - window_samples) // 2, -(-(n_fft - window_samples) // 2)))
+    window = (window / (window.sum() / 2)).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_samples]
+    return np.abs(np.fft.rfft(frames * window, axis=-1)).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def mel_bank(sample_rate_hz: int, n_fft: int, num_bands: int) -> NDArray[np.float32]:
+    """Triangles of height 1 whose corners are equally far apart in mel: `num_bands n_fft/2+1`.
+
+    Source: the mel of O'Shaughnessy 1987, 2595 log10(1 + f / 700), from 0 Hz to half the sample rate.
+    """
+    top_mel = 2595 * np.log10(1 + sample_rate_hz / 2 / 700)
+    corners_hz = 700 * (10 ** (np.linspace(0, top_mel, num_bands + 2) / 2595) - 1)
+    bins_hz = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)
+    low, centre, high = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]
+    rising, falling = (bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre)
+    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+
+
+def mel_distance_db(reference: Samples, decoded: Samples, sample_rate_hz: int) -> float:
+    """Mean absolute difference of 80-band log-mel spectra, in dB.  0 is identical.
+
+    reference, decoded: `n` samples in [-1, 1].  NaN for no samples.  Raises VqaudioError for unequal lengths.
+    """
+    check_pair(reference, decoded)
+    if not reference.size:
+        return float("nan")
+    bank = mel_bank(sample_rate_hz, MEL_WINDOW_SAMPLES, MEL_BANDS)
+
+    def log_mel_db(samples: Samples) -> NDArray[np.float32]:
+        spectrum = magnitudes(samples, MEL_WINDOW_SAMPLES, MEL_HOP_SAMPLES, MEL_WINDOW_SAMPLES)
+        return 20 * np.log10(np.maximum(spectrum @ bank.T, MEL_FLOOR))
+
+    return float(np.mean(np.abs(log_mel_db(reference) - log_mel_db(decoded))))
+
+
+def stft_distance(reference: Samples, decoded: Samples) -> float:
+    """Multi-resolution STFT distance: spectral convergence + mean log-magnitude difference (nepers).  0 is identical.
+
+    reference, decoded: `n` samples.  NaN for a silent or empty reference.  Raises VqaudioError for unequal lengths.
+    Source: Yamamoto et al. 2020, arXiv:1910.11480, eq. 4-6; the mean over the three resolutions.
+    """
+    check_pair(reference, decoded)
+    if not np.any(reference):
+        return float("nan")
+    distances = []
+    for resolution in STFT_RESOLUTIONS:
+        wanted, got = magnitudes(reference, *resolution), magnitudes(decoded, *resolution)
+        convergence = np.linalg.norm(wanted - got) / np.linalg.norm(wanted)
+        logs = np.log(np.maximum(wanted, STFT_FLOOR)) - np.log(np.maximum(got, STFT_FLOOR))
+        distances.append(convergence + np.mean(np.abs(logs)))
+    return float(np.mean(distances))
+
+
+def si_sdr_db(reference: Samples, decoded: Samples) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB; higher is better, means removed first, within +-100 dB.
+
+    reference, decoded: `n` samples.  NaN when either is silent (a constant): the ratio is then not defined.
+    Raises VqaudioError for unequal lengths.  Source: Le Roux et al. 2019, arXiv:1811.02508, eq. 3.
+    """
+    check_pair(reference, decoded)
+    if not reference.size:
+        return float("nan")
+    wanted = reference.astype(np.float64) - reference.mean(dtype=np.float64)
+    got = decoded.astype(np.float64) - decoded.mean(dtype=np.float64)
+    if not np.any(wanted) or not np.any(got):
+        return float("nan")
+    target = (got @ wanted) / (wanted @ wanted) * wanted
+    error, power = got - target, got @ got
+    smallest = power * 10 ** (-SI_SDR_LIMIT_DB / 10)
+    return float(10 * np.log10(max(target @ target, smallest) / max(error @ error, smallest)))
