@@ -4,9 +4,11 @@ Everything is read front to back in chunks of one fixed size and resampled by on
 samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -161,15 +163,23 @@ def write_audio(path: str | Path, samples: Any, sample_rate_hz: int) -> None:
 
 
 def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -> None:
-    """`write_audio` of what arrives in blocks: memory does not grow with the file's length."""
+    """`write_audio` of what arrives in blocks: memory does not grow with the file's length.
+
+    The file gets its name when it is whole, so that no half-written one is taken for a recording.
+    """
     if Path(path).suffix.lower() != ".wav":
         raise VqaudioError(f"{path}: vqaudio writes WAV; give it a name that ends in .wav")
+    half = Path(path).with_name(f".{os.getpid()}-{get_ident()}.writing")
     try:
-        with soundfile.SoundFile(sound_name(path), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
+        with soundfile.SoundFile(sound_name(half), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
             for block in blocks:
                 sound.write(_to_int16(path, block))
+        os.replace(half, path)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise VqaudioError(f"{path} cannot be written: {error}; is its folder there and writable?") from None
+        reason = said(error) if isinstance(error, soundfile.LibsndfileError) else error.strerror
+        raise VqaudioError(f"{path} cannot be written: {reason}; is its folder there and writable?") from None
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def _to_int16(path: str | Path, samples: Any) -> np.ndarray:

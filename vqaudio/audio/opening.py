@@ -73,7 +73,7 @@ def sound_name(path: str | Path) -> Any:
 def truncation(path: str | Path, sound: soundfile.SoundFile) -> str | None:
     """A sentence if the header promises more bytes than the file has, or if an Ogg stream has no end."""
     for promised, present in _WRONG_SIZE.findall(sound.extra_info):
-        is_streamed = int(promised) >= 0xFFFFFF00 or 0x7FFF0000 <= int(promised) <= 0x80000000  # writers' "unknown"
+        is_streamed = int(promised) >= 0xFFFFFF00 or 0x7FFF0000 <= int(promised) <= 0x80001000  # writers' "unknown"
         if not is_streamed and int(promised) > int(present) + MIN_LOST_BYTES:
             return f"truncated: the header promises {promised} bytes, the file holds {present} of them"
     if sound.format == "OGG" and not _has_ogg_end(path):

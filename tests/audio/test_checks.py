@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqaudio.audio.checks import SampleChecks
+from vqaudio.audio.files import AudioReader, read_audio
+from vqaudio.core.errors import VqaudioError
+
+TONE = np.sin(np.arange(16_000) / 7)[:, None].astype(np.float32)
+
+
+def warnings_of(*blocks: np.ndarray) -> list[str]:
+    checks = SampleChecks()
+    for block in blocks:
+        checks.add(block)
+    return checks.warnings()
+
+
+def test_sound_speech_levels_raise_no_warning():
+    for level in (0.001, 0.5, 1.0):
+        assert warnings_of((level * TONE).astype(np.float32)) == []
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_plateaus_at_full_scale_are_clipping(bits):
+    scale = 2 ** (bits - 1)
+    clipped = np.clip(np.round(3 * TONE * scale), -scale, scale - 1) / scale
+    assert "clipped" in warnings_of(clipped.astype(np.float32))[0]
+
+
+def test_clipping_of_one_channel_is_seen():
+    both = np.concatenate([0.1 * TONE, np.clip(3 * TONE, -1, 1)], axis=1)
+    assert "clipped" in warnings_of(both)[0]
+
+
+def test_zeros_are_digital_silence_unless_one_sample_is_not():
+    silence = np.zeros((500, 2), dtype=np.float32)
+    assert warnings_of(silence, silence) == ["digital silence: every sample is zero"]
+    assert warnings_of(silence, silence + 1e-6) == []
+
+
+def test_samples_beyond_full_scale_are_counted_and_the_loudest_is_named():
+    loud = 0.5 * TONE
+    loud[[3, 70], 0] = 4.5, -2.0
+    assert warnings_of(loud) == ["2 samples lie beyond [-1, 1], the loudest at 4.5"]
+
+
+@pytest.mark.parametrize(("value", "kind"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")])
+def test_a_file_with_a_sample_that_is_no_number_is_refused(tmp_path: Path, value, kind):
+    samples = np.tile(TONE, (10, 1))
+    samples[100_000] = value
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+    with pytest.raises(VqaudioError, match=f"a.wav: sample 100000 is {kind}"):
+        read_audio(tmp_path / "a.wav", 8_000)
+
+
+def test_a_reader_reports_what_its_file_holds(tmp_path: Path):
+    soundfile.write(tmp_path / "a.wav", np.clip(3 * TONE, -1, 1), 16_000)
+    reader = AudioReader(tmp_path / "a.wav", 8_000, block_s=0.1)
+    assert sum(len(block) for block in reader) == 8_000
+    assert len(reader.warnings) == 1
+    assert reader.warnings[0].startswith("clipped: ")

@@ -1,0 +1,150 @@
+import os
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqaudio.audio.files import AudioReader, read_audio
+from vqaudio.core.errors import VqaudioError
+
+TONE = (0.3 * np.sin(np.arange(48_000) / 7)).astype(np.float32)
+
+
+def warnings_of(path: Path) -> list[str]:
+    reader = AudioReader(path)
+    for _ in reader:
+        pass
+    return reader.warnings
+
+
+def wav_with_header(path: Path, *, rate_hz=16_000, channels=1, data_bytes=96_000, body=b"\1\0" * 48_000) -> Path:
+    fmt = struct.pack("<HHIIHH", 1, channels, rate_hz, 32_000, 2, 16)
+    riff_bytes = min(36 + data_bytes, 0xFFFFFFFF)
+    path.write_bytes(
+        b"RIFF"
+        + struct.pack("<I", riff_bytes)
+        + b"WAVEfmt \x10\0\0\0"
+        + fmt
+        + b"data"
+        + struct.pack("<I", data_bytes)
+        + body
+    )
+    return path
+
+
+def cut_in_half(path: Path) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.wav", b"", "empty, 0 bytes"),
+        ("text.wav", b"hello, I am a text\n" * 40, "not audio"),
+        ("zip.flac", b"PK\3\4" + bytes(500), "not audio"),
+        ("noise.mp3", np.random.default_rng(0).bytes(20_000), "not audio"),
+        ("tag.mp3", b"ID3\4\0\0\0\0\1\0" + bytes(300), "not audio"),
+        ("cut.wav", b"RIFF\x24\x77\1\0WAVEfmt ", "not audio"),
+        ("samples.raw", bytes(1_000), "without a header"),
+    ],
+)
+def test_what_is_no_audio_is_refused_with_its_path_and_a_reason(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(VqaudioError, match=said) as caught:
+        read_audio(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "pipe" not in str(caught.value)  # libsndfile's words for an MP3 file without a frame lead astray
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".webm", ".wma", ".MP4"])
+def test_formats_that_libsndfile_lacks_come_with_a_command_that_converts_them(tmp_path, suffix):
+    path = tmp_path / f"-my talk{suffix}"
+    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(1_000))
+    with pytest.raises(VqaudioError, match=re.escape(f"ffmpeg -i './-my talk{suffix}' './-my talk-new.wav'")):
+        read_audio(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({"rate_hz": 2_147_483_647}, "2147483647 Hz"),
+        ({"rate_hz": 10}, "10 Hz"),
+        ({"rate_hz": 0}, "not audio"),
+        ({"channels": 0}, "not audio"),
+        ({"channels": 1_000}, "1000 channels"),
+        ({"data_bytes": 0, "body": b""}, "holds no samples"),
+        ({"data_bytes": 0}, "has 96044 bytes; convert it first: ffmpeg"),
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(tmp_path, header, said):
+    with pytest.raises(VqaudioError, match=said):
+        read_audio(wav_with_header(tmp_path / "a.wav", **header))
+
+
+def test_missing_files_folders_and_pipes_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name, said in (("pipe.wav", "not a regular file"), (".", "not a regular file"), ("none.wav", "No such file")):
+        with pytest.raises(VqaudioError, match=said):
+            read_audio(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_permission_says_so(tmp_path):
+    wav_with_header(tmp_path / "a.wav").chmod(0)
+    with pytest.raises(VqaudioError, match="Permission denied"):
+        read_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "subtype"),
+    [
+        ("a.wav", "WAV", "PCM_16"),
+        ("a.wav", "WAVEX", "FLOAT"),
+        ("a.wav", "RF64", "PCM_16"),
+        ("a.wav", "WAV", "MS_ADPCM"),
+        ("a.aiff", "AIFF", "PCM_16"),
+        ("a.au", "AU", "PCM_16"),
+        ("a.w64", "W64", "PCM_16"),
+        ("a.mp3", "MP3", "MPEG_LAYER_III"),
+        ("a.opus", "OGG", "OPUS"),
+    ],
+)
+def test_half_a_file_is_read_and_warned_about_and_a_whole_one_is_not(tmp_path, name, kind, subtype):
+    path = tmp_path / name
+    tone = np.tile(TONE, 4) if kind == "OGG" else TONE  # several pages
+    soundfile.write(path, tone, 16_000, format=kind, subtype=subtype)
+    assert warnings_of(path) == []
+    assert any("truncated" in warning for warning in warnings_of(cut_in_half(path)))
+
+
+def test_half_a_flac_file_is_refused_with_the_time_of_the_damage(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.tile(TONE, 6), 16_000)
+    with pytest.raises(VqaudioError, match=r"damaged after \d+\.\d\d s: libsndfile says: .*sync"):
+        read_audio(cut_in_half(path))
+
+
+def test_a_streamed_wav_of_unknown_length_is_read_without_a_warning(tmp_path):
+    for size in (0xFFFFFFFF, 0x7FFFFFFF):
+        path = wav_with_header(tmp_path / "a.wav", data_bytes=size)
+        assert warnings_of(path) == []
+        assert len(read_audio(path)) == 48_000
+
+
+def test_bytes_after_the_samples_are_no_truncation(tmp_path):
+    path = wav_with_header(tmp_path / "a.wav")
+    path.write_bytes(path.read_bytes() + b"garbage" * 100)
+    assert warnings_of(path) == []
+    assert len(read_audio(path)) == 48_000
+
+
+def test_the_content_counts_not_the_suffix(tmp_path):
+    soundfile.write(tmp_path / "a.flac", TONE, 16_000)
+    (tmp_path / "a.flac").rename(tmp_path / "a.wav")
+    assert len(read_audio(tmp_path / "a.wav")) == 48_000

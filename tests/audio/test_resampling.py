@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqaudio.audio.resampling import in_blocks, num_resampled, resampled
+
+NOISE = np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(44_100, 16_000), (8_000, 16_000), (192_000, 16_000), (16_000, 16_000)])
+@given(cuts=st.lists(st.integers(0, 20_000), max_size=8))
+def test_where_the_input_is_cut_does_not_matter(from_hz, to_hz, cuts):
+    whole = np.concatenate(list(resampled([NOISE], from_hz, to_hz)))
+    parts = np.split(NOISE, sorted(cuts))
+    assert np.array_equal(np.concatenate(list(resampled(parts, from_hz, to_hz))), whole)
+
+
+@given(num_samples=st.integers(1, 3_000), from_hz=st.integers(1_000, 400_000), to_hz=st.sampled_from([8_000, 16_000]))
+def test_the_length_is_the_exact_one_rounded_half_up(num_samples, from_hz, to_hz):
+    total = sum(len(part) for part in resampled([NOISE[:num_samples]], from_hz, to_hz))
+    assert total == num_resampled(num_samples, from_hz, to_hz)
+    assert total == 1 or abs(total - num_samples * to_hz / from_hz) <= 0.5
+
+
+@given(cuts=st.lists(st.integers(0, 20_000), max_size=8), block=st.integers(1, 25_000))
+def test_blocks_have_one_length_but_for_the_last(cuts, block):
+    blocks = list(in_blocks(np.split(NOISE, sorted(cuts)), block))
+    assert np.array_equal(np.concatenate(blocks), NOISE)
+    assert {len(one) for one in blocks[:-1]} <= {block}
+    assert 1 <= len(blocks[-1]) <= block
