@@ -27,9 +27,9 @@ def run(
     workers: int = 0,
     block_s: float = 0.05,
 ) -> dict[str, list[list[int]]]:
-    decoders: list[Decoder] = [ProcessDecoder(RATE_HZ, block_s) for _ in range(workers)]
-    decoders = decoders or [InlineDecoder(RATE_HZ, block_s)]
-    tokenizer = TokenizeBatch(make_encoder)
+    decoders: list[Decoder] = [ProcessDecoder(block_s) for _ in range(workers)]
+    decoders = decoders or [InlineDecoder(block_s)]
+    tokenizer = TokenizeBatch(make_encoder, RATE_HZ)
     job = LocalRun(sources, tokenizer, decoders, num_threads=threads, num_in_flight=batch_size)
     return {outcome.source.id: [] if outcome.codes is None else outcome.codes.tolist() for outcome in job.outcomes()}
 
@@ -41,7 +41,7 @@ class ScriptedDecoder:
         self.num_given = 0
         self.is_closed = False
 
-    def read(self, path: str, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
         if path == "broken":
             raise VqaudioError("is broken")
         if path == "bug":
@@ -106,7 +106,11 @@ def test_outcomes_come_in_the_order_of_the_sources_though_an_early_file_is_slow(
 ) -> None:
     sources = scripted(["slow", "1", "2", "broken", "3"])
     job = LocalRun(
-        sources, TokenizeBatch(make_encoder), [ScriptedDecoder(), ScriptedDecoder()], num_threads=2, num_in_flight=4
+        sources,
+        TokenizeBatch(make_encoder, RATE_HZ),
+        [ScriptedDecoder(), ScriptedDecoder()],
+        num_threads=2,
+        num_in_flight=4,
     )
     outcomes = list(job.outcomes())
     assert [outcome.source for outcome in outcomes] == sources
@@ -117,7 +121,11 @@ def test_outcomes_come_in_the_order_of_the_sources_though_an_early_file_is_slow(
 def test_a_refused_source_is_an_outcome_and_is_not_opened(make_encoder: Callable[[], BlockEncoder]) -> None:
     decoder = ScriptedDecoder()
     job = LocalRun(
-        [Source("a.m4a", "1", refusal="no")], TokenizeBatch(make_encoder), [decoder], num_threads=1, num_in_flight=1
+        [Source("a.m4a", "1", refusal="no")],
+        TokenizeBatch(make_encoder, RATE_HZ),
+        [decoder],
+        num_threads=1,
+        num_in_flight=1,
     )
     assert list(job.outcomes()) == [Outcome(Source("a.m4a", "1", refusal="no"), reason="no")]
     assert decoder.num_given == 0
@@ -143,7 +151,11 @@ class StuckEncoder:
 def test_a_decoder_never_runs_far_ahead_of_its_encoder() -> None:
     let_go, decoder = threading.Event(), ScriptedDecoder()
     job = LocalRun(
-        scripted(["1000"]), TokenizeBatch(lambda: StuckEncoder(let_go)), [decoder], num_threads=1, num_in_flight=9
+        scripted(["1000"]),
+        TokenizeBatch(lambda: StuckEncoder(let_go), RATE_HZ),
+        [decoder],
+        num_threads=1,
+        num_in_flight=9,
     )
     given: list[int] = []
 
@@ -160,7 +172,11 @@ def test_a_decoder_never_runs_far_ahead_of_its_encoder() -> None:
 def test_only_so_many_files_are_in_flight() -> None:
     let_go, decoder = threading.Event(), ScriptedDecoder()
     job = LocalRun(
-        scripted(["1"] * 50), TokenizeBatch(lambda: StuckEncoder(let_go)), [decoder], num_threads=1, num_in_flight=7
+        scripted(["1"] * 50),
+        TokenizeBatch(lambda: StuckEncoder(let_go), RATE_HZ),
+        [decoder],
+        num_threads=1,
+        num_in_flight=7,
     )
     given: list[int] = []
 
@@ -181,7 +197,7 @@ def test_an_encoder_that_fails_costs_one_file_and_its_decoder_is_not_left_waitin
     encoders = iter([StuckEncoder(let_go, is_broken=True), make_encoder()])
     job = LocalRun(
         scripted(["30", "2"]),
-        TokenizeBatch(lambda: next(encoders)),
+        TokenizeBatch(lambda: next(encoders), RATE_HZ),
         [ScriptedDecoder()],
         num_threads=1,
         num_in_flight=2,
@@ -193,7 +209,11 @@ def test_an_encoder_that_fails_costs_one_file_and_its_decoder_is_not_left_waitin
 
 def test_a_mistake_in_a_thread_ends_the_run_loudly(make_encoder: Callable[[], BlockEncoder]) -> None:
     job = LocalRun(
-        scripted(["1", "bug", "1"]), TokenizeBatch(make_encoder), [ScriptedDecoder()], num_threads=1, num_in_flight=2
+        scripted(["1", "bug", "1"]),
+        TokenizeBatch(make_encoder, RATE_HZ),
+        [ScriptedDecoder()],
+        num_threads=1,
+        num_in_flight=2,
     )
     with pytest.raises(ZeroDivisionError):
         list(job.outcomes())
@@ -204,7 +224,7 @@ def test_stop_ends_the_run_and_its_threads(make_encoder: Callable[[], BlockEncod
     num_threads = threading.active_count()
     job = LocalRun(
         scripted(["1"] * 500 + ["1000000"]),
-        TokenizeBatch(make_encoder),
+        TokenizeBatch(make_encoder, RATE_HZ),
         [decoder],
         num_threads=2,
         num_in_flight=3,
@@ -226,7 +246,7 @@ def test_more_finished_files_than_may_wait_do_not_lock_the_run(
     monkeypatch.setattr(local, "FILES_AHEAD", 2)
     job = LocalRun(
         scripted(["slow"] + ["1"] * 30),
-        TokenizeBatch(make_encoder),
+        TokenizeBatch(make_encoder, RATE_HZ),
         [ScriptedDecoder(), ScriptedDecoder()],
         num_threads=2,
         num_in_flight=2,

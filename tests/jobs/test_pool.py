@@ -39,7 +39,7 @@ worker.main()
 
 def read(decoder: InlineDecoder | ProcessDecoder, path: Path) -> tuple[np.ndarray, Decoded]:
     blocks: list[np.ndarray] = []
-    facts = decoder.read(str(path), blocks.append)
+    facts = decoder.read(str(path), RATE_HZ, blocks.append)
     return np.concatenate(blocks), facts
 
 
@@ -53,17 +53,17 @@ def sound(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unsound() -> Iterator[ProcessDecoder]:
-    decoder = ProcessDecoder(RATE_HZ, 0.1, command=(sys.executable, "-c", UNSOUND_WORKER), patience_s=5.0)
+    decoder = ProcessDecoder(0.1, command=(sys.executable, "-c", UNSOUND_WORKER), patience_s=5.0)
     yield decoder
     decoder.close()
 
 
 def test_both_decoders_give_the_same_samples_and_facts(sound: Path) -> None:
-    decoder = ProcessDecoder(RATE_HZ, 0.1)
+    decoder = ProcessDecoder(0.1)
     try:
         for _ in range(2):
             there, there_facts = read(decoder, sound)
-            here, here_facts = read(InlineDecoder(RATE_HZ, 0.1), sound)
+            here, here_facts = read(InlineDecoder(0.1), sound)
             assert np.array_equal(here, there)
             assert here_facts == there_facts
             assert here_facts == Decoded(16_000, 48_000, here_facts.warnings)
@@ -71,12 +71,12 @@ def test_both_decoders_give_the_same_samples_and_facts(sound: Path) -> None:
         decoder.close()
 
 
-@pytest.mark.parametrize("decoder", [InlineDecoder(RATE_HZ), None])
+@pytest.mark.parametrize("decoder", [InlineDecoder(), None])
 def test_a_broken_file_is_a_reason_and_the_next_one_is_read(
     decoder: InlineDecoder | None, sound: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.wav").write_text("not audio")
-    used = decoder or ProcessDecoder(RATE_HZ)
+    used = decoder or ProcessDecoder()
     with pytest.raises(VqaudioError, match=r".{5}"):
         read(used, tmp_path / "text.wav")
     assert len(read(used, sound)[0]) == 16_000
@@ -117,7 +117,7 @@ def test_a_worker_that_falls_silent_is_ended(unsound: ProcessDecoder, sound: Pat
 def test_what_a_library_prints_does_not_get_between_the_samples(unsound: ProcessDecoder, sound: Path) -> None:
     noisy = sound.with_name("chatter.wav")
     noisy.write_bytes(sound.read_bytes())
-    assert np.array_equal(read(unsound, noisy)[0], read(InlineDecoder(RATE_HZ, 0.1), sound)[0])
+    assert np.array_equal(read(unsound, noisy)[0], read(InlineDecoder(0.1), sound)[0])
 
 
 def test_abort_frees_a_reader_that_waits(unsound: ProcessDecoder, sound: Path) -> None:
@@ -132,10 +132,10 @@ def test_abort_frees_a_reader_that_waits(unsound: ProcessDecoder, sound: Path) -
 
 
 def test_a_reader_that_is_left_in_the_middle_does_not_spoil_the_next_file(sound: Path) -> None:
-    decoder = ProcessDecoder(RATE_HZ, 0.1)
+    decoder = ProcessDecoder(0.1)
     try:
         with pytest.raises(ZeroDivisionError):
-            decoder.read(str(sound), lambda block: 1 // 0)  # pyright: ignore[reportArgumentType]
+            decoder.read(str(sound), RATE_HZ, lambda block: 1 // 0)  # pyright: ignore[reportArgumentType]
         assert len(read(decoder, sound)[0]) == 16_000
     finally:
         decoder.close()

@@ -14,12 +14,19 @@ LINE_EVERY_S = 5.0
 class RunProgress:
     """Audio-hours, times real time, and the time left: guessed from bytes, as headers may lie about seconds.
 
-    total_bytes, total_files: what the run will see.
+    total_bytes, total_files: what the run will see.  is_quiet: say nothing.
     """
 
     def __init__(
-        self, total_bytes: int, total_files: int, *, stream: TextIO | None = None, line_every_s: float = LINE_EVERY_S
+        self,
+        total_bytes: int,
+        total_files: int,
+        *,
+        stream: TextIO | None = None,
+        line_every_s: float = LINE_EVERY_S,
+        is_quiet: bool = False,
     ) -> None:
+        self._is_quiet = is_quiet
         self._stream = stream or sys.stderr
         self._total_bytes, self._total_files = max(1, total_bytes), total_files
         self._num_bytes = self._num_files = 0
@@ -27,7 +34,7 @@ class RunProgress:
         self._line_every_s = line_every_s
         self._start_s = self._told_s = time.monotonic()
         self._bar: Progress | None = None
-        if self._stream.isatty():
+        if self._stream.isatty() and not is_quiet:
             columns = (BarColumn(), TextColumn("{task.fields[told]}"))
             self._bar = bar = Progress(*columns, console=Console(file=self._stream), transient=True)
             self._task = bar.add_task("", total=self._total_bytes, told="")
@@ -43,6 +50,15 @@ class RunProgress:
         if self._bar:
             self._bar.stop()
 
+    def note(self, line: str) -> None:
+        """A line that stays, above the bar."""
+        if self._is_quiet:
+            return
+        if self._bar:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=self._stream, flush=True)
+
     def finish_file(self, num_bytes: int) -> None:
         """One more file is done, or has failed."""
         self._num_files += 1
@@ -54,7 +70,7 @@ class RunProgress:
         now_s = time.monotonic()
         if self._bar:
             self._bar.update(self._task, completed=self._num_bytes, told=self._told(now_s))
-        elif now_s - self._told_s >= self._line_every_s:
+        elif not self._is_quiet and now_s - self._told_s >= self._line_every_s:
             self._told_s = now_s
             print(self._told(now_s), file=self._stream, flush=True)
 

@@ -40,13 +40,17 @@ class TokenizeBatch:
     """Tokenizes files, each on its own: nothing that is encoded beside a file can touch its codes.
 
     make_encoder: a fresh BlockEncoder for every file; each of its steps has one tensor shape (law 2).
+    sample_rate_hz: what the encoder takes.
     make_decoder: a Decoder for `__call__`; engines that decode elsewhere call `encode` and need none.
     """
 
     def __init__(
-        self, make_encoder: Callable[[], BlockEncoder], make_decoder: Callable[[], Decoder] | None = None
+        self,
+        make_encoder: Callable[[], BlockEncoder],
+        sample_rate_hz: int,
+        make_decoder: Callable[[], Decoder] | None = None,
     ) -> None:
-        self.make_encoder = make_encoder
+        self.make_encoder, self.sample_rate_hz = make_encoder, sample_rate_hz
         self._decoder = make_decoder() if make_decoder else None
 
     def encode(self, source: Source, feed: Callable[[Callable[[np.ndarray], None]], Decoded]) -> Outcome:
@@ -88,7 +92,7 @@ class TokenizeBatch:
 
     def _tokenize(self, source: Source) -> Outcome:
         assert self._decoder is not None, "TokenizeBatch was built without make_decoder"
-        return self.encode(source, partial(self._decoder.read, source.path))
+        return self.encode(source, partial(self._decoder.read, source.path, self.sample_rate_hz))
 
 
 def _narrow(codes: np.ndarray) -> np.ndarray:

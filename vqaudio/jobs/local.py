@@ -42,7 +42,7 @@ class LocalRun:
         stop: threading.Event | None = None,
     ) -> None:
         self.num_samples_fed = 0
-        self._sources = sources
+        self.sources = sources
         self._tokenizer = tokenizer
         self._decoders = decoders
         self._num_threads = max(1, num_threads)
@@ -80,7 +80,7 @@ class LocalRun:
 
     def _in_order(self, on_wait: Callable[[], None]) -> Iterator[Outcome]:
         waiting: dict[int, Outcome] = {}
-        for index in range(len(self._sources)):
+        for index in range(len(self.sources)):
             while index not in waiting:
                 on_wait()
                 if self._stop_asked.is_set():
@@ -113,7 +113,7 @@ class LocalRun:
             stream = Stream(index, source, self._stop)
             self._streams.put(stream)
             try:
-                stream.put(decoder.read(source.path, stream.put))
+                stream.put(decoder.read(source.path, self._tokenizer.sample_rate_hz, stream.put))
             except VqaudioError as error:
                 stream.put(error)
 

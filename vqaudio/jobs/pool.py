@@ -23,6 +23,11 @@ PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 WORKER_COMMAND = (sys.executable, "-c", "from vqaudio.jobs.worker import main; main()")
 
 
+def default_num_workers() -> int:
+    """Two, or more where there are many CPUs: decoding costs a small part of encoding."""
+    return max(2, (os.cpu_count() or 1) // 4)
+
+
 @dataclass(frozen=True)
 class Decoded:
     """What is known of a file after its last block.  num_samples: at the codec's rate."""
@@ -35,8 +40,8 @@ class Decoded:
 class Decoder(Protocol):
     """Reads one file at a time."""
 
-    def read(self, path: str, on_block: Callable[[np.ndarray], None]) -> Decoded:
-        """Give every block of the file (float32, mono, at the codec's rate) to `on_block`, in order.
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+        """Give every block of the file (float32, mono, at the rate asked for) to `on_block`, in order.
 
         Raises VqaudioError with the reason if the file cannot be read, and whatever `on_block` raises.
         """
@@ -54,16 +59,15 @@ class Decoder(Protocol):
 class InlineDecoder:
     """Decodes in this process: nothing to start, but a file that crashes the library ends the run."""
 
-    def __init__(self, sample_rate_hz: int, block_s: float = BLOCK_S) -> None:
-        self.sample_rate_hz = sample_rate_hz
+    def __init__(self, block_s: float = BLOCK_S) -> None:
         self.block_s = block_s
 
-    def read(self, path: str, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
         """See Decoder."""
         from vqaudio.audio.files import AudioReader
 
         try:
-            reader = AudioReader(path, self.sample_rate_hz, self.block_s)
+            reader = AudioReader(path, sample_rate_hz, self.block_s)
             for block in reader:
                 on_block(block)
         except (OSError, MemoryError) as error:
@@ -85,20 +89,18 @@ class ProcessDecoder:
 
     def __init__(
         self,
-        sample_rate_hz: int,
         block_s: float = BLOCK_S,
         *,
         command: Sequence[str] = WORKER_COMMAND,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self.sample_rate_hz = sample_rate_hz
         self.block_s = block_s
         self.command = command
         self.patience_s = patience_s
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process: subprocess.Popen[bytes] | None = self._start()
 
-    def read(self, path: str, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
         """See Decoder.  A process that dies or falls silent is a VqaudioError as well."""
         if self._process is not None and self._process.poll() is not None:
             self._end()  # it died between two files: nobody's fault that is known
@@ -107,7 +109,7 @@ class ProcessDecoder:
         self._complaints.truncate()  # the child shares this file's position: each file starts a clean page
         is_whole = False
         try:
-            self._ask(process, path)
+            self._ask(process, path, sample_rate_hz)
             while True:
                 tag, payload = self._answer(process)
                 if tag == SAMPLES:
@@ -147,9 +149,9 @@ class ProcessDecoder:
             env={**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)},
         )
 
-    def _ask(self, process: subprocess.Popen[bytes], path: str) -> None:
+    def _ask(self, process: subprocess.Popen[bytes], path: str, sample_rate_hz: int) -> None:
         assert process.stdin is not None
-        request = {"path": path, "sample_rate_hz": self.sample_rate_hz, "block_s": self.block_s}
+        request = {"path": path, "sample_rate_hz": sample_rate_hz, "block_s": self.block_s}
         process.stdin.write(json.dumps(request).encode() + b"\n")
 
     def _answer(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytearray]:

@@ -1,0 +1,118 @@
+"""`vqaudio decode TOKENS --out WAV_DIR`: a token store becomes a folder of wav files."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from vqaudio.codec.model import Codec
+    from vqaudio.tokens.store import TokenStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("tokens", metavar="TOKENS", type=Path, help="folder of a token store")
+    parser.add_argument("--out", metavar="WAV_DIR", type=Path, required=True, help="folder for the wav files")
+    parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
+    parser.add_argument("--codebooks", metavar="K", type=int, help="decode the first K codebooks only (default: all)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--overwrite", action="store_true", help="replace wav files that are there already")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decode; 0 when all went well, 130 after Ctrl-C."""
+    from vqaudio.cli.interruption import EXIT_STATUS, stop_on_interrupt
+    from vqaudio.tokens.store import TokenStore
+
+    store = TokenStore.open(args.tokens)
+    require_codebooks(args.codebooks, store)
+    paths = choose_paths(store, args.out, is_overwriting=args.overwrite)
+    with stop_on_interrupt() as stop:
+        start_s = time.monotonic()
+        codec = codec_of(store, args.codec, args.device)
+        num_files, num_samples = write_files(args, store, codec, paths, stop)
+        wall_s = time.monotonic() - start_s
+        if not args.quiet:
+            audio_s = num_samples / store.stamp.sample_rate_hz
+            print(f"files     {num_files:,} of {store.num_rows:,} decoded")
+            print(f"audio     {audio_s / 3600:.2f} h in {wall_s:.0f} s, {audio_s / max(wall_s, 1e-9):.0f} x real time")
+            print(f"wav files {args.out}")
+        if stop.is_set():
+            print("stopped; the files that are there are whole: --overwrite starts again", file=sys.stderr)
+            return EXIT_STATUS
+    return 0
+
+
+def require_codebooks(num_codebooks: int | None, store: "TokenStore") -> None:
+    """Raises VqaudioError if the store does not have that many."""
+    from vqaudio.core.errors import VqaudioError
+
+    if num_codebooks is not None and not 1 <= num_codebooks <= store.stamp.num_codebooks:
+        raise VqaudioError(
+            f"{store.folder} holds {store.stamp.num_codebooks} codebooks; --codebooks must be 1 to "
+            f"{store.stamp.num_codebooks}, got {num_codebooks}"
+        )
+
+
+def choose_paths(store: "TokenStore", out: Path, *, is_overwriting: bool) -> dict[str, Path]:
+    """id -> where its sound goes.  Raises VqaudioError if an id is unsafe or a file is there already."""
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.naming import wav_names
+
+    paths = {row_id: out / name for row_id, name in wav_names(store.ids()).items()}
+    there = [] if is_overwriting else [path for path in paths.values() if path.exists()]
+    if there:
+        raise VqaudioError(
+            f"{there[0]} is there already, and {len(there) - 1} others; choose another --out, or --overwrite"
+        )
+    return paths
+
+
+def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "Codec":
+    """The codec that made the store.  Raises VqaudioError if it is not at hand or is another one."""
+    from vqaudio.codec.saving import open_codec
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.stamps import stamp_of
+
+    try:
+        codec = open_codec(name_or_folder or store.stamp.name, device)
+    except VqaudioError as error:
+        if name_or_folder:
+            raise
+        raise VqaudioError(f"these codes were made by {store.stamp}; give its folder with --codec ({error})") from error
+    store.stamp.require_same(stamp_of(codec))
+    return codec
+
+
+def write_files(
+    args: argparse.Namespace, store: "TokenStore", codec: "Codec", paths: dict[str, Path], stop: "Event"
+) -> tuple[int, int]:
+    """Decode all rows; return how many, and how many samples they have."""
+    from vqaudio.cli.progress import RunProgress
+    from vqaudio.codec.streaming import StreamingDecoder
+    from vqaudio.jobs.decoding import decode_rows
+    from vqaudio.jobs.local import num_available_cpus
+
+    rate_hz = store.stamp.sample_rate_hz
+    total_samples = store.manifest.counts()["samples"]
+    rows = decode_rows(
+        store,
+        paths.__getitem__,
+        lambda: StreamingDecoder(codec),
+        sample_rate_hz=rate_hz,
+        num_codebooks=args.codebooks,
+        num_threads=num_available_cpus(),
+        stop=stop,
+    )
+    num_files = num_samples = 0
+    with RunProgress(total_samples, store.num_rows, is_quiet=args.quiet) as progress:
+        for row in rows:
+            num_files, num_samples = num_files + 1, num_samples + row.num_samples
+            progress.finish_file(row.num_samples)
+            progress.tell(num_samples / rate_hz)
+    return num_files, num_samples

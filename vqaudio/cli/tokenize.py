@@ -1,0 +1,173 @@
+"""`vqaudio tokenize WAV_DIR --out DIR`: a folder of recordings becomes a token store."""
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from vqaudio.cli.progress import RunProgress
+    from vqaudio.jobs.batch import Outcome
+    from vqaudio.jobs.local import LocalRun
+    from vqaudio.jobs.pool import Decoder
+    from vqaudio.jobs.summary import Summary
+    from vqaudio.jobs.walk import Source
+    from vqaudio.tokens.writer import TokenWriter
+
+EXIT_FAILURES = 2
+MAX_NOTES = 20  # lines about single files; what they have in common is in the summary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("audio", metavar="WAV_DIR", type=Path, help="folder of recordings, or one recording")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the token store")
+    parser.add_argument("--codec", metavar="NAME|DIR", default="speech-16k", help="default: speech-16k")
+    parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
+    parser.add_argument("--metadata", metavar="CSV", type=Path, help="columns path, speaker, text: kept with the codes")
+    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
+    parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--resume", action="store_true", help="continue the store in DIR, or start it")
+    modes.add_argument("--overwrite", action="store_true", help="replace the store in DIR")
+    parser.add_argument("--max-failures", metavar="N", type=int, default=0, help="exit 2 above this (default: 0)")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tokenize; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
+    from vqaudio.cli.interruption import stop_on_interrupt
+    from vqaudio.cli.progress import RunProgress
+    from vqaudio.jobs.metadata import with_metadata
+    from vqaudio.jobs.walk import find_sources
+
+    require_counts(args)
+    sources = find_sources(args.audio)
+    if args.metadata:
+        sources = with_metadata(sources, args.metadata)
+    with stop_on_interrupt() as stop, ExitStack() as stack:
+        start_s = time.monotonic()
+        decoders = start_decoders(args.workers, len(sources), stack)  # they start while torch is imported
+        writer, summary, job = prepare(args, sources, decoders, stop, stack)
+        total_bytes = sum(source.num_bytes for source in job.sources)
+        with RunProgress(total_bytes, len(job.sources), is_quiet=args.quiet) as progress:
+            write_rows(job, writer, summary, progress)
+        stack.close()  # threads, processes and the store's last shard
+        return tell(args, summary, time.monotonic() - start_s, is_stopped=stop.is_set())
+
+
+def require_counts(args: argparse.Namespace) -> None:
+    """Raises VqaudioError for a count that makes no sense."""
+    from vqaudio.core.errors import VqaudioError
+
+    for name, lowest in (("batch_size", 1), ("workers", 0), ("codebooks", 1), ("max_failures", 0)):
+        value = getattr(args, name)
+        if value is not None and value < lowest:
+            raise VqaudioError(f"--{name.replace('_', '-')} must be at least {lowest}, got {value}")
+
+
+def start_decoders(num_workers: int | None, num_files: int, stack: ExitStack) -> "list[Decoder]":
+    """Decoder processes, no more than files; one decoder in this process for 0."""
+    from vqaudio.jobs.pool import InlineDecoder, ProcessDecoder, default_num_workers
+
+    wanted = default_num_workers() if num_workers is None else num_workers
+    if wanted == 0:
+        return [InlineDecoder()]
+    decoders = [ProcessDecoder() for _ in range(min(wanted, num_files))]
+    for decoder in decoders:
+        stack.callback(decoder.close)
+    return list(decoders)
+
+
+def prepare(
+    args: argparse.Namespace, sources: "list[Source]", decoders: "list[Decoder]", stop: "Event", stack: ExitStack
+) -> "tuple[TokenWriter, Summary, LocalRun]":
+    """Open the codec and the store; what the store has is left out."""
+    from vqaudio.codec.saving import open_codec
+    from vqaudio.codec.streaming import StreamingEncoder
+    from vqaudio.jobs.batch import TokenizeBatch
+    from vqaudio.jobs.local import LocalRun, num_available_cpus
+    from vqaudio.jobs.stamps import stamp_of
+    from vqaudio.jobs.summary import Summary
+    from vqaudio.tokens.writer import TokenWriter
+
+    codec = open_codec(args.codec, args.device)
+    stamp = stamp_of(codec, args.codebooks)
+    mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
+    writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))
+    todo = [source for source in sources if source.id not in writer.done_ids]
+    tokenizer = TokenizeBatch(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
+    job = LocalRun(
+        todo, tokenizer, decoders, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop
+    )
+    return writer, Summary(stamp.grid, stamp.codebook_size, len(sources) - len(todo)), job
+
+
+def write_rows(job: "LocalRun", writer: "TokenWriter", summary: "Summary", progress: "RunProgress") -> None:
+    """Every outcome becomes a row or a failure."""
+
+    def show() -> None:
+        progress.tell(job.num_samples_fed / summary.grid.sample_rate_hz)
+
+    num_notes = 0
+    for outcome in job.outcomes(on_wait=show):
+        keep(outcome, writer)
+        summary.add(outcome)
+        progress.finish_file(outcome.source.num_bytes)
+        for line in notes_on(outcome):
+            num_notes += 1
+            if num_notes <= MAX_NOTES:
+                progress.note(line if num_notes < MAX_NOTES else f"{line} (further ones are only counted)")
+
+
+def notes_on(outcome: "Outcome") -> list[str]:
+    """What a user should know of one file."""
+    name = outcome.source.id
+    failed = [f"failed: {name}: {outcome.reason}"] if outcome.reason else []
+    return failed + [f"warning: {name}: {warning}" for warning in outcome.warnings]
+
+
+def keep(outcome: "Outcome", writer: "TokenWriter") -> None:
+    """A row if there are codes, a failure if not."""
+    from vqaudio.tokens.schema import TokenRow
+
+    source = outcome.source
+    if outcome.codes is None:
+        writer.fail(source.id, outcome.reason or "", num_bytes=source.num_bytes)
+        return
+    writer.append(
+        TokenRow(
+            source.id,
+            outcome.codes,
+            outcome.num_samples,
+            outcome.source_rate_hz,
+            outcome.num_samples / writer.stamp.sample_rate_hz,
+            source.speaker,
+            source.text,
+        )
+    )
+
+
+def tell(args: argparse.Namespace, summary: "Summary", wall_s: float, *, is_stopped: bool) -> int:
+    """The summary on stdout, what went wrong on stderr, and the exit status."""
+    from vqaudio.cli.interruption import EXIT_STATUS
+
+    if not args.quiet:
+        print("\n".join(summary.lines(wall_s)))
+        print(f"store     {args.out}")
+    if is_stopped:
+        print("stopped; what is finished is in the store: the same command with --resume goes on", file=sys.stderr)
+        return EXIT_STATUS
+    if summary.num_failures > args.max_failures:
+        print(
+            f"{summary.num_failures} files failed, --max-failures is {args.max_failures}; "
+            f"all others are in the store, the reasons are in {args.out / 'failures.jsonl'}",
+            file=sys.stderr,
+        )
+        return EXIT_FAILURES
+    return 0

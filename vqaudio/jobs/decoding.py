@@ -1,0 +1,89 @@
+"""A token store back to sound: one wav file for each row, in memory that does not grow with a file's length."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from vqaudio.audio.files import write_blocks
+from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.schema import TokenRow
+
+FRAMES_AT_ONCE = 1000  # 20 s at 50 frames a second
+
+
+class BlockDecoder(Protocol):
+    """Sound of one file whose codes come in blocks: `vqaudio.codec.streaming.StreamingDecoder` is one."""
+
+    def push(self, codes: np.ndarray) -> np.ndarray:
+        """Take codes `k t`; return the samples that became final."""
+        ...
+
+    def finish(self, num_samples: int) -> np.ndarray:
+        """Return the rest, so that there are `num_samples` in all."""
+        ...
+
+
+def decode_rows(
+    rows: Iterable[TokenRow],
+    path_of: Callable[[str], Path],
+    make_decoder: Callable[[], BlockDecoder],
+    *,
+    sample_rate_hz: int,
+    num_codebooks: int | None = None,
+    num_threads: int = 1,
+    stop: threading.Event | None = None,
+) -> Iterator[TokenRow]:
+    """Write every row's sound to `path_of(id)`; yield the row when its file is whole.
+
+    num_codebooks: use only the first ones.  stop: set it to end after the files in work.
+    Raises VqaudioError if a file cannot be written.
+    """
+
+    def decode(row: TokenRow) -> TokenRow:
+        torch.set_num_threads(1)
+        blocks = sound_of(row, make_decoder(), num_codebooks)
+        write_whole(path_of(row.id), blocks, sample_rate_hz)
+        return row
+
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(num_threads) as pool:
+            in_work: set[Future[TokenRow]] = set()
+            for row in rows:
+                if stop is not None and stop.is_set():
+                    break
+                in_work.add(pool.submit(decode, row))
+                if len(in_work) > num_threads:
+                    done, in_work = wait(in_work, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            yield from (future.result() for future in in_work)
+    finally:
+        torch.set_num_threads(threads_before)
+
+
+def sound_of(row: TokenRow, decoder: BlockDecoder, num_codebooks: int | None = None) -> Iterator[np.ndarray]:
+    """The row's `num_samples` samples, in blocks."""
+    with torch.inference_mode():
+        for start in range(0, row.codes.shape[1], FRAMES_AT_ONCE):
+            yield decoder.push(row.codes[:num_codebooks, start : start + FRAMES_AT_ONCE].astype(np.int64))
+        yield decoder.finish(row.num_samples)
+
+
+def write_whole(path: Path, blocks: Iterable[np.ndarray], sample_rate_hz: int) -> None:
+    """A wav file that is whole or not there."""
+    temporary = path.with_name(f".{threading.get_ident()}.writing.wav")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_blocks(temporary, blocks, sample_rate_hz)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise VqaudioError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
