@@ -1,0 +1,80 @@
+"""The verb `evaluate`, with a tokenizer of sixteen levels in the place of a trained one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from vqaudio.cli.main import main
+from vqaudio.core.units import FrameGrid
+
+RATE_HZ = 16_000
+
+
+class LevelTokenizer:
+    """One codebook of sixteen levels; one frame is one sample."""
+
+    name, weights_sha256 = "levels", "ab" * 32
+    num_codebooks, codebook_size = 1, 16
+    grid = FrameGrid(RATE_HZ, 1)
+
+    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
+        """Codes `b 1 n`."""
+        return ((audio + 1) * 8).long().clamp(0, 15)
+
+    def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
+        """The middle of each level."""
+        return (audio_codes + 0.5) / 8 - 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two sound files; the codec `levels` is the only one there is."""
+    monkeypatch.setattr("vqaudio.codec.saving.open_codec", lambda name, device: LevelTokenizer())
+    torch.manual_seed(0)
+    (tmp_path / "wavs").mkdir()
+    for name, seed in (("a.wav", 0), ("b.wav", 1)):
+        soundfile.write(tmp_path / "wavs" / name, np.random.default_rng(seed).normal(0, 0.2, 8000).clip(-1, 1), RATE_HZ)
+    return tmp_path / "wavs"
+
+
+def test_table_and_json_tell_the_same_figures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found_at = folder.parent / "out" / "found.json"
+    metrics = ["--metrics", "mel_db", "si_sdr_db"]
+    assert main(["evaluate", str(folder), "--codec", "x", "--workers", "0", "--json", str(found_at), *metrics]) == 0
+    printed = capsys.readouterr().out
+    found = json.loads(found_at.read_text())
+    assert (found["codec"], found["weights_sha256"]) == ("levels", "ab" * 32)
+    (row,) = found["rows"]
+    line = next(line for line in printed.splitlines() if line.startswith("levels 1"))
+    assert f"{row['scores']['mel_db']['mean']:.2f} ±" in line
+    assert f"{row['scores']['si_sdr_db']['mean']:.2f} ±" in line
+    assert "64.00" in line  # 16,000 frames of 4 bits
+    assert f"{found['codebooks'][0]['used']:.1%}" in printed
+    assert "16,000 frames" in printed
+
+
+def test_a_file_left_out_is_told_and_gives_status_two(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "broken.wav").write_text("no sound")
+    assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db"]) == 2
+    printed = capsys.readouterr().out
+    assert "levels 1: mel_db leaves out 1 files" in printed
+    assert "left out: broken.wav" in printed
+
+
+def test_mistakes_are_answered_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for flags, answer in (
+        (["--metrics", "pesk"], "pesk"),
+        (["--codebooks", "2"], "1 to 1"),
+        (["--against", "mp3:64"], "opus:6"),
+        (["--control", str(folder)], "decodings.json"),
+        (["--list", str(folder / "none.txt")], "none.txt"),
+    ):
+        assert main(["evaluate", str(folder), "--workers", "0", *flags]) == 1
+        said = capsys.readouterr().err
+        assert answer in said
+        assert len(said.splitlines()) == 1

@@ -1,0 +1,80 @@
+"""`vqaudio evaluate WAV_DIR`: a codec's quality on real files, beside its control and other codecs."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
+    from vqaudio.jobs.coders import Coder
+    from vqaudio.jobs.report import Report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("audio", type=Path, metavar="WAV_DIR", help="folder of speech files, searched through")
+    parser.add_argument("--codec", default="speech-16k", help="a shipped codec's name or a saved codec's folder")
+    parser.add_argument("--codebooks", type=int, nargs="+", metavar="K", help="one row each (default: 1 2 4 ... all)")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="only these files: one path below WAV_DIR a line")
+    parser.add_argument(
+        "--against", action="append", default=[], metavar="CODER", help="opus:6 or codec2:3200; repeatable"
+    )
+    control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
+    parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
+    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi mel_db ... (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
+    parser.add_argument("--device", default="cpu", help="where the codec runs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print the tables, write the JSON.  0 when every file was scored, 2 when some were left out."""
+    from vqaudio.cli.evaluation_table import print_report
+    from vqaudio.cli.progress import RunProgress
+    from vqaudio.codec.saving import open_codec
+    from vqaudio.jobs.evaluation import choose_sources, evaluate
+    from vqaudio.metrics.pair import METRICS
+
+    sources = choose_sources(args.audio, args.list)
+    codec = open_codec(args.codec, args.device)
+    coders, rate_hz = choose_coders(codec, args), codec.grid.sample_rate_hz
+    with RunProgress(len(sources), len(sources)) as progress:
+
+        def show(audio_s: float) -> None:
+            progress.finish_file(1)
+            progress.tell(audio_s)
+
+        report = evaluate(
+            coders, sources, rate_hz, metrics=args.metrics or tuple(METRICS), num_workers=args.workers, on_file=show
+        )
+    print_report(report)
+    if args.json:
+        write_json(args.json, report, codec)
+    return 2 if report.failures else 0
+
+
+def choose_coders(codec: "Codec", args: argparse.Namespace) -> "list[Coder]":
+    """The codec at each number of codebooks, then the controls, then the outside programs."""
+    from vqaudio.jobs.coders import CodecCoder, FolderCoder
+    from vqaudio.jobs.outside_coders import parse_coder
+
+    rate_hz = codec.grid.sample_rate_hz
+    doubling = [1 << power for power in range(codec.num_codebooks.bit_length())]
+    num_codebooks = args.codebooks or sorted({*doubling, codec.num_codebooks})
+    own: list[Coder] = [CodecCoder(codec, num_codebooks, device=args.device)]
+    controls = [FolderCoder(folder, rate_hz) for folder in args.control]
+    return [*own, *controls, *(parse_coder(text, rate_hz) for text in args.against)]
+
+
+def write_json(path: Path, report: "Report", codec: "Codec") -> None:
+    """The report and the hash of the weights that it is about.  Raises VqaudioError if it cannot be written."""
+    from vqaudio.core.errors import VqaudioError
+
+    found: dict[str, Any] = {"codec": codec.name, "weights_sha256": codec.weights_sha256, **report.to_json()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise VqaudioError(f"{path} cannot be written: {error.strerror}") from error
