@@ -4,7 +4,6 @@ import ast
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_python(code: str, root: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], cwd=root, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,46 +53,49 @@ def test_an_import_upwards_or_sideways_is_refused(copied_package, file, imported
     assert "BROKEN" in done.stdout
 
 
-def test_the_whole_package_can_be_imported_without_any_optional_library(project_root):
-    run_python(
-        f"""
-        import importlib, pkgutil, sys
-        sys.modules.update(dict.fromkeys({OPTIONAL_LIBRARIES}))  # None: importing one raises ImportError
-        import vqaudio
-        for module in pkgutil.walk_packages(vqaudio.__path__, "vqaudio."):
-            importlib.import_module(module.name)
-        """,
-        project_root,
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+import vqaudio
+for module in pkgutil.walk_packages(vqaudio.__path__, "vqaudio."):
+    importlib.import_module(module.name)
+"""
+PRINT_LIBRARIES = 'print(*(name for name in sys.modules if name.split(".")[0] not in ("vqaudio", "__main__")))\n'
+SETTINGS = """
+import contextlib, importlib, logging, os, random, signal, sys, warnings
+import torch
+
+for name in {libraries!r}:  # what torch and the others set when they are loaded is not ours
+    with contextlib.suppress(Exception):
+        importlib.import_module(name)
+
+def settings():
+    return (
+        torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.initial_seed(),
+        torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled(),
+        torch.get_float32_matmul_precision(), warnings.filters[:], random.getstate(), dict(os.environ),
+        logging.root.level, logging.root.handlers[:], signal.getsignal(signal.SIGINT), sys.path[:],
     )
 
+before = settings()
+{import_all}
+print(before == settings())
+"""
 
-def test_importing_the_package_changes_no_setting_of_the_process(project_root):
-    # Twice, the second time afresh: what torch and the others set when they are loaded is not ours.
-    printed = run_python(
-        """
-        import importlib, logging, os, pkgutil, random, signal, sys, warnings
-        import torch
 
-        def settings():
-            return (
-                torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.initial_seed(),
-                torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled(),
-                torch.get_float32_matmul_precision(), warnings.filters[:], random.getstate(), dict(os.environ),
-                logging.root.level, logging.root.handlers[:], signal.getsignal(signal.SIGINT), sys.path[:],
-            )
+@pytest.fixture(scope="module")
+def import_without_extras(project_root):
+    """What a fresh process prints that imports every file while each optional library raises ImportError."""
+    missing = f"import sys\nsys.modules.update(dict.fromkeys({OPTIONAL_LIBRARIES}))\n"
+    return run_python(missing + IMPORT_ALL + PRINT_LIBRARIES, project_root)
 
-        for _ in range(2):
-            for name in [name for name in sys.modules if name.split(".")[0] == "vqaudio"]:
-                del sys.modules[name]
-            before = settings()
-            import vqaudio
-            for module in pkgutil.walk_packages(vqaudio.__path__, "vqaudio."):
-                importlib.import_module(module.name)
-        print(before == settings())
-        """,
-        project_root,
-    )
-    assert printed == "True\n"  # and nothing else was printed
+
+def test_the_whole_package_can_be_imported_without_any_optional_library_and_prints_nothing(import_without_extras):
+    assert len(import_without_extras.splitlines()) == 1
+
+
+def test_importing_the_package_changes_no_setting_of_the_process(project_root, import_without_extras):
+    libraries = import_without_extras.split()
+    assert run_python(SETTINGS.format(libraries=libraries, import_all=IMPORT_ALL), project_root) == "True\n"
 
 
 def test_nothing_in_the_package_imports_the_recipes_or_the_tests(project_root):
