@@ -58,6 +58,10 @@ class FailureLog:
         replace_durably(self._path, lambda path: path.write_bytes(content))
         self._file.close()
 
+    def release(self) -> None:
+        """Ends the lock and leaves the file as it is."""
+        self._file.close()
+
     def __enter__(self) -> "FailureLog":
         return self
 

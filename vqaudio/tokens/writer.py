@@ -41,17 +41,19 @@ class TokenWriter:
         self._pending_ids: set[str] = set()
         _prepare(self.folder, stamp, mode)
         self._failures = FailureLog(self.folder, is_fresh=mode == "overwrite")
-        remove_temporaries(self.folder)
-        if mode == "overwrite":
-            _remove_rows(self.folder)
-        self._manifest = _complete_shards(self.folder, stamp)
-        self.stamp = self._manifest.stamp
-        self.done_ids: set[str] = set()
-        for shard in self._manifest.shards:
-            self.done_ids.update(ids_in(self.folder / shard.path))
-        for row_id in self.done_ids & self._failures.records.keys():
-            self._failures.discard(row_id)
-        self._write_manifest()
+        try:
+            remove_temporaries(self.folder)
+            if mode == "overwrite":
+                _remove_rows(self.folder)
+            self._manifest = _complete_shards(self.folder, stamp)
+            self.stamp = self._manifest.stamp
+            self.done_ids = {name for shard in self._manifest.shards for name in ids_in(self.folder / shard.path)}
+            for row_id in self.done_ids & self._failures.records.keys():
+                self._failures.discard(row_id)
+            self._write_manifest()
+        except BaseException:
+            self._failures.release()
+            raise
 
     @property
     def num_failures(self) -> int:

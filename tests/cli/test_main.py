@@ -1,0 +1,152 @@
+import os
+import re
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+import vqaudio
+from vqaudio.cli import main as cli
+from vqaudio.core.errors import VqaudioError
+
+
+def verb_that(monkeypatch, run) -> None:
+    """Puts the verb `odd` into the table: it takes a name and runs `run(args)`."""
+    module = SimpleNamespace(add_arguments=lambda parser: parser.add_argument("name"), run=run, __doc__="Odd.")
+    monkeypatch.setitem(sys.modules, "odd_verb", module)
+    monkeypatch.setitem(cli.VERBS, "odd", cli.Verb("odd_verb", "do something odd"))
+
+
+def test_help_lists_every_verb_with_one_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    for name, verb in cli.VERBS.items():
+        assert re.search(rf"^ +{name} +{re.escape(verb.help)}$", shown, re.M)
+
+
+def test_help_is_instant_and_imports_neither_torch_nor_numpy():
+    code = (
+        "import sys\nfrom vqaudio.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'numpy', 'pyarrow', 'soundfile', 'rich') if name in sys.modules])"
+    )
+    times_s = []
+    for _ in range(3):
+        start_s = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        times_s.append(time.perf_counter() - start_s)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert min(times_s) < 0.4
+
+
+@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+def test_a_verbs_own_help_imports_no_torch_either(verb):
+    code = (
+        "import sys\nfrom vqaudio.cli.main import main\n"
+        f"try:\n    main(['{verb}', '--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: vqaudio {verb}")
+
+
+def test_without_a_verb_the_help_is_shown(capsys):
+    assert cli.main([]) == 0
+    assert "tokenize" in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"vqaudio {vqaudio.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["tokenise"], ["--nonsense"], ["tokenize"], ["info"]])
+def test_wrong_usage_exits_with_2_and_tells_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: vqaudio")
+
+
+def test_what_a_user_can_mend_is_one_line_and_exit_1(monkeypatch, capsys):
+    def run(args):
+        raise VqaudioError("a.wav: empty")
+
+    verb_that(monkeypatch, run)
+    assert cli.main(["odd", "x"]) == 1
+    assert capsys.readouterr().err == "vqaudio: a.wav: empty\n"
+
+
+def test_our_own_mistakes_keep_their_traceback(monkeypatch):
+    verb_that(monkeypatch, lambda args: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["odd", "x"])
+
+
+def test_ctrl_c_exits_with_130(monkeypatch, capsys):
+    def run(args):
+        raise KeyboardInterrupt
+
+    verb_that(monkeypatch, run)
+    assert cli.main(["odd", "x"]) == 130
+    assert capsys.readouterr().err == "vqaudio: interrupted\n"
+
+
+def test_the_verbs_status_is_the_commands(monkeypatch):
+    verb_that(monkeypatch, lambda args: 2)
+    assert cli.main(["odd", "x"]) == 2
+
+
+def test_after_two_dashes_a_name_may_start_with_one(monkeypatch):
+    names = []
+    verb_that(monkeypatch, lambda args: names.append(args.name) or 0)
+    assert cli.main(["odd", "--", "-dash.wav"]) == 0
+    assert names == ["-dash.wav"]
+
+
+def test_a_reader_that_went_away_is_no_traceback():
+    command = f"{sys.executable} -m vqaudio info nothing 2>&1; exec {sys.executable} -m vqaudio --help | true"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stdout + done.stderr
+    code = "import sys; from vqaudio.cli import main; main.VERBS['loud'] = main.Verb('loud_verb', ''); "
+    code += "import types; m = types.ModuleType('loud_verb'); m.add_arguments = lambda parser: None; "
+    code += "m.run = lambda args: [print('x' * 1000) for _ in range(1000)] and 0; sys.modules['loud_verb'] = m; "
+    code += "sys.exit(main.main(['loud']))"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.read(10)
+    child.stdout.close()
+    assert child.stderr is not None
+    said = child.stderr.read().decode()
+    child.stderr.close()
+    assert (child.wait(), said) == (141, "")
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path):
+    code = "import sys; from vqaudio.cli.main import main; sys.exit(main(['info', 'caf\\udce9 語']))"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert rb"caf\udce9 \u8a9e is neither" in done.stderr
+
+
+def test_the_module_runs_as_the_command():
+    done = subprocess.run([sys.executable, "-m", "vqaudio", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"vqaudio {vqaudio.__version__}\n"
+
+
+def test_importing_the_package_loads_nothing_and_its_names_are_there():
+    code = "import sys, vqaudio; assert not {'torch', 'numpy', 'pyarrow'} & set(sys.modules); print(dir(vqaudio))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in ("open_codec", "read_audio", "write_audio", "TokenStore"))
+    assert vqaudio.TokenStore.__module__ == "vqaudio.tokens.store"
+    assert vqaudio.read_audio.__module__ == "vqaudio.audio.files"
+    with pytest.raises(AttributeError, match="it has"):
+        _ = vqaudio.nonsense

@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.schema import CodecStamp, TokenRow, arrow_schema, rows_of, stamp_in, table_of
+
+STAMP = CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024)
+
+
+def rows(num_rows: int) -> list[TokenRow]:
+    rng = np.random.default_rng(0)
+    shapes = [(4, int(rng.integers(1, 50))) for _ in range(num_rows)]
+    codes = [rng.integers(0, 1_024, shape).astype(np.uint16) for shape in shapes]
+    return [TokenRow(f"{i}.wav", c, c.shape[1] * 320, 44_100, 1.5 * i, None, "é") for i, c in enumerate(codes)]
+
+
+def test_a_stamp_comes_back_from_json_and_a_later_versions_field_is_left_out():
+    assert CodecStamp.from_json({**STAMP.to_json(), "colour": "green"}) == STAMP
+    assert STAMP.frame_rate_hz == 50.0
+
+
+@pytest.mark.parametrize("wrong", [None, [], {"name": "speech"}, {**STAMP.to_json(), "hop_samples": "320"}])
+def test_a_stamp_that_lacks_a_field_is_refused(wrong):
+    with pytest.raises(VqaudioError, match="the codec stamp has"):
+        CodecStamp.from_json(wrong)
+
+
+@pytest.mark.parametrize("sizes", [{"codebook_size": 65_537}, {"codebook_size": 0}, {"num_codebooks": 0}])
+def test_codes_that_do_not_fit_sixteen_bits_have_no_stamp(sizes):
+    with pytest.raises(VqaudioError, match="65536"):
+        replace(STAMP, **sizes)
+
+
+def test_the_same_weights_under_another_name_or_with_more_codebooks_read_the_codes():
+    STAMP.require_same(replace(STAMP, name="copy"))
+    STAMP.require_same(replace(STAMP, num_codebooks=8))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "0" * 64},
+        {"sample_rate_hz": 24_000},
+        {"hop_samples": 160},
+        {"codebook_size": 512},
+        {"num_codebooks": 3},
+    ],
+)
+def test_another_codec_is_refused_with_both_names(change):
+    other = replace(STAMP, name="other", **change)
+    with pytest.raises(VqaudioError, match=r"made by speech \(weights abababababab.*not by other \(weights"):
+        STAMP.require_same(other)
+
+
+def test_a_table_gives_its_rows_back_wherever_it_is_sliced():
+    before = rows(9)
+    table = table_of(before, STAMP)
+    for start, length in ((0, 9), (4, 3), (8, 1)):
+        after = [row for batch in table.slice(start, length).to_batches() for row in rows_of(batch)]
+        for old, new in zip(before[start : start + length], after, strict=True):
+            assert np.array_equal(old.codes, new.codes)
+            assert new.codes.dtype == np.uint16
+            assert {**vars(old), "codes": 0} == {**vars(new), "codes": 0}
+
+
+def test_codebooks_of_different_lengths_are_refused():
+    batch = table_of(rows(1), STAMP).to_batches()[0]
+    ragged = batch.set_column(6, "codes", [[[1, 2], [3]]])
+    with pytest.raises(VqaudioError, match=r"'0.wav' does not hold codebooks of one length"):
+        list(rows_of(ragged.cast(arrow_schema(STAMP))))
+
+
+def test_the_schema_itself_carries_the_stamp():
+    assert stamp_in(arrow_schema(STAMP)) == STAMP
+    with pytest.raises(VqaudioError, match="without a codec stamp"):
+        stamp_in(arrow_schema(STAMP).remove_metadata())

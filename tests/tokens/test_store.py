@@ -1,0 +1,164 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.store import TokenStore
+from vqaudio.tokens.writer import TokenWriter
+
+STAMP = CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024)
+
+
+def row(number: int) -> TokenRow:
+    rng = np.random.default_rng(number)
+    num_samples = int(rng.integers(1, 20_000))
+    codes = rng.integers(0, 1_024, (4, STAMP.grid.num_frames(num_samples)))
+    return TokenRow(f"ünï/{number:03d}.wav", codes, num_samples, 44_100, num_samples / 16_000, "anna", 'a, "b"\n')
+
+
+@pytest.fixture
+def store_dir(tmp_path) -> Path:
+    with TokenWriter(tmp_path / "tokens", STAMP, rows_per_shard=7) as writer:
+        for number in range(20):
+            writer.append(row(number))
+        writer.fail("broken.wav", "not audio", seconds=None)
+    return tmp_path / "tokens"
+
+
+def test_rows_come_back_in_order_and_by_their_id(store_dir):
+    store = TokenStore.open(store_dir, STAMP)
+    assert len(list(store)) == len(store) == store.num_rows == 20
+    assert store.ids() == [row(number).id for number in range(20)]
+    for number, found in enumerate(store):
+        wanted = row(number)
+        for one in (found, store.row(wanted.id)):
+            assert np.array_equal(one.codes, wanted.codes)
+            assert one.codes.dtype == np.uint16
+            assert {**vars(one), "codes": 0} == {**vars(wanted), "codes": 0}
+
+
+def test_the_manifest_counts_what_the_rows_hold(store_dir):
+    content = json.loads((store_dir / "vqaudio.json").read_text())
+    rows = [row(number) for number in range(20)]
+    frames = sum(one.codes.shape[1] for one in rows)
+    samples = sum(one.num_samples for one in rows)
+    assert content["codec"] == STAMP.to_json()
+    assert content["counts"] == {
+        "rows": 20,
+        "samples": samples,
+        "seconds": samples / 16_000,
+        "frames": frames,
+        "codes": 4 * frames,
+        "failures": 1,
+    }
+    assert [shard["num_rows"] for shard in content["shards"]] == [7, 7, 6]
+
+
+def test_the_failures_are_told(store_dir):
+    assert TokenStore.open(store_dir).failures() == [{"id": "broken.wav", "reason": "not audio", "seconds": None}]
+
+
+def test_an_unknown_id_is_answered_with_known_ones(store_dir):
+    with pytest.raises(VqaudioError, match=r"no row 'x'; it has 'ünï/000.wav'"):
+        TokenStore.open(store_dir).row("x")
+
+
+def test_another_codec_is_refused_and_fewer_codebooks_are_not(store_dir):
+    TokenStore.open(store_dir, replace(STAMP, num_codebooks=8, name="whole"))
+    with pytest.raises(VqaudioError, match=r"made by speech .* not by other"):
+        TokenStore.open(store_dir, replace(STAMP, name="other", weights_sha256="0" * 64))
+
+
+def test_a_folder_that_is_no_store_says_how_to_make_one(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(VqaudioError, match="vqaudio tokenize"):
+            TokenStore.open(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format_version": 1, "shards": [{}]}', "\x00"])
+def test_a_damaged_manifest_is_refused_in_words(store_dir, text):
+    (store_dir / "vqaudio.json").write_text(text)
+    with pytest.raises(VqaudioError, match=r"vqaudio\.json"):
+        TokenStore.open(store_dir)
+
+
+def test_a_store_of_a_later_version_is_refused(store_dir):
+    content = json.loads((store_dir / "vqaudio.json").read_text())
+    (store_dir / "vqaudio.json").write_text(json.dumps({**content, "format_version": 99}))
+    with pytest.raises(VqaudioError, match=r"format 99.*upgrade"):
+        TokenStore.open(store_dir)
+
+
+def test_a_missing_and_a_shortened_shard_are_named(store_dir):
+    path = store_dir / "data" / "part-00001.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(VqaudioError, match=r"part-00001.parquet has \d+ bytes"):
+        TokenStore.open(store_dir)
+    path.unlink()
+    with pytest.raises(VqaudioError, match=r"part-00001.parquet is missing"):
+        TokenStore.open(store_dir)
+
+
+def test_one_changed_byte_is_found_by_verify(store_dir):
+    TokenStore.open(store_dir).verify()
+    path = store_dir / "data" / "part-00002.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(VqaudioError, match=r"1 of 3 shards .* data/part-00002"):
+        TokenStore.open(store_dir).verify()
+
+
+def test_a_shard_that_is_not_parquet_is_refused_in_words(store_dir):
+    path = store_dir / "data" / "part-00000.parquet"
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(VqaudioError, match="cannot be read as Parquet"):
+        list(TokenStore.open(store_dir))
+
+
+def test_arrow_reads_the_folder_as_it_is(store_dir):
+    table = pyarrow.dataset.dataset(store_dir / "data").to_table()
+    assert table.column_names == ["id", "num_samples", "source_rate_hz", "seconds", "speaker", "text", "codes"]
+    assert str(table.schema.field("codes").type) == "list<element: list<element: uint16>>"
+    assert np.array_equal(np.array(table.column("codes")[3].as_py()), row(3).codes)
+
+
+def test_huggingface_datasets_read_the_folder_as_it_is(store_dir, tmp_path):
+    pytest.importorskip("datasets", reason="pip install datasets")
+    code = (
+        "import sys, json, datasets; d = datasets.load_dataset('parquet', data_files=sys.argv[1] + '/*.parquet', "
+        "split='train', cache_dir=sys.argv[2]); print(json.dumps([list(d['id']), d[3]['codes']]))"
+    )
+    folders = [str(store_dir / "data"), str(tmp_path / "cache")]
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", code, *folders]
+    done = subprocess.run(command, capture_output=True, text=True, env=offline, check=True)
+    ids, codes = json.loads(done.stdout.splitlines()[-1])
+    assert ids == [row(number).id for number in range(20)]
+    assert np.array_equal(np.array(codes), row(3).codes)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "duckdb"])
+def test_other_table_libraries_read_the_folder_as_it_is(store_dir, library):
+    module = pytest.importorskip(library, reason=f"pip install {library}")
+    if library == "pandas":
+        ids = list(module.read_parquet(store_dir / "data")["id"])
+    elif library == "polars":
+        ids = module.read_parquet(store_dir / "data" / "*.parquet")["id"].to_list()
+    else:
+        ids = [found for (found,) in module.sql(f"SELECT id FROM '{store_dir}/data/*.parquet' ORDER BY id").fetchall()]
+    assert sorted(ids) == [row(number).id for number in range(20)]
+
+
+def test_reading_a_store_loads_neither_torch_nor_a_codec():
+    code = "import sys, vqaudio.tokens.store; sys.exit('torch' in sys.modules or 'vqaudio.codec' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
