@@ -105,14 +105,14 @@ def prepare(
     job = LocalRun(
         todo, tokenizer, decoders, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop
     )
-    return writer, Summary(stamp.grid, stamp.codebook_size, len(sources) - len(todo)), job
+    return writer, Summary(stamp, len(sources) - len(todo)), job
 
 
 def write_rows(job: "LocalRun", writer: "TokenWriter", summary: "Summary", progress: "RunProgress") -> None:
     """Every outcome becomes a row or a failure."""
 
     def show() -> None:
-        progress.tell(job.num_samples_fed / summary.grid.sample_rate_hz)
+        progress.tell(job.num_samples_fed / summary.stamp.sample_rate_hz)
 
     num_notes = 0
     for outcome in job.outcomes(on_wait=show):

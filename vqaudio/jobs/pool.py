@@ -91,11 +91,11 @@ class ProcessDecoder:
         self,
         block_s: float = BLOCK_S,
         *,
-        command: Sequence[str] = WORKER_COMMAND,
+        command: Sequence[str] | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.block_s = block_s
-        self.command = command
+        self.command = command or WORKER_COMMAND
         self.patience_s = patience_s
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process: subprocess.Popen[bytes] | None = self._start()

@@ -5,69 +5,75 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.batch import Outcome
+from vqaudio.jobs.walk import Source
+from vqaudio.tokens.schema import CodecStamp
 
-LINES_PER_LIST = 12
+MAX_KINDS = 12
+
+
+@dataclass
+class Kinds:
+    """Sentences about files, counted by what they have in common; the first of each kind stands for it."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, source: Source, sentence: str) -> None:
+        """Count one.  Numbers and the file's own name do not make a kind."""
+        kind = re.sub(r"\b\d+(\.\d+)?\b", "N", sentence.replace(source.path, "FILE").replace(source.id, "FILE"))
+        self.counts[kind] += 1
+        self.examples.setdefault(kind, f"{source.id}: {sentence}")
+
+    def lines(self, title: str) -> list[str]:
+        """The most common kinds, each with its example."""
+        common = self.counts.most_common(MAX_KINDS)
+        told = [f"{title:9} {count:,} x such as {self.examples[kind]}" for kind, count in common]
+        left = self.counts.total() - sum(count for _, count in common)
+        return told + ([f"{title:9} {left:,} x other"] if left else [])
 
 
 @dataclass
 class Summary:
     """Counts of one run.  `num_before`: rows that were in the store already."""
 
-    grid: FrameGrid
-    codebook_size: int
+    stamp: CodecStamp
     num_before: int = 0
     num_files: int = 0
     num_samples: int = 0
     num_frames: int = 0
-    num_codebooks: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
+    failures: Kinds = field(default_factory=Kinds)
+    warnings: Kinds = field(default_factory=Kinds)
 
     def add(self, outcome: Outcome) -> None:
         """Count one file."""
         if outcome.codes is None:
-            self.failures[self._kind(outcome, outcome.reason or "")] += 1
+            self.failures.add(outcome.source, outcome.reason or "")
             return
         self.num_files += 1
         self.num_samples += outcome.num_samples
-        self.num_codebooks, num_frames = outcome.codes.shape
-        self.num_frames += num_frames
-        self.warnings.update(self._kind(outcome, warning) for warning in outcome.warnings)
+        self.num_frames += outcome.codes.shape[1]
+        for warning in outcome.warnings:
+            self.warnings.add(outcome.source, warning)
 
     @property
     def num_failures(self) -> int:
         """Files without a row."""
-        return self.failures.total()
+        return self.failures.counts.total()
 
     @property
-    def hours(self) -> float:
-        """Hours of audio in the rows of this run."""
-        return self.num_samples / self.grid.sample_rate_hz / 3600
+    def audio_s(self) -> float:
+        """Seconds of audio in the rows of this run."""
+        return self.num_samples / self.stamp.sample_rate_hz
 
     def lines(self, wall_s: float) -> list[str]:
-        """The report.  wall_s: how long the run took."""
-        speed = self.hours * 3600 / max(wall_s, 1e-9)
-        bits = self.grid.frame_rate_hz * self.num_codebooks * math.log2(self.codebook_size) / 1000
+        """The report.  wall_s: how long the run took, in seconds."""
+        books, rate_hz = self.stamp.num_codebooks, self.stamp.frame_rate_hz
+        kbit_s = books * rate_hz * math.log2(self.stamp.codebook_size) / 1000
+        before = f", {self.num_before:,} were in the store already" if self.num_before else ""
         told = [
-            f"files     {self.num_files:,} tokenized, {self.num_failures:,} failed"
-            + (f", {self.num_before:,} were in the store already" if self.num_before else ""),
-            f"audio     {self.hours:.2f} h in {wall_s:.0f} s, {speed:.0f} x real time",
-            f"codes     {self.num_frames * self.num_codebooks:,}: {self.num_codebooks} codebooks, "
-            f"{self.grid.frame_rate_hz:g} frames a second, {bits:.2f} kbit/s",
+            f"files     {self.num_files:,} tokenized, {self.num_failures:,} failed{before}",
+            f"audio     {self.audio_s / 3600:.2f} h in {wall_s:.0f} s, {self.audio_s / wall_s:.0f} x real time",
+            f"codes     {self.num_frames * books:,}: {books} codebooks at {rate_hz:g} Hz, {kbit_s:.2f} kbit/s",
         ]
-        return told + _listed("failed", self.failures) + _listed("warnings", self.warnings)
-
-    @staticmethod
-    def _kind(outcome: Outcome, reason: str) -> str:
-        """The reason without what differs from file to file, so that equal reasons are counted together."""
-        for name in (outcome.source.path, outcome.source.id):
-            reason = reason.replace(name, "FILE")
-        return re.sub(r"\d+(\.\d+)?", "N", reason.removeprefix("FILE").lstrip(": "))
-
-
-def _listed(title: str, counts: Counter[str]) -> list[str]:
-    told = [f"{title:9} {count:6,} x {kind}" for kind, count in counts.most_common(LINES_PER_LIST)]
-    left = counts.total() - sum(count for _, count in counts.most_common(LINES_PER_LIST))
-    return told + ([f"{title:9} {left:6,} x other"] if left else [])
+        return told + self.failures.lines("failed") + self.warnings.lines("warnings")

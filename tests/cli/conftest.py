@@ -1,0 +1,45 @@
+"""A codec with random weights and a folder of recordings, both tiny."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+HOP_SAMPLES = 320
+
+
+@pytest.fixture(scope="session")
+def tiny_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a codec: 3 codebooks of 64, windows of 10 frames."""
+    import torch
+
+    from vqaudio.codec.build import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig, build_codec
+    from vqaudio.codec.saving import save_codec
+
+    torch.manual_seed(0)
+    config = CodecConfig(
+        name="tiny",
+        latent_width=8,
+        window_frames=10,
+        encoder=EncoderConfig(widths=(4, 8, 8, 16), strides=(8, 5, 4, 2), stem_window=0),
+        quantizer=QuantizerConfig(num_codebooks=3, codebook_size=64),
+        decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2),
+    )
+    folder = tmp_path_factory.mktemp("codec") / "tiny"
+    save_codec(build_codec(config), config, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten recordings with lengths on both sides of a frame's and a window's border, two of them at 44.1 kHz stereo."""
+    generator = np.random.default_rng(0)
+    root = tmp_path_factory.mktemp("audio") / "wavs"
+    lengths = [1, HOP_SAMPLES - 1, HOP_SAMPLES, HOP_SAMPLES + 1, 3199, 3200, 3201, 7000, 9999, 16_000]
+    for index, num_samples in enumerate(lengths):
+        path = root / f"speaker{index % 2}" / f"{index:02}.{'flac' if index % 3 else 'wav'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape, rate_hz = ((num_samples, 2), 44_100) if index in (7, 9) else ((num_samples,), 16_000)
+        soundfile.write(path, 0.2 * generator.standard_normal(shape), rate_hz, subtype="PCM_16")
+    return root
