@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.functional import embedding, mse_loss, normalize
+from torch.nn.functional import embedding, normalize
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.quantizers.distances import frame_error, squared_distances
 from vqaudio.quantizers.ema_codebook import EmaCodebook
 from vqaudio.quantizers.frames import (
     check_codes,
@@ -79,20 +80,20 @@ class EmaQuantizer(nn.Module):
         with float32_inside(vectors):
             positions = real_positions(mask, vectors)
             latents = self._latents(take_frames(vectors.float(), positions))
-            chosen, codes = self._choose(latents)
+            chosen, codes, share = self._choose(latents)
             cross = rotate_to if self.rotation_trick else straight_through
             frames = self.project_out(cross(latents, chosen))
             return Quantized(
                 vectors=put_back(frames, positions, vectors.shape[:-1]),
                 codes=put_back(codes.unsqueeze(1), positions, vectors.shape[:-1]),
-                commitment=frame_error(latents, chosen),
+                commitment=frame_error(latents, chosen, None, share),
             )
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
         """One layer of a stack; see `SingleCodebook.quantize`."""
         latents = self._latents(frames)
-        chosen, codes = self._choose(latents)
-        commitment = frame_error(latents, chosen, weights)
+        chosen, codes, share = self._choose(latents)
+        commitment = frame_error(latents, chosen, weights, share)
         if self.is_projected:
             cross = rotate_to if self.rotation_trick else straight_through
             chosen = self.project_out(cross(self._latents(frames.detach()), chosen))
@@ -122,10 +123,9 @@ class EmaQuantizer(nn.Module):
 
     def logits(self, vectors: Tensor) -> Tensor:
         """Negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
+        check_width(vectors, self.width)
         with float32_inside(vectors):
-            latents, codebook = self._latents(vectors.float()), self.codebook.vectors
-            norms = latents.square().sum(dim=-1, keepdim=True)
-            return 2 * latents @ codebook.t() - codebook.square().sum(dim=1) - norms
+            return -squared_distances(self._latents(vectors.float()), self.codebook.vectors)
 
     def statistics(self) -> list[CodebookUsage]:
         """Usage of the one codebook in training since `reset_statistics`."""
@@ -139,25 +139,13 @@ class EmaQuantizer(nn.Module):
         latents = self.project_in(frames)
         return normalize(latents, dim=-1) if self.l2_normalized else latents
 
-    def _choose(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Chosen code vectors `n d` and codes `n`; in training the codebook then moves towards `latents`."""
-        frames = latents.detach()
+    def _choose(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Chosen code vectors `n d`, codes `n` and `share_of_mean`; in training the codes then move to `latents`."""
+        frames, share = latents.detach(), None
         if self.training and not self.codebook.has_started():
             self.codebook.start(frames)
         codebook = self.codebook.vectors
         codes = nearest_codes(frames, codebook)
         if self.training:
-            self.codebook.learn(frames, codes)
-        return embedding(codes, codebook), codes
-
-
-def frame_error(latents: Tensor, chosen: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean squared error between vectors and codes `n d`, with gradients to the vectors; 0 where there are none.
-
-    weights: `n`, each frame's share; a frame of share 0 adds 0 but counts in the mean.
-    """
-    if latents.shape[0] == 0:
-        return latents.sum()
-    if weights is None:
-        return mse_loss(latents, chosen)
-    return ((latents - chosen).square().mean(dim=1) * weights).mean()
+            share = self.codebook.learn(frames, codes)
+        return embedding(codes, codebook), codes, share

@@ -7,7 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from vqaudio.quantizers.kmeans import kmeans
-from vqaudio.quantizers.processes import copy_from_first, frames_at, random_positions, sum_over_processes
+from vqaudio.quantizers.processes import (
+    copy_from_first,
+    frames_at,
+    random_positions,
+    share_of_mean,
+    sum_over_processes,
+)
 from vqaudio.quantizers.search import count_codes, sum_by_code
 from vqaudio.quantizers.usage import UsageWindow
 
@@ -62,19 +68,24 @@ class EmaCodebook(nn.Module):
         return self.sums / smoothed.unsqueeze(1)
 
     @torch.no_grad()
-    def learn(self, frames: Tensor, codes: Tensor) -> None:
-        """Move the codes towards frames `n d`, which took the codes `n`."""
+    def learn(self, frames: Tensor, codes: Tensor) -> Tensor | None:
+        """Move the codes towards frames `n d`, which took the codes `n`; returns `share_of_mean`.
+
+        A batch without a real frame, or with a number in it that is not finite, changes nothing: one bad step of
+        training must not spoil the codebook for ever.
+        """
         counts, sums, sizes = sum_over_processes(
             count_codes(codes, self.codebook_size), sum_by_code(frames, codes, self.codebook_size), frames.shape[0]
         )
         assert sums is not None
         self.window.add(counts)
-        # A batch without a real frame on any rank changes nothing.
-        step = (1 - self.decay) * (sizes.sum() > 0)
+        is_sound = (sizes.sum() > 0) & sums.sum().isfinite()
+        step = (1 - self.decay) * is_sound
         self.counts.lerp_(counts, step)
-        self.sums.lerp_(sums, step)
+        self.sums.lerp_(torch.where(is_sound, sums, self.sums), step)
         if self.revive_below > 0:
-            self._revive(frames, sizes)
+            self._revive(frames, sizes, is_sound)
+        return share_of_mean(frames.shape[0], sizes)
 
     def has_started(self) -> bool:
         """Whether the codes come from data; waits for the device until they do."""
@@ -95,6 +106,8 @@ class EmaCodebook(nn.Module):
         else:
             positions = torch.arange(total, device=frames.device)
         sample = frames_at(positions, frames, sizes)
+        if not sample.isfinite().all():
+            return
         counts, sums = kmeans(sample, self.codebook_size, self.kmeans_iterations)
         scale = total / sample.shape[0]
         self.counts.copy_(counts * scale)
@@ -102,13 +115,13 @@ class EmaCodebook(nn.Module):
         copy_from_first([self.counts, self.sums])
         self.is_started.fill_(True)
 
-    def _revive(self, frames: Tensor, sizes: Tensor) -> None:
+    def _revive(self, frames: Tensor, sizes: Tensor, is_sound: Tensor) -> None:
         """Put codes of little use on random frames, count and sum together, with the weight of a mean code.
 
         On a CPU only when there is one; elsewhere always, on fixed shapes, because to look would mean to wait.
         """
         mean = self.counts.mean()
-        is_dead = (self.counts < self.revive_below * mean) & (sizes.sum() > 0)
+        is_dead = (self.counts < self.revive_below * mean) & is_sound
         if is_dead.device.type == "cpu" and not is_dead.any():
             return
         fresh = frames_at(random_positions(self.codebook_size, sizes), frames, sizes)

@@ -29,6 +29,16 @@ def sum_over_processes(counts: Tensor, sums: Tensor | None, num_frames: int) -> 
     return pieces[1], None if sums is None else pieces[2].reshape(sums.shape), pieces[0]
 
 
+def share_of_mean(num_frames: int, sizes: Tensor) -> Tensor | None:
+    """What makes a rank's mean over `num_frames` frames its share of the mean over all, under DDP's average of ranks.
+
+    None where it is 1 because there is one process.
+    """
+    if world_size() == 1:
+        return None
+    return num_frames * world_size() / sizes.sum().clamp_min(1)
+
+
 def random_positions(num: int, sizes: Tensor) -> Tensor:
     """Uniform positions `num` in the global batch, drawn by rank 0, the same on every rank."""
     draws = torch.rand(num, dtype=torch.float64, device=sizes.device)

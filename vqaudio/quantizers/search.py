@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Scores (frames x codes) held at once. On a CPU a block of 2 MB stays in the caches; a GPU wants long rows of work.
+# Scores (frames x codes) held at once. On a CPU a block of 2 MB stays in the caches, as long as there are enough
+# rows for a matrix product to pay; a GPU wants long rows of work.
 CPU_BLOCK_SCORES = 2**19
 GPU_BLOCK_SCORES = 2**24
+MIN_BLOCK_FRAMES = 256
 # Codes per group of the two-stage maximum.
-GROUP_CODES = 32
+GROUP_CODES = 64
 
 
 @torch.no_grad()
@@ -22,7 +24,7 @@ def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
     """
     num_frames, num_codes = frames.shape[0], codebook.shape[0]
     block_scores = CPU_BLOCK_SCORES if frames.device.type == "cpu" else GPU_BLOCK_SCORES
-    block = max(1, min(num_frames, block_scores // num_codes))
+    block = max(1, min(num_frames, max(MIN_BLOCK_FRAMES, block_scores // num_codes)))
     offset = codebook.square().sum(dim=1).mul_(-0.5)
     directions = codebook.t()
     codes = torch.empty(num_frames, dtype=torch.int64, device=frames.device)
