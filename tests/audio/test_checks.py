@@ -23,6 +23,13 @@ def test_sound_speech_levels_raise_no_warning():
         assert warnings_of((level * TONE).astype(np.float32)) == []
 
 
+def test_peaks_at_full_scale_are_no_plateaus():
+    pairs = np.cos(2 * np.pi * (np.arange(16_000) + 0.5) / 64)  # two equal samples on every peak
+    slow = np.cos(2 * np.pi * 20 * np.arange(16_000) / 16_000)  # many samples near full scale, no two equal
+    for peaks in (pairs, slow):
+        assert warnings_of((0.9999 * peaks)[:, None].astype(np.float32)) == []
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_plateaus_at_full_scale_are_clipping(bits):
     scale = 2 ** (bits - 1)

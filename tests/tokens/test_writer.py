@@ -56,6 +56,14 @@ def test_shards_are_cut_by_rows_and_by_frames(tmp_path):
     assert [shard.num_rows for shard in TokenStore.open(tmp_path).manifest.shards] == [3, 2, 1, 1]
 
 
+def test_every_row_of_a_large_shard_is_found_by_its_id(tmp_path):
+    write(tmp_path, range(600), rows_per_shard=1_000)
+    store = TokenStore.open(tmp_path)
+    for number in (0, 255, 256, 511, 512, 599):
+        found = store.row(f"{number:04d}.wav")
+        assert (found.id, found.codes.tolist()) == (f"{number:04d}.wav", row(number).codes.tolist())
+
+
 def test_while_a_store_is_written_its_complete_shards_can_be_read(tmp_path):
     with TokenWriter(tmp_path, STAMP, rows_per_shard=2) as writer:
         assert TokenStore.open(tmp_path).num_rows == 0
@@ -169,6 +177,14 @@ def test_a_failed_file_is_told_once_however_often_it_is_tried(tmp_path):
         writer.append(replace(row(0), id="b.wav"))  # mended meanwhile
     assert TokenStore.open(tmp_path).failures() == [{"id": "a.wav", "reason": "third", "warnings": ["odd"]}]
     assert len((tmp_path / "failures.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_failure_that_a_killed_run_left_beside_its_row_is_forgotten(tmp_path):
+    write(tmp_path, range(2))
+    (tmp_path / "failures.jsonl").write_text('{"id": "0001.wav", "reason": "old"}\n{"id": "x.wav", "reason": "new"}\n')
+    assert TokenStore.open(tmp_path).failures() == [{"id": "x.wav", "reason": "new"}]
+    write(tmp_path, [], mode="resume")
+    assert (tmp_path / "failures.jsonl").read_text() == '{"id": "x.wav", "reason": "new"}\n'
 
 
 def test_rows_that_are_complete_are_kept_when_the_run_ends_in_an_error(tmp_path):
