@@ -11,7 +11,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.blocks import ModulatedUnit, ResidualUnit
 from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.conv import CausalConv1d, CausalConvTranspose1d, Chain, Pointwise, State
-from vqaudio.nn.fourier import FourierHead
+from vqaudio.nn.fourier import OVERLAP, FourierHead
 
 
 class MirrorDecoder(nn.Module):
@@ -48,42 +48,49 @@ class MirrorDecoder(nn.Module):
 
     def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
         """vectors: `b d t`.  Returns `b 1 t*hop`, in time."""
-        return _in_time(self.chain(F.pad(vectors, (0, self.lookahead_frames))), vectors, self.lookahead_frames)
+        audio = self.chain(F.pad(vectors, (0, self.lookahead_frames)))
+        hop = audio.shape[-1] // (vectors.shape[-1] + self.lookahead_frames)
+        return audio[..., self.lookahead_frames * hop :]
 
 
 class FourierDecoder(nn.Module):
     """Modulated units at the frame rate and at a multiple of it, then an inverse Fourier transform.
 
     All its work is done at 50 and 100 steps a second instead of 16,000: the cheapest decoder on a CPU.
+    network_lookahead: frames that the network hears ahead; the head's held frames come on top.
     """
 
     def __init__(
         self,
+        head: FourierHead,
         *,
         width: int,
         hidden: int,
-        slow_dilations: tuple[int, ...],
-        fast_dilations: tuple[int, ...],
-        hop: int,
+        dilations: tuple[tuple[int, ...], tuple[int, ...]],
         latent_width: int,
-        lookahead_frames: int,
+        network_lookahead: int,
         upsampling: int = 2,
         conditioning: SpeakerConditioning | None = None,
     ) -> None:
         super().__init__()
-        if hop % upsampling or 3 > lookahead_frames * upsampling:
+        if OVERLAP - 1 > network_lookahead * upsampling or head.held_frames % upsampling:
             raise VqaudioError(
-                f"the upsampling {upsampling} must divide the hop {hop}, and the lookahead times the upsampling must "
-                f"be at least the 3 frames that the windows overlap, got {lookahead_frames} * {upsampling}"
+                f"lookahead times upsampling must be at least the {OVERLAP - 1} frames by which windows overlap, and the "
+                f"upsampling must divide the held frames; got {network_lookahead} * {upsampling}, {head.held_frames}"
             )
-        units = [ModulatedUnit(width, hidden=hidden, dilation=d) for d in (*slow_dilations, *fast_dilations)]
+        slow, fast = ([ModulatedUnit(width, hidden=hidden, dilation=d) for d in stage] for stage in dilations)
         self.entry = CausalConv1d(latent_width, width, kernel=7)
-        self.slow = nn.ModuleList(units[: len(slow_dilations)])
+        self.slow = nn.ModuleList(slow)
         self.upsample = CausalConvTranspose1d(width, width, kernel=2 * upsampling, stride=upsampling)
-        self.fast = nn.ModuleList(units[len(slow_dilations) :])
+        self.fast = nn.ModuleList(fast)
         self.norm = _FrameNorm(width)
-        self.head = FourierHead(width, hop=hop // upsampling)
-        self.conditioning, self.lookahead_frames = conditioning, lookahead_frames
+        self.head, self.conditioning = head, conditioning
+        self.network_lookahead, self.upsampling = network_lookahead, upsampling
+
+    @property
+    def lookahead_frames(self) -> int:
+        """Frames by which the sound of `step` is late."""
+        return self.network_lookahead + self.head.held_frames // self.upsampling
 
     def zero_state(self, batch: int) -> State:
         """The state before the first vector: one per layer, in the order of `step`."""
@@ -96,18 +103,26 @@ class FourierDecoder(nn.Module):
         before, after = iter(state), []
         x, kept = self.entry.step(vectors, next(before))
         after.append(kept)
-        for stage, rate_change in ((self.slow, self.upsample), (self.fast, None)):
-            for unit in stage:
-                x, kept = unit.step(x, next(before), next(modulations))
-                after.append(kept)
-            if rate_change is not None:
-                x, kept = rate_change.step(x, next(before))
-                after.append(kept)
+        for unit in self.slow:
+            x, kept = unit.step(x, next(before), next(modulations))
+            after.append(kept)
+        x, kept = self.upsample.step(x, next(before))
+        after.append(kept)
+        for unit in self.fast:
+            x, kept = unit.step(x, next(before), next(modulations))
+            after.append(kept)
         audio, kept = self.head.step(self.norm(x), next(before))
         return audio, (*after, kept)
 
     def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
-        """vectors: `b d t`, embeddings: `b e` or None.  Returns `b 1 t*hop`, in time."""
+        """vectors: `b d t`, embeddings: `b e` or None.  Returns `b 1 t*hop`, in time, with the network's own phases."""
+        return self.synthesize(*self.spectrum(vectors, embeddings), num_frames=vectors.shape[-1])
+
+    def spectrum(self, vectors: Tensor, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """vectors: `b d t`.  Returns log magnitudes and phases `b (t + lookahead) * upsampling f`.
+
+        Frame j covers the samples from (j - network_lookahead * upsampling) * head.hop on, for head.n_fft.
+        """
         modulations = iter(self._modulations(embeddings))
         x = self.entry(F.pad(vectors, (0, self.lookahead_frames)))
         for unit in self.slow:
@@ -115,7 +130,13 @@ class FourierDecoder(nn.Module):
         x = self.upsample(x)
         for unit in self.fast:
             x = unit(x, next(modulations))
-        return _in_time(self.head(self.norm(x)), vectors, self.lookahead_frames)
+        return self.head.spectrum(self.norm(x))
+
+    def synthesize(self, log_magnitudes: Tensor, phases: Tensor, *, num_frames: int) -> Tensor:
+        """What `spectrum` gave, as audio `b 1 num_frames*hop`, in time."""
+        audio = self.head.synthesize(log_magnitudes, phases)
+        hop = self.head.hop * self.upsampling
+        return audio[..., self.network_lookahead * hop : (self.network_lookahead + num_frames) * hop]
 
     def _modulations(self, embeddings: Tensor | None) -> tuple[Tensor | None, ...]:
         if (self.conditioning is None) != (embeddings is None):
@@ -135,9 +156,3 @@ class _FrameNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(x.transpose(1, 2)).transpose(1, 2)
-
-
-def _in_time(audio: Tensor, vectors: Tensor, lookahead_frames: int) -> Tensor:
-    """Drops the lookahead's share from the front of what the padded vectors gave."""
-    hop = audio.shape[-1] // (vectors.shape[-1] + lookahead_frames)
-    return audio[..., lookahead_frames * hop :]

@@ -3,53 +3,110 @@
 import torch
 from torch import Tensor, nn
 
+from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.conv import State
 
-MAX_LOG_MAGNITUDE = 6.0  # exp(6) is far above any frame of speech in [-1, 1]; it keeps a wild start finite
+MAX_LOG_MAGNITUDE = 1.0  # of a sinusoid of amplitude 1 it is 0; the limit keeps a wild start finite
+OVERLAP = 4  # hops per window
+MOMENTUM = 0.99  # Perraudin et al. 2013, "A fast Griffin-Lim algorithm"
+QUIET = 1e-9
 
 
 class FourierHead(nn.Module):
-    """`b d t` -> `b 1 t*hop`: a linear layer gives log magnitude and phase, windows of four hops overlap and add.
+    """`b d t` -> `b 1 t*hop`: a linear layer gives log magnitudes and phases, windows of four hops overlap and add.
 
         frame t    |--------window, n_fft = 4 hop-------|
         frame t+1          |----------------------------------|
         output     |.. hop ..|  final once frame t was added; the rest is carried as state
 
-    Sample `i` of the result belongs to time `i - 3 hop`: the decoder's lookahead takes that delay back.
-    Source: Vocos, arXiv:2306.00814.
+    With num_iterations > 0, `step` improves the phases of each block before it adds them: frames are made consistent with
+    their overlaps by the fast Griffin-Lim algorithm, the last `held_frames` of a block are kept back and taken up again with
+    the next one, and the sound already given stays as it is.  So the sound then depends on how the frames are cut into
+    blocks; a codec cuts them into windows of one length.
+    Source: inverse-Fourier head, Vocos, arXiv:2306.00814; phases, Perraudin et al. 2013 (WASPAA).
     """
 
-    stride, context = 1, 3
-
-    def __init__(self, width: int, *, hop: int) -> None:
+    def __init__(self, width: int, *, hop: int, num_iterations: int = 0, held_frames: int = 8) -> None:
         super().__init__()
-        self.hop, self.n_fft = hop, 4 * hop
+        if num_iterations and held_frames < OVERLAP - 1:
+            raise VqaudioError(f"held_frames must span the {OVERLAP - 1} frames that overlap, got {held_frames}")
+        self.hop, self.n_fft, self.num_iterations = hop, OVERLAP * hop, num_iterations
+        self.held_frames = held_frames if num_iterations else 0
         self.project = nn.Linear(width, self.n_fft + 2)
+        num_bins = self.n_fft // 2 + 1
         with torch.no_grad():
-            self.project.weight.mul_(0.3)
-            self.project.bias[: self.n_fft // 2 + 1] = -1.0
-        # A Hann window squared and shifted by a quarter of its length sums to 3/2.
-        window = torch.hann_window(self.n_fft, periodic=True) / 1.5
-        self.register_buffer("window", window, persistent=False)
+            self.project.weight[num_bins:] = 0  # phases start at zero
+            self.project.bias[:num_bins] = -6.0  # a quiet frame
+            self.project.bias[num_bins:] = 0
+        self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
 
-    def zero_state(self, batch: int) -> Tensor:
-        """`b 3*hop` zeros: the part of the last windows that is not final yet."""
-        return self.project.weight.new_zeros(batch, 3 * self.hop)
+    @property
+    def scale(self) -> float:
+        """A sinusoid of amplitude 1 has this many units in a bin of the windowed transform."""
+        return self.n_fft / 4
+
+    def zero_state(self, batch: int) -> State:
+        """What earlier frames still owe to the next three hops, and the held frames: log magnitude and phase."""
+        owed = self.project.weight.new_zeros(batch, OVERLAP - 1, self.hop)
+        held = self.project.weight.new_zeros(batch, self.held_frames, self.n_fft // 2 + 1, dtype=torch.complex64)
+        return owed, held
+
+    def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: `b d t`.  Returns natural log magnitudes (0 is a sinusoid of amplitude 1) and phases, `b t f` float32."""
+        log_magnitudes, phases = self.project(x.transpose(1, 2)).float().chunk(2, dim=-1)
+        return log_magnitudes.clamp(max=MAX_LOG_MAGNITUDE), phases
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """x: `b d t`.  Returns `b 1 t*hop` and what the next block must add."""
-        log_magnitude, phase = self.project(x.transpose(1, 2)).float().chunk(2, dim=-1)
-        magnitude = torch.exp(log_magnitude.clamp(max=MAX_LOG_MAGNITUDE))
+        """x: `b d t`.  Returns `b 1 t*hop`, late by the held frames, and the next state."""
+        log_magnitudes, phases = self.spectrum(x)
+        owed, held = state
         with torch.autocast(x.device.type, enabled=False):
-            frames = torch.fft.irfft(torch.polar(magnitude, phase), n=self.n_fft) * self.window
-        batch, steps, hop = *frames.shape[:2], self.hop
-        added = frames.new_zeros(batch, steps + 3, hop)
-        for quarter in range(4):
-            added[:, quarter : quarter + steps] += frames[:, :, quarter * hop : (quarter + 1) * hop]
-        owed = torch.cat([state.view(batch, 3, hop), added.new_zeros(batch, steps, hop)], dim=1)
-        audio, tail = (added + owed).split([steps, 3], dim=1)
-        return audio.reshape(batch, 1, steps * hop), tail.reshape(batch, 3 * hop)
+            new = torch.polar(torch.exp(log_magnitudes) * self.scale, phases)
+            frames = torch.cat([held, new], dim=1)
+            if self.num_iterations:
+                frames = self._made_consistent(frames, owed)
+            ready, held = frames.split([new.shape[1], self.held_frames], dim=1)
+            added = self._overlapped(ready, owed)
+        audio, owed = added.split([new.shape[1], OVERLAP - 1], dim=1)
+        return audio.reshape(x.shape[0], 1, -1), (owed, held)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`step` from a zero state."""
-        return self.step(x, self.zero_state(x.shape[0]))[0]
+        """x: `b d t`.  Returns `b 1 t*hop` with the network's own phases: `step` from a zero state, no iterations."""
+        log_magnitudes, phases = self.spectrum(x)
+        return self.synthesize(log_magnitudes, phases)
+
+    def synthesize(self, log_magnitudes: Tensor, phases: Tensor) -> Tensor:
+        """log_magnitudes, phases: `b t f`.  Returns `b 1 t*hop`: overlap and add as they are."""
+        batch, num_frames = log_magnitudes.shape[:2]
+        owed = log_magnitudes.new_zeros(batch, OVERLAP - 1, self.hop)
+        with torch.autocast(log_magnitudes.device.type, enabled=False):
+            added = self._overlapped(torch.polar(torch.exp(log_magnitudes) * self.scale, phases), owed)
+        return added[:, :num_frames].reshape(batch, 1, -1)
+
+    def _overlapped(self, frames: Tensor, owed: Tensor) -> Tensor:
+        """frames: `b t f` complex, owed: `b 3 hop`.  Returns the sum of the windows, `b t+3 hop`."""
+        # A Hann window squared and shifted by a quarter of its length sums to 3/2.
+        waves = torch.fft.irfft(frames, n=self.n_fft) * (self.window / 1.5)
+        batch, num_frames = waves.shape[:2]
+        quarters = waves.view(batch, num_frames, OVERLAP, self.hop)
+        added = torch.cat([owed, owed.new_zeros(batch, num_frames, self.hop)], dim=1)
+        for quarter in range(OVERLAP):
+            added[:, quarter : quarter + num_frames] = (
+                added[:, quarter : quarter + num_frames] + quarters[:, :, quarter]
+            )
+        return added
+
+    def _made_consistent(self, frames: Tensor, owed: Tensor) -> Tensor:
+        """The frames `b t f` with phases under which their windows agree where they overlap."""
+        magnitudes, before = frames.abs(), torch.zeros_like(frames)
+        # The last hops lack the frames to come: what is there is brought to full level.
+        share = torch.ones(frames.shape[1] + OVERLAP - 1, self.hop, device=frames.device)
+        tail = (self.window.square() / 1.5).view(OVERLAP, self.hop)
+        share[-(OVERLAP - 1) :] = tail.flip(0).cumsum(0)[:-1].flip(0)
+        for _ in range(self.num_iterations):
+            sound = (self._overlapped(frames, owed) / share.clamp(min=0.1)).flatten(1)
+            seen = torch.fft.rfft(sound.unfold(-1, self.n_fft, self.hop) * self.window)
+            ahead = seen - MOMENTUM / (1 + MOMENTUM) * before
+            before = seen
+            frames = magnitudes * ahead / (ahead.abs() + QUIET)
+        return frames

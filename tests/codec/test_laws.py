@@ -1,0 +1,123 @@
+"""The laws of DESIGN: one path, one tensor shape, exact length."""
+
+import numpy as np
+import pytest
+import torch
+
+from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
+from vqaudio.core.errors import VqaudioError
+
+
+def streamed_codes(codec, samples, sizes):
+    encoder, parts, at = StreamingEncoder(codec), [], 0
+    while at < len(samples):
+        size = next(sizes)
+        parts.append(encoder.push(samples[at : at + size]))
+        at += size
+    return np.concatenate([*parts, encoder.finish()], axis=1)
+
+
+def test_forward_in_eval_mode_is_encode_and_decode(codec, speech):
+    output = codec(speech)
+    assert torch.equal(output.codes, codec.encode(speech))
+    assert torch.equal(output.audio, codec.decode(output.codes, speech.shape[-1]))
+
+
+def test_codes_of_a_row_do_not_depend_on_its_batch(codec, speech):
+    together = codec.encode(speech)
+    alone = torch.cat([codec.encode(row) for row in speech.split(1)])
+    assert torch.equal(together, alone)
+    assert torch.equal(codec.encode(speech.flip(0)), together.flip(0))
+
+
+def test_codes_do_not_depend_on_padding_when_lengths_are_given(codec, speech):
+    length = 7 * 320 + 1
+    padded = torch.cat([speech[:1, :, :length], torch.full((1, 1, 900), 0.7)], dim=-1)
+    lengths = torch.tensor([length])
+    codes = codec.encode(padded, lengths)
+    assert torch.equal(codes[..., :8], codec.encode(speech[:1, :, :length]))
+    assert not codes[..., 8:].any()
+
+
+def careless_codes(codec, rows):
+    """The wrong way: pad to the longest, peak-normalise the batch, encode it as one tensor."""
+    size = max(row.shape[-1] for row in rows)
+    batch = torch.cat([torch.nn.functional.pad(row, (size - row.shape[-1], 0)) for row in rows])
+    return [codec.encode(batch)[i, :, : codec.grid.num_frames(row.shape[-1])] for i, row in enumerate(rows)]
+
+
+def test_the_batch_law_catches_a_careless_batch(codec, speech):
+    rows = [speech[:1], speech[1:, :, :9_001]]
+    alone = [codec.encode(row)[0] for row in rows]
+    careless = careless_codes(codec, rows)
+    assert torch.equal(careless[0], alone[0])
+    assert not torch.equal(careless[1], alone[1])
+
+
+@pytest.mark.parametrize("size", [320, 160, 4096, "random"])
+def test_streamed_codes_equal_those_of_the_whole_file(codec, speech, size):
+    samples = speech[0, 0].numpy()
+    rng = np.random.default_rng(0)
+    sizes = iter(lambda: int(rng.integers(1, 5_000)) if size == "random" else size, None)
+    assert np.array_equal(streamed_codes(codec, samples, sizes), codec.encode(speech[:1])[0].numpy())
+
+
+def test_fewer_codebooks_are_the_first_of_all(codec, speech):
+    assert torch.equal(codec.encode(speech, num_codebooks=2), codec.encode(speech)[:, :2])
+    two = StreamingEncoder(codec, num_codebooks=2)
+    streamed = np.concatenate([two.push(speech[0, 0].numpy()), two.finish()], axis=1)
+    assert np.array_equal(streamed, codec.encode(speech[:1])[0, :2].numpy())
+
+
+@pytest.mark.parametrize("extra", [0, 1, 319])
+@pytest.mark.parametrize("frames", [0, 1, 7, 20, 21])
+def test_lengths_are_exact(codec, speech, frames, extra):
+    length = frames * 320 + extra
+    if length == 0:
+        with pytest.raises(VqaudioError, match="at least one sample"):
+            codec.encode(speech[..., :0])
+        return
+    codes = codec.encode(speech[..., :length])
+    assert codes.shape == (2, 4, -(-length // 320))
+    assert codec.decode(codes, length).shape == (2, 1, length)
+
+
+def test_a_length_outside_the_last_frame_is_refused(codec, speech):
+    codes = codec.encode(speech[..., :3_200])
+    with pytest.raises(VqaudioError, match="10 frames of 320 samples cannot give 3201"):
+        codec.decode(codes, 3_201)
+
+
+@pytest.mark.parametrize("portion", [1, 7, 20, 53])
+def test_streamed_sound_equals_that_of_all_codes(codec, speech, portion):
+    codes, length = codec.encode(speech[:1]), speech.shape[-1]
+    decoder, parts = StreamingDecoder(codec), []
+    for at in range(0, codes.shape[-1], portion):
+        parts.append(decoder.push(codes[0, :, at : at + portion].numpy()))
+    parts.append(decoder.finish(length))
+    assert np.array_equal(np.concatenate(parts), codec.decode(codes, length)[0, 0].numpy())
+
+
+def test_a_short_stream_is_decoded_whole(codec, speech):
+    codes = codec.encode(speech[:1, :, :321])
+    decoder = StreamingDecoder(codec)
+    sound = np.concatenate([decoder.push(codes[0].numpy()), decoder.finish(321)])
+    assert np.array_equal(sound, codec.decode(codes, 321)[0, 0].numpy())
+
+
+def test_codes_are_causal(codec, speech):
+    changed = speech.clone()
+    changed[..., 9_600:] = 0.3
+    assert torch.equal(codec.encode(changed)[..., :30], codec.encode(speech)[..., :30])
+
+
+def test_threads_do_not_change_codes(codec, speech):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = codec.encode(speech)
+        torch.set_num_threads(2)
+        two = codec.encode(speech)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(one, two)

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from vqaudio.codec.saving import open_codec, save_codec
+from vqaudio.core.errors import VqaudioError
+
+
+@pytest.mark.parametrize("is_half", [False, True])
+def test_a_saved_codec_gives_the_codes_of_its_own_hash(codec, config, speech, tmp_path, is_half):
+    sha256 = save_codec(codec, config, tmp_path / "codec", is_half=is_half)
+    opened = open_codec(tmp_path / "codec")
+    assert opened.weights_sha256 == sha256
+    assert (sha256 == codec.weights_sha256) != is_half
+    if not is_half:
+        assert torch.equal(opened.encode(speech), codec.encode(speech))
+        assert torch.equal(opened.decode(codec.encode(speech)), codec.decode(codec.encode(speech)))
+
+
+def test_half_weights_take_half_the_space_and_keep_nearly_all_codes(codec, config, speech, tmp_path):
+    save_codec(codec, config, tmp_path / "whole")
+    save_codec(codec, config, tmp_path / "half", is_half=True)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.75 * sizes[1]
+    same = open_codec(tmp_path / "half").encode(speech)[:, 0] == codec.encode(speech)[:, 0]
+    assert same.float().mean() > 0.9
+
+
+def test_the_hash_sees_every_weight(codec, config, tmp_path):
+    save_codec(codec, config, tmp_path / "codec")
+    path = tmp_path / "codec" / "model.safetensors"
+    tensors = load_file(path)
+    name = sorted(tensors)[0]
+    tensors[name].view(-1)[0] += 1
+    save_file(tensors, path)
+    with pytest.raises(VqaudioError, match="do not have the hash"):
+        open_codec(tmp_path / "codec")
+
+
+def test_a_damaged_file_is_refused_in_words(codec, config, tmp_path):
+    save_codec(codec, config, tmp_path / "codec")
+    (tmp_path / "codec" / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(VqaudioError, match="cannot be read"):
+        open_codec(tmp_path / "codec")
+
+
+def test_weights_of_another_shape_are_refused_in_words(codec, config, tmp_path):
+    save_codec(codec, config, tmp_path / "codec")
+    header = json.loads((tmp_path / "codec" / "config.json").read_text())
+    header["codec"]["quantizer"]["num_codebooks"] = 3
+    (tmp_path / "codec" / "config.json").write_text(json.dumps(header))
+    with pytest.raises(VqaudioError, match="do not belong together"):
+        open_codec(tmp_path / "codec")
+
+
+def test_a_later_format_asks_for_an_upgrade(codec, config, tmp_path):
+    save_codec(codec, config, tmp_path / "codec")
+    path = tmp_path / "codec" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
+    with pytest.raises(VqaudioError, match="upgrade"):
+        open_codec(tmp_path / "codec")
+
+
+def test_an_unknown_codec_lists_the_shipped_ones():
+    with pytest.raises(VqaudioError, match="no codec called 'nothing-8k'"):
+        open_codec("nothing-8k")
+
+
+def test_nothing_is_left_beside_the_saved_files(codec, config, tmp_path):
+    save_codec(codec, config, tmp_path / "codec")
+    assert sorted(p.name for p in (tmp_path / "codec").iterdir()) == ["config.json", "model.safetensors"]

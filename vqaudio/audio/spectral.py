@@ -1,0 +1,56 @@
+"""Short-time spectra of batches of audio, on any device, through torchaudio."""
+
+import torch
+from torch import Tensor, nn
+
+from vqaudio.core.errors import VqaudioError
+
+LOG_FLOOR = 1e-4  # amplitude of a bin: -80 dB; what is weaker is not heard beside speech
+
+
+class LogMel(nn.Module):
+    """log10 mel amplitude spectrum: `b 1 n` -> `b m t`, hop a quarter of the window.
+
+    sample_rate_hz, window_samples and num_bands fix the resolution.
+    Raises VqaudioError if the bands are narrower than the Fourier bins.
+    """
+
+    def __init__(self, sample_rate_hz: int, *, window_samples: int, num_bands: int) -> None:
+        super().__init__()
+        import torchaudio
+
+        if num_bands > window_samples // 2:
+            raise VqaudioError(f"{num_bands} mel bands need more than the {window_samples // 2} bins of the window")
+        self.window_samples = window_samples
+        bank = torchaudio.functional.melscale_fbanks(
+            window_samples // 2 + 1,
+            0.0,
+            sample_rate_hz / 2,
+            num_bands,
+            sample_rate_hz,
+            norm="slaney",
+            mel_scale="slaney",
+        )
+        bank = bank / bank.sum(dim=0).clamp(
+            min=1e-8
+        )  # each band is an average of amplitudes: one scale for all windows
+        self.register_buffer("bank", bank, persistent=False)
+        self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """audio: `b 1 n`.  Returns `b m t`."""
+        return torch.log10(magnitudes(audio, self.window).mT @ self.bank + 1e-8).mT
+
+
+def spectrum(audio: Tensor, window: Tensor) -> Tensor:
+    """audio: `b 1 n`, window: `w`.  Returns the complex short-time spectrum `b f t`, hop w / 4, unit for unit amplitude."""
+    size = window.shape[0]
+    return torch.stft(
+        audio[:, 0].float(), size, size // 4, window=window, center=True, pad_mode="reflect", return_complex=True
+    ) / (window.sum() / 2)
+
+
+def magnitudes(audio: Tensor, window: Tensor) -> Tensor:
+    """The magnitude of `spectrum`, never under LOG_FLOOR, so that logarithm and gradient stay finite in silence."""
+    power = torch.view_as_real(spectrum(audio, window)).square().sum(dim=-1)
+    return torch.sqrt(power + LOG_FLOOR**2)

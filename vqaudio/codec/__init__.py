@@ -1,0 +1,1 @@
+"""Floor 2: the codec, and everybody else's codecs behind the same protocol."""

@@ -1,0 +1,190 @@
+"""The codec: encoder, quantizer, decoder on one time grid."""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.codec.interface import CodecOutput
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import FrameGrid
+from vqaudio.nn.conv import State
+from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
+from vqaudio.nn.encoder import Encoder
+from vqaudio.quantizers.interface import Quantizer
+
+
+class Codec(nn.Module):
+    """Waveform -> codes -> waveform.
+
+    In eval mode everything runs in windows of one fixed shape whose left context is carried as state, so a file's codes
+    do not depend on what it is batched with, nor on the blocks in which it arrives (law 2 of tests/codec/test_laws.py).
+    Source: van den Oord et al. 2017, arXiv:1711.00937; streaming residual form: SoundStream, arXiv:2107.03312.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        quantizer: Quantizer,
+        decoder: FourierDecoder | MirrorDecoder,
+        grid: FrameGrid,
+        *,
+        window_frames: int = 100,
+        name: str = "unnamed",
+    ) -> None:
+        super().__init__()
+        if encoder.hop != grid.hop_samples:
+            raise VqaudioError(f"the encoder's strides multiply to {encoder.hop}, the grid's hop is {grid.hop_samples}")
+        self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
+        self.grid, self.window_frames, self.name = grid, window_frames, name
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes per frame."""
+        return self.quantizer.num_codebooks
+
+    @property
+    def codebook_size(self) -> int:
+        """Codes to choose from in each codebook."""
+        return self.quantizer.codebook_size
+
+    @property
+    def window_samples(self) -> int:
+        """Samples of one encoder window."""
+        return self.window_frames * self.grid.hop_samples
+
+    @property
+    def weights_sha256(self) -> str:
+        """A hash of every weight that shapes codes or sound."""
+        return fingerprint(self)
+
+    def forward(self, audio: Tensor, speakers: Tensor | None = None) -> CodecOutput:
+        """audio: `b 1 n`, speakers: `b` int64 or None.  In eval mode exactly `encode` and `decode`, plus the losses."""
+        if not self.training:
+            return self._forward_by_the_doors(audio, speakers)
+        latents = self.encoder(self._whole_frames(audio))
+        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"))
+        vectors = rearrange(quantized.vectors, "b t d -> b d t")
+        codes, embeddings = rearrange(quantized.codes, "b t k -> b k t"), self.speaker_embeddings(speakers)
+        log_magnitudes = None
+        if isinstance(self.decoder, FourierDecoder):
+            log_magnitudes, phases = self.decoder.spectrum(vectors, embeddings)
+            sound = self.decoder.synthesize(log_magnitudes, phases, num_frames=vectors.shape[-1])
+        else:
+            sound = self.decoder(vectors)
+        sound = sound[..., : audio.shape[-1]]
+        return CodecOutput(sound, codes, latents, vectors, quantized.commitment, log_magnitudes)
+
+    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
+        """Audio to codes.
+
+        audio: `b 1 n` float32 at the grid's rate, lengths: `b` samples that are real (all, if None).
+        Returns audio_codes `b k t` int64 with t = ceil(n / hop); frames past a row's length are 0.
+        Raises VqaudioError for audio of another shape.
+        """
+        audio = self._checked(audio)
+        if lengths is not None:
+            audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
+        codes, _ = self._encode_windows(audio, num_codebooks)
+        if lengths is None:
+            return codes
+        frames = -(-lengths // self.grid.hop_samples)
+        return codes * (torch.arange(codes.shape[-1], device=codes.device) < frames[:, None, None])
+
+    def decode(self, audio_codes: Tensor, length: int | None = None, speakers: Tensor | None = None) -> Tensor:
+        """Codes to audio.
+
+        audio_codes: `b k t` int64, k may be fewer than the codec's; length: samples to return, t * hop if None;
+        speakers: `b` int64 for a codec with speaker conditioning.  Returns audio `b 1 length`.
+        Raises VqaudioError if the length does not end in the last frame.
+        """
+        num_frames = audio_codes.shape[-1]
+        length = num_frames * self.grid.hop_samples if length is None else length
+        if self.grid.num_frames(length) != num_frames:
+            raise VqaudioError(
+                f"{num_frames} frames of {self.grid.hop_samples} samples cannot give {length} samples; "
+                f"pass the length that was encoded"
+            )
+        return self._decode_windows(audio_codes, self.speaker_embeddings(speakers))[..., :length]
+
+    def encode_window(
+        self, audio: Tensor, state: State, num_codebooks: int | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """audio: `b 1 window_samples`.  Returns codes `b k t`, latents `b d t` and the state for the next window."""
+        latents, state = self.encoder.step(audio, state)
+        codes = self.quantizer.encode(rearrange(latents, "b d t -> b t d"), num_codebooks)
+        return rearrange(codes, "b t k -> b k t"), latents, state
+
+    def decode_window(
+        self, audio_codes: Tensor, num_real: int, state: State, embeddings: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """audio_codes: `b k window_frames`, of which num_real are codes and the rest silence for the lookahead.
+
+        Returns audio `b 1 window_samples`, late by the decoder's lookahead, and the state for the next window.
+        """
+        is_real = torch.arange(audio_codes.shape[-1], device=audio_codes.device) < num_real
+        return self.decoder.step(self.vectors(audio_codes) * is_real, state, embeddings)
+
+    def vectors(self, audio_codes: Tensor) -> Tensor:
+        """audio_codes: `b k t`.  Returns what the decoder hears, `b d t`."""
+        return rearrange(self.quantizer.decode(rearrange(audio_codes, "b k t -> b t k")), "b t d -> b d t")
+
+    def speaker_embeddings(self, speakers: Tensor | None) -> Tensor | None:
+        """speakers: `b` int64 or None.  Returns `b e`, or None for a codec without speakers."""
+        if self.decoder.conditioning is None or speakers is None:
+            return None
+        return self.decoder.conditioning.embed(speakers)
+
+    def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None) -> CodecOutput:
+        codes, latents = self._encode_windows(self._checked(audio), None)
+        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"))
+        sound = self.decode(codes, audio.shape[-1], speakers)
+        return CodecOutput(sound, codes, latents, self.vectors(codes), quantized.commitment)
+
+    def _encode_windows(self, audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Tensor]:
+        codes, latents = [], []
+        for row in _rows(audio):
+            state, parts = self.encoder.zero_state(row.shape[0]), []
+            for window in _windows(row, self.window_samples):
+                *part, state = self.encode_window(window, state, num_codebooks)
+                parts.append(part)
+            codes.append(torch.cat([part[0] for part in parts], dim=-1))
+            latents.append(torch.cat([part[1] for part in parts], dim=-1))
+        size, num_frames = audio.shape[0], self.grid.num_frames(audio.shape[-1])
+        return torch.cat(codes)[:size, :, :num_frames], torch.cat(latents)[:size, :, :num_frames]
+
+    def _decode_windows(self, audio_codes: Tensor, embeddings: Tensor | None) -> Tensor:
+        delay, num_frames = self.decoder.lookahead_frames, audio_codes.shape[-1]
+        sound = []
+        for at, row in enumerate(audio_codes.split(1)):
+            state, parts = self.decoder.zero_state(1), []
+            speaker = None if embeddings is None else embeddings[at : at + 1]
+            for start, window in enumerate(_windows(F.pad(row, (0, delay)), self.window_frames)):
+                audio, state = self.decode_window(window, num_frames - start * self.window_frames, state, speaker)
+                parts.append(audio)
+            sound.append(torch.cat(parts, dim=-1))
+        hop = self.grid.hop_samples
+        return torch.cat(sound)[..., delay * hop : (delay + num_frames) * hop]
+
+    def _whole_frames(self, audio: Tensor) -> Tensor:
+        return F.pad(audio, (0, -audio.shape[-1] % self.grid.hop_samples))
+
+    def _checked(self, audio: Tensor) -> Tensor:
+        if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[-1] < 1:
+            raise VqaudioError(
+                f"encode takes audio of shape (batch, 1, samples) with at least one sample, got {tuple(audio.shape)}; "
+                f"for one mono signal use audio[None, None]"
+            )
+        return audio.float()
+
+
+def _rows(audio: Tensor) -> tuple[Tensor, ...]:
+    """One row at a time on a CPU, sixteen (filled up with silence) on an accelerator: always one shape."""
+    rows_at_once = 1 if audio.device.type == "cpu" else 16
+    return F.pad(audio, (0, 0, 0, 0, 0, -audio.shape[0] % rows_at_once)).split(rows_at_once)
+
+
+def _windows(x: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Cuts the last axis into windows of one size, the last one filled up with zeros."""
+    return F.pad(x, (0, -x.shape[-1] % size)).split(size, dim=-1)

@@ -1,0 +1,32 @@
+"""A moving average of the weights, for evaluation."""
+
+import torch
+from torch import Tensor, nn
+
+
+class WeightAverage:
+    """average <- decay * average + (1 - decay) * weight, for every parameter; buffers are copied as they are.
+
+    The decay rises with the steps, min(decay, (1 + step) / (10 + step)), so that the start is forgotten soon.
+    Source: Polyak averaging as in EnCodec's and TensorFlow's ExponentialMovingAverage.
+    """
+
+    def __init__(self, module: nn.Module, *, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {name: value.detach().clone() for name, value in module.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Takes in the weights after a step."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        names = dict(module.named_parameters())
+        averages = [self.tensors[name] for name in names]
+        torch._foreach_lerp_(averages, [value.detach() for value in names.values()], 1 - decay)
+
+    @torch.no_grad()
+    def swap(self, module: nn.Module) -> None:
+        """Exchanges the module's weights with the averages; a second call restores both."""
+        for name, value in module.named_parameters():
+            kept: Tensor = value.detach().clone()
+            value.copy_(self.tensors[name])
+            self.tensors[name].copy_(kept)

@@ -1,0 +1,81 @@
+"""All that a run must remember, in one safetensors file that is replaced atomically.  No pickle."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from vqaudio.core.errors import VqaudioError
+
+
+def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """tensors: by name; facts: JSON values, such as the step and the configuration."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.writing")
+    unshared = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
+    save_file(unshared, temporary, metadata={"facts": json.dumps(facts)})
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_checkpoint` wrote.  Raises VqaudioError for anything else."""
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            facts = (stored.metadata() or {}).get("facts")
+            if facts is None:
+                raise VqaudioError(f"{path} is a safetensors file, but not a checkpoint of a vqaudio recipe")
+            return {name: stored.get_tensor(name) for name in stored.keys()}, json.loads(facts)  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise VqaudioError(f"{path} cannot be read as a checkpoint: {error}") from error
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Puts a prefix before every name."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def part(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `under`: the tensors below a prefix."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's moments by parameter number: `12/exp_avg`."""
+    return {
+        f"{number}/{key}": torch.as_tensor(value)
+        for number, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Puts back what `optimizer_tensors` took out."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split("/")
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def generator_tensors() -> dict[str, Tensor]:
+    """The states of torch's random generators: the CPU's, and the current GPU's where there is one."""
+    tensors = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["cuda"] = torch.cuda.get_rng_state()
+    return tensors
+
+
+def restore_generators(tensors: dict[str, Tensor]) -> None:
+    """Puts back what `generator_tensors` took out, as far as this machine has the device."""
+    torch.set_rng_state(tensors["cpu"])
+    if "cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["cuda"])

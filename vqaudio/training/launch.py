@@ -1,0 +1,79 @@
+"""One process or many: the same recipe under `python` and under `torchrun`."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from vqaudio.core.errors import VqaudioError
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where this process stands among those of the run."""
+
+    device: torch.device
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes logs and checkpoints."""
+        return self.rank == 0
+
+    def autocast(self) -> torch.autocast:
+        """bfloat16 for convolutions and matrix products on a GPU, nothing on a CPU."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+
+
+@contextlib.contextmanager
+def launched(device: str = "auto") -> Iterator[Launch]:
+    """Joins the process group that `torchrun` announces in the environment, and leaves it at the end.
+
+    device: `auto`, `cpu` or `cuda`.  Raises VqaudioError for a GPU that is not there.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise VqaudioError("device=cuda was asked for, but torch sees no GPU; use device=cpu or device=auto")
+    has_gpu = device != "cpu" and torch.cuda.is_available()
+    world_size, local_rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
+    place = torch.device("cuda", local_rank) if has_gpu else torch.device("cpu")
+    if has_gpu:
+        torch.cuda.set_device(place)
+    if world_size == 1:
+        yield Launch(place)
+        return
+    dist.init_process_group("nccl" if has_gpu else "gloo")
+    try:
+        yield Launch(place, rank=dist.get_rank(), world_size=world_size)
+    finally:
+        dist.destroy_process_group()
+
+
+def average_gradients(modules: Iterable[nn.Module], world_size: int) -> None:
+    """The mean of every gradient over the processes, in one call.
+
+    All gradients travel as one flat tensor: every process issues the same single collective, whatever the losses were.
+    """
+    if world_size == 1:
+        return
+    gradients = [p.grad for module in modules for p in module.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    for gradient, mean in zip(gradients, (flat / world_size).split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def share_weights(module: nn.Module, world_size: int) -> None:
+    """Gives every process the weights and buffers of the first one."""
+    if world_size > 1:
+        for tensor in module.state_dict().values():
+            dist.broadcast(tensor, src=0)
+
+
+def clip_gradients(module: nn.Module, max_norm: float) -> Tensor:
+    """Scales the gradients down to a norm of at most max_norm.  Returns the norm before, which may be non-finite."""
+    return nn.utils.clip_grad_norm_([p for p in module.parameters() if p.grad is not None], max_norm)

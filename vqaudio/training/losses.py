@@ -1,0 +1,112 @@
+"""Reconstruction, adversarial and consistency losses.  Every one returns a scalar, a mean over its elements."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vqaudio.audio.spectral import LogMel, spectrum
+from vqaudio.nn.stem import FLOOR, mel_bands
+
+# window in samples at 16 kHz: mel bands.  DAC (arXiv:2306.06546, section 3.3) halves both from scale to scale.
+MEL_SCALES = {64: 5, 128: 10, 256: 20, 512: 40, 1024: 80, 2048: 160}
+SPECTRUM_WINDOWS = (128, 512, 1280)
+
+
+class MelLoss(nn.Module):
+    """Mean L1 distance of log10 mel spectra over several resolutions.  Source: DAC, arXiv:2306.06546, section 3.3."""
+
+    def __init__(self, sample_rate_hz: int, scales: dict[int, int] | None = None) -> None:
+        super().__init__()
+        self.spectra = nn.ModuleList(
+            LogMel(sample_rate_hz, window_samples=window, num_bands=bands)
+            for window, bands in (scales or MEL_SCALES).items()
+        )
+
+    def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
+        """decoded, original: `b 1 n`.  Returns a scalar."""
+        distances = [(mel(decoded) - mel(original)).abs().mean() for mel in self.spectra]
+        return torch.stack(distances).mean()
+
+
+class SpectrumLoss(nn.Module):
+    """L1 and squared distance of log10 magnitudes that a decoder predicts, in mel bands and in single bins.
+
+    Needs no phase and no waveform.  Squared error of log magnitudes spends bits where the ear, STOI and phonemes look.
+    """
+
+    def __init__(self, sample_rate_hz: int, *, num_bands: tuple[int, ...] = (128, 40), bin_weight: float = 0.3) -> None:
+        super().__init__()
+        self.sample_rate_hz, self.num_bands, self.bin_weight = sample_rate_hz, num_bands, bin_weight
+
+    def forward(self, log_magnitudes: Tensor, audio: Tensor, *, hop: int, delay_frames: int) -> Tensor:
+        """log_magnitudes: `b t f` natural, 0 for a sinusoid of amplitude 1; audio: `b 1 n`.  Returns a scalar.
+
+        Frame j covers the samples from (j - delay_frames) * hop on; silence lies around the audio.
+        """
+        num_frames, size = log_magnitudes.shape[1], 2 * (log_magnitudes.shape[2] - 1)
+        after = (num_frames - 1 - delay_frames) * hop + size - audio.shape[-1]
+        around = F.pad(audio[:, 0], (delay_frames * hop, after))
+        window = torch.hann_window(size, device=audio.device)
+        wanted = torch.fft.rfft(around.unfold(-1, size, hop) * window).abs() / (size / 4)
+        given = torch.exp(log_magnitudes)
+        total = self.bin_weight * _log_distance(given, wanted)
+        for bands in self.num_bands:
+            bank = mel_bands(self.sample_rate_hz, size // 2 + 1, bands).to(audio.device)
+            total = total + _log_distance(given @ bank, wanted @ bank) / len(self.num_bands)
+        return total
+
+
+def _log_distance(given: Tensor, wanted: Tensor) -> Tensor:
+    difference = torch.log10(given + FLOOR) - torch.log10(wanted + FLOOR)
+    return difference.abs().mean() + difference.square().mean()
+
+
+class WaveformLoss(nn.Module):
+    """Complex spectrum L1 relative to the batch's mean magnitude: the waveform, phase included, at every frequency.
+
+    The batch's mean, not each crop's own level: that would blow up on silence (DESIGN, facts for the codec).
+    """
+
+    def __init__(self, windows: tuple[int, ...] = SPECTRUM_WINDOWS) -> None:
+        super().__init__()
+        self.windows = nn.ParameterList(nn.Parameter(torch.hann_window(w), requires_grad=False) for w in windows)
+
+    def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
+        """decoded, original: `b 1 n`.  Returns a scalar."""
+        total = decoded.new_zeros(())
+        for window in self.windows:
+            wanted = spectrum(original, window)
+            error = torch.view_as_real(spectrum(decoded, window) - wanted).abs().mean()
+            total = total + error / torch.view_as_real(wanted).abs().mean().clamp(min=1e-4)
+        return total / len(self.windows)
+
+
+def discriminator_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
+    """Least-squares loss of the discriminators.  Source: LSGAN, arXiv:1611.04076, eq. 2."""
+    return torch.stack([(1 - r).square().mean() + f.square().mean() for r, f in zip(real, fake, strict=True)]).mean()
+
+
+def adversarial_loss(fake: list[Tensor]) -> Tensor:
+    """Least-squares loss of the generator.  Source: LSGAN, arXiv:1611.04076, eq. 2."""
+    return torch.stack([(1 - f).square().mean() for f in fake]).mean()
+
+
+def feature_matching_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
+    """Mean L1 distance of discriminator features, relative to their size.  Source: MelGAN, arXiv:1910.06711, eq. 3."""
+    distances = [
+        (f - r.detach()).abs().mean() / r.detach().abs().mean().clamp(min=1e-3)
+        for reals, fakes in zip(real, fake, strict=True)
+        for r, f in zip(reals, fakes, strict=True)
+    ]
+    return torch.stack(distances).mean()
+
+
+def consistency_loss(logits: Tensor, codes: Tensor) -> Tensor:
+    """Cross-entropy of the first codebook's code under a changed input, such as the codec's own output.
+
+    logits: `b t v` negative squared distances to the codes, codes: `b t` int64.  The softmax is scaled by the mean
+    distance to the nearest code, so that the loss knows no unit.
+    """
+    nearest = -logits.detach().amax(dim=-1).mean()
+    scaled = logits / nearest.clamp(min=1e-6)
+    return F.cross_entropy(scaled.flatten(0, 1), codes.flatten())
