@@ -14,11 +14,10 @@ def frame_error(moved: Tensor, target: Tensor, weights: Tensor | None = None, sh
     """
     if moved.shape[0] == 0:
         return moved.sum()
+    share = 1 if share is None else share
     if weights is None:
-        error = mse_loss(moved, target)
-    else:
-        error = ((moved - target).square().mean(dim=1) * weights).mean()
-    return error if share is None else error * share
+        return mse_loss(moved, target) * share
+    return ((moved - target).square().mean(dim=1) * weights).mean() * share
 
 
 def squared_distances(vectors: Tensor, codebook: Tensor) -> Tensor:

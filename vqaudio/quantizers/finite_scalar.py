@@ -40,7 +40,7 @@ class FiniteScalarQuantizer(nn.Module):
     bases: Tensor
 
     def __init__(self, width: int, levels: Sequence[int]) -> None:
-        """Quantize vectors of `width`; learned linear maps lead to and from the `len(levels)` dimensions if they differ.
+        """Quantize vectors of `width`, by way of learned linear maps if that is not `len(levels)`.
 
         Raises VqaudioError for a width below 1, no levels, or a dimension of fewer than 2 levels.
         """
