@@ -150,8 +150,9 @@ class CodecTraining:
         return gradient, losses
 
     def _judge(self, audio: Tensor, decoded: Tensor) -> tuple[Tensor, Losses]:
-        """One pass of the discriminators serves both sides: their own update, and the gradient for the decoded sound."""
-        assert self.discriminators is not None and self.discriminator_optimizer is not None
+        """One pass of the discriminators serves their own update and the gradient for the decoded sound."""
+        assert self.discriminators is not None
+        assert self.discriminator_optimizer is not None
         real, fake = self.losses.judge(self.discriminators, audio, decoded)
         judged, own = self.losses.adversarial(real, fake), discriminator_loss(real[0], fake[0])
         (gradient,) = torch.autograd.grad(weighted_sum(judged), decoded, retain_graph=True)

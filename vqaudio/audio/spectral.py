@@ -15,6 +15,9 @@ class LogMel(nn.Module):
     Raises VqaudioError if the bands are narrower than the Fourier bins.
     """
 
+    bank: Tensor
+    window: Tensor
+
     def __init__(self, sample_rate_hz: int, *, window_samples: int, num_bands: int) -> None:
         super().__init__()
         import torchaudio
@@ -43,7 +46,7 @@ class LogMel(nn.Module):
 
 
 def spectrum(audio: Tensor, window: Tensor) -> Tensor:
-    """audio: `b 1 n`, window: `w`.  Returns the complex short-time spectrum `b f t`, hop w / 4, unit for unit amplitude."""
+    """audio: `b 1 n`, window: `w`.  Returns the complex spectrum `b f t`, hop w / 4; amplitude 1 gives 1."""
     size = window.shape[0]
     return torch.stft(
         audio[:, 0].float(), size, size // 4, window=window, center=True, pad_mode="reflect", return_complex=True

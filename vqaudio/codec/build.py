@@ -181,7 +181,7 @@ def _mirror(config: CodecConfig) -> MirrorDecoder:
 DECODERS = {"fourier": _fourier, "mirror": _mirror}
 
 
-def _choose(table: dict, kind: str, what: str):  # noqa: ANN202
+def _choose(table: dict, kind: str, what: str):
     if kind not in table:
         raise VqaudioError(f"unknown {what} kind {kind!r}; valid are {', '.join(sorted(table))}")
     return table[kind]

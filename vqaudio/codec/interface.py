@@ -32,8 +32,8 @@ class AudioTokenizer(Protocol):
 class CodecOutput(NamedTuple):
     """What one pass through a codec gives.
 
-    audio `b 1 n` · codes `b k t` int64 · latents and vectors `b d t` before and after the quantizer · commitment: scalar ·
-    log_magnitudes `b t f` of a decoder with a Fourier head, in training (see `FourierDecoder.spectrum`), else None.
+    audio `b 1 n` · codes `b k t` int64 · latents and vectors `b d t` before and after the quantizer · commitment: a
+    scalar · log_magnitudes `b t f` of a decoder with a Fourier head, in training (see `FourierDecoder.spectrum`).
     """
 
     audio: Tensor

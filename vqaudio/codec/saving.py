@@ -94,7 +94,7 @@ def read_header(folder: Path) -> dict:
     return header
 
 
-def _replace(path: Path, write) -> None:  # noqa: ANN001
+def _replace(path: Path, write) -> None:
     """Writes beside the file, then renames: a reader never sees half of it."""
     temporary = path.with_name(f".{path.name}.writing")
     write(temporary)

@@ -87,7 +87,8 @@ class StreamingDecoder:
 
     def finish(self, num_samples: int | None = None) -> NDArray[np.float32]:
         """The rest of the sound, so that there are num_samples in all (every frame's, if None)."""
-        num_samples = self._num_frames * self.codec.grid.hop_samples if num_samples is None else num_samples
+        if num_samples is None:
+            num_samples = self._num_frames * self.codec.grid.hop_samples
         if self.codec.grid.num_frames(num_samples) != self._num_frames:
             raise VqaudioError(f"{self._num_frames} frames came, which cannot give {num_samples} samples")
         if self._waiting is None:

@@ -9,7 +9,7 @@ Nothing is hidden in a buffer, so a stream can be cut anywhere, kept, copied, ba
     output                  [ y   y   y   y   y   y ]   one for every `stride` inputs of the block
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -127,10 +127,14 @@ class Chain(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     @property
+    def _streaming(self) -> list[Streaming]:
+        return cast(list[Streaming], list(self.layers))
+
+    @property
     def stride(self) -> int:
         """Input steps per output step (down-sampling layers only)."""
         product = 1
-        for layer in self.layers:
+        for layer in self._streaming:
             product *= layer.stride
         return product
 
@@ -138,18 +142,18 @@ class Chain(nn.Module):
     def context(self) -> int:
         """Input steps of the past that an output depends on: the receptive field without the present block."""
         total, scale = 0, 1
-        for layer in self.layers:
+        for layer in self._streaming:
             total, scale = total + layer.context * scale, scale * layer.stride
         return total
 
     def zero_state(self, batch: int) -> State:
         """One state per layer."""
-        return tuple(layer.zero_state(batch) for layer in self.layers)
+        return tuple(layer.zero_state(batch) for layer in self._streaming)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """All layers on one block."""
         after = []
-        for layer, before in zip(self.layers, state, strict=True):
+        for layer, before in zip(self._streaming, state, strict=True):
             x, kept = layer.step(x, before)
             after.append(kept)
         return x, tuple(after)

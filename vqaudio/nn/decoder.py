@@ -4,6 +4,8 @@ Both are causal networks with a delay.  With a lookahead of L frames the network
 frame t is taken: `forward` appends L zero vectors and drops the first L frames of sound.
 """
 
+from typing import cast
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -73,16 +75,15 @@ class FourierDecoder(nn.Module):
         conditioning: SpeakerConditioning | None = None,
     ) -> None:
         super().__init__()
-        if OVERLAP - 1 > network_lookahead * upsampling or head.held_frames % upsampling:
+        if network_lookahead * upsampling < OVERLAP - 1 or head.held_frames % upsampling:
             raise VqaudioError(
-                f"lookahead times upsampling must be at least the {OVERLAP - 1} frames by which windows overlap, and the "
+                f"lookahead times upsampling must be at least {OVERLAP - 1}, the overlap of the windows, and the "
                 f"upsampling must divide the held frames; got {network_lookahead} * {upsampling}, {head.held_frames}"
             )
         slow, fast = ([ModulatedUnit(width, hidden=hidden, dilation=d) for d in stage] for stage in dilations)
         self.entry = CausalConv1d(latent_width, width, kernel=7)
-        self.slow = nn.ModuleList(slow)
+        self.slow, self.fast = nn.ModuleList(slow), nn.ModuleList(fast)
         self.upsample = CausalConvTranspose1d(width, width, kernel=2 * upsampling, stride=upsampling)
-        self.fast = nn.ModuleList(fast)
         self.norm = _FrameNorm(width)
         self.head, self.conditioning = head, conditioning
         self.network_lookahead, self.upsampling = network_lookahead, upsampling
@@ -103,12 +104,12 @@ class FourierDecoder(nn.Module):
         before, after = iter(state), []
         x, kept = self.entry.step(vectors, next(before))
         after.append(kept)
-        for unit in self.slow:
+        for unit in self._units(self.slow):
             x, kept = unit.step(x, next(before), next(modulations))
             after.append(kept)
         x, kept = self.upsample.step(x, next(before))
         after.append(kept)
-        for unit in self.fast:
+        for unit in self._units(self.fast):
             x, kept = unit.step(x, next(before), next(modulations))
             after.append(kept)
         audio, kept = self.head.step(self.norm(x), next(before))
@@ -137,6 +138,10 @@ class FourierDecoder(nn.Module):
         audio = self.head.synthesize(log_magnitudes, phases)
         hop = self.head.hop * self.upsampling
         return audio[..., self.network_lookahead * hop : (self.network_lookahead + num_frames) * hop]
+
+    @staticmethod
+    def _units(stage: nn.ModuleList) -> list[ModulatedUnit]:
+        return cast(list[ModulatedUnit], list(stage))
 
     def _modulations(self, embeddings: Tensor | None) -> tuple[Tensor | None, ...]:
         if (self.conditioning is None) != (embeddings is None):

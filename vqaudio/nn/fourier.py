@@ -19,12 +19,14 @@ class FourierHead(nn.Module):
         frame t+1          |----------------------------------|
         output     |.. hop ..|  final once frame t was added; the rest is carried as state
 
-    With num_iterations > 0, `step` improves the phases of each block before it adds them: frames are made consistent with
-    their overlaps by the fast Griffin-Lim algorithm, the last `held_frames` of a block are kept back and taken up again with
-    the next one, and the sound already given stays as it is.  So the sound then depends on how the frames are cut into
-    blocks; a codec cuts them into windows of one length.
+    With num_iterations > 0, `step` improves the phases of each block before it adds them: frames are made consistent
+    with their overlaps by the fast Griffin-Lim algorithm, the last `held_frames` of a block are kept back and taken up
+    again with the next one, and the sound already given stays as it is.  So the sound then depends on how the frames
+    are cut into blocks; a codec cuts them into windows of one length.
     Source: inverse-Fourier head, Vocos, arXiv:2306.00814; phases, Perraudin et al. 2013 (WASPAA).
     """
+
+    window: Tensor
 
     def __init__(self, width: int, *, hop: int, num_iterations: int = 0, held_frames: int = 8) -> None:
         super().__init__()
@@ -46,7 +48,7 @@ class FourierHead(nn.Module):
         return self.n_fft / 4
 
     def zero_state(self, batch: int) -> State:
-        """What earlier frames still owe to the next three hops, and the held frames: log magnitude and phase."""
+        """What earlier frames still owe to the next three hops, `b 3 hop`, and the held frames, `b t f` complex."""
         owed = self.project.weight.new_zeros(batch, OVERLAP - 1, self.hop)
         held = self.project.weight.new_zeros(batch, self.held_frames, self.n_fft // 2 + 1, dtype=torch.complex64)
         return owed, held

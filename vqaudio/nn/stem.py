@@ -14,11 +14,14 @@ CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the f
 class SpectralStem(nn.Module):
     """`b 1 n` -> `b m n/hop`: log mel magnitudes of causal windows.
 
-    A convolution with windowed cosines and sines, stride `hop`, computed by a fast Fourier transform; then the magnitude of
-    each pair, mel bands, and a logarithm as the activation.  A learned stem finds much the same after long training, and
-    here the squared error already is what the ear, STOI and phonemes look at.
+    A convolution with windowed cosines and sines, stride `hop`, computed by a fast Fourier transform; then the
+    magnitude of each pair, mel bands, and a logarithm as the activation: what the ear, STOI and phonemes look at, from
+    the first step of training on.
     Source: learnable front ends start from the same filters, arXiv:2101.08596; mel bands: Slaney 1998.
     """
+
+    window: Tensor
+    bands: Tensor
 
     def __init__(self, sample_rate_hz: int, *, window_samples: int, hop: int, num_bands: int) -> None:
         super().__init__()

@@ -16,7 +16,6 @@ from vqaudio.training.losses import (
     feature_matching_loss,
 )
 
-
 Losses = dict[str, tuple[Tensor, float]]  # name: value, weight
 Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of every discriminator
 

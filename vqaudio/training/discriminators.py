@@ -45,6 +45,8 @@ class SpectrumDiscriminator(nn.Module):
     Source: EnCodec, arXiv:2210.13438, section 3.4, and DAC, arXiv:2306.06546.
     """
 
+    window: Tensor
+
     def __init__(self, window_samples: int, width: int) -> None:
         super().__init__()
         self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
