@@ -16,7 +16,7 @@ import soundfile
 
 from vqaudio.audio.checks import AudioReport, SampleChecks
 from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
-from vqaudio.audio.resampling import in_blocks, resampled
+from vqaudio.audio.resampling import in_blocks, mean_channel, resampled
 from vqaudio.core.errors import VqaudioError
 
 CHUNK_VALUES = 65_536  # read at a time: samples x channels
@@ -112,7 +112,7 @@ class AudioReader:
                     break
                 checks.add(block)
                 left = None if left is None else left - len(block)
-                yield block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float32)
+                yield mean_channel(block)
         except soundfile.LibsndfileError as error:
             at_s = self.start_s + checks.num_frames / rate_hz
             raise VqaudioError(f"{self.path}: damaged after {at_s:.2f} s: libsndfile says: {said(error)}") from None

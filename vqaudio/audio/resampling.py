@@ -1,4 +1,4 @@
-"""One streaming resampler for every way of reading: soxr, fed in the order of time."""
+"""One streaming path for every way of reading: channels averaged, resampled by soxr, cut into blocks, in order of time."""
 
 from collections.abc import Iterable, Iterator
 
@@ -33,6 +33,14 @@ def resampled(parts: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator
         rest = stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
         wanted = max(0, num_resampled(num_in, from_hz, to_hz) - num_out)
         yield np.pad(rest[:wanted], (0, max(0, wanted - len(rest))))  # soxr gives no sample for 1 at 44.1 kHz
+
+
+def mean_channel(block: np.ndarray) -> np.ndarray:
+    """`n c` to `n`.  Channel by channel: numpy's mean over so short an axis took 60 % of the reading of a file."""
+    mean = block[:, 0].copy()
+    for channel in range(1, block.shape[1]):
+        mean += block[:, channel]
+    return mean if block.shape[1] == 1 else mean / np.float32(block.shape[1])
 
 
 def in_blocks(parts: Iterable[np.ndarray], block_samples: int) -> Iterator[np.ndarray]:
