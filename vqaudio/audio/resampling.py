@@ -1,4 +1,4 @@
-"""One streaming path for every way of reading: channels averaged, resampled by soxr, cut into blocks, in order of time."""
+"""One streaming path for every way of reading: channels averaged, resampled by soxr, cut into blocks."""
 
 from collections.abc import Iterable, Iterator
 
