@@ -81,9 +81,10 @@ def write_whole(path: Path, blocks: Iterable[np.ndarray], sample_rate_hz: int) -
     temporary = path.with_name(f".{threading.get_ident()}.writing.wav")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_blocks(temporary, blocks, sample_rate_hz)
-        os.replace(temporary, path)
+        try:
+            write_blocks(temporary, blocks, sample_rate_hz)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise VqaudioError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

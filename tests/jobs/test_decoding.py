@@ -1,0 +1,63 @@
+"""Rows back to files."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.decoding import decode_rows, write_whole
+from vqaudio.tokens.schema import TokenRow
+
+
+class ToneDecoder:
+    """Each frame is 320 samples of its first code."""
+
+    def __init__(self) -> None:
+        self.num_given = 0
+
+    def push(self, codes: np.ndarray) -> np.ndarray:
+        self.num_given += 320 * codes.shape[1]
+        return np.repeat(codes[0], 320).astype(np.float32) / 32_768
+
+    def finish(self, num_samples: int) -> np.ndarray:
+        return np.zeros(num_samples - self.num_given, dtype=np.float32)
+
+
+def rows(num_rows: int) -> Iterator[TokenRow]:
+    for index in range(num_rows):
+        yield TokenRow(f"{index}.flac", np.full((2, 3), index, dtype=np.uint16), 960, 16_000, 0.06)
+
+
+def test_a_file_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    def blocks() -> Iterator[np.ndarray]:
+        yield np.zeros(100, dtype=np.float32)
+        raise VqaudioError("damaged")
+
+    with pytest.raises(VqaudioError, match="damaged"):
+        write_whole(tmp_path / "a" / "b.wav", blocks(), 16_000)
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(VqaudioError, match=r"b\.wav cannot be written"):
+        write_whole(tmp_path / "file" / "b.wav", [np.zeros(100, dtype=np.float32)], 16_000)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_row_is_written_once_and_stop_leaves_whole_files(tmp_path: Path, threads: int) -> None:
+    stop = threading.Event()
+
+    def path_of(name: str) -> Path:
+        return tmp_path / f"{name}.wav"
+
+    done = [row.id for row in decode_rows(rows(20), path_of, ToneDecoder, sample_rate_hz=16_000, num_threads=threads)]
+    assert sorted(done) == sorted(row.id for row in rows(20))
+    stopped = decode_rows(rows(10_000), path_of, ToneDecoder, sample_rate_hz=16_000, num_threads=threads, stop=stop)
+    next(stopped)
+    stop.set()
+    assert len(list(stopped)) <= 2 * threads
+    assert {path.stat().st_size for path in tmp_path.iterdir()} == {44 + 2 * 960}
