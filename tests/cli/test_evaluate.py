@@ -62,7 +62,7 @@ def test_a_file_left_out_is_told_and_gives_status_two(folder: Path, capsys: pyte
     (folder / "broken.wav").write_text("no sound")
     assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db"]) == 2
     printed = capsys.readouterr().out
-    assert "levels 1: mel_db leaves out 1 files" in printed
+    assert "levels 1: mel_db leaves out 1 file" in printed
     assert "left out: broken.wav" in printed
 
 

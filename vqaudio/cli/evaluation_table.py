@@ -44,7 +44,8 @@ def _score_table(rows: Sequence[Row], columns: dict[str, tuple[str, int]]) -> Ta
     shown = [name for name in columns if any(name in row.scores for row in rows)]
     if not shown:
         return None
-    table = Table("coder", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("coder", no_wrap=True)
     for heading in ("nominal", "entropy", "file", *(columns[name][0] for name in shown)):
         table.add_column(heading, justify="right")
     for row in rows:
@@ -85,10 +86,14 @@ def _coverage(rows: Iterable[Row]) -> list[str]:
         for name, score in row.scores.items():
             label = f"{row.coder} {row.setting}: {name}"
             if score.num_filled:
-                lines.append(f"{label} gave up on {score.num_filled} files; each counts as {score.fill:g}")
+                lines.append(f"{label} gave up on {_files(score.num_filled)}; each counts as {score.fill:g}")
             if score.num_left_out:
-                lines.append(f"{label} leaves out {score.num_left_out} files")
+                lines.append(f"{label} leaves out {_files(score.num_left_out)}")
     return lines
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
 
 
 def _failures(report: Report) -> list[str]:

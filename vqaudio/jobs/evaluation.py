@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import torch
 
 from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
@@ -105,9 +108,21 @@ def evaluate(
     if len(set(labels)) < len(labels):
         raise VqaudioError(f"two rows of the table have one name: {labels}")
     run = _Run(coders, sources, sample_rate_hz)
-    for (source_id, coder, setting), scores in score_pairs(run.pairs(on_file), sample_rate_hz, names, num_workers):
-        run.scores[coder, setting][source_id].update(scores)
+    with _thread_beside(num_workers):
+        for (source_id, coder, setting), scores in score_pairs(run.pairs(on_file), sample_rate_hz, names, num_workers):
+            run.scores[coder, setting][source_id].update(scores)
     if not run.seconds:
         raise VqaudioError(f"none of {len(sources)} files holds audio; the first reason: {run.failures[:1]}")
     health = tuple(entry for coder in coders if isinstance(coder, CodecCoder) for entry in codebook_health(coder))
     return Report(len(sources), run.seconds, sample_rate_hz, tuple(run.rows(names)), health, tuple(run.failures))
+
+
+@contextmanager
+def _thread_beside(num_workers: int) -> Iterator[None]:
+    """One torch thread while scoring processes run: two that wait for each other stall when their core is wanted."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if num_workers else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
