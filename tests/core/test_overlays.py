@@ -22,9 +22,9 @@ def test_a_file_lies_over_its_base_section_by_section(write):
 
 
 def test_a_base_is_found_beside_the_file_that_names_it(write):
-    write("shared/root.yaml", "a: 1\nb: 1\n")
-    write("shared/middle.yaml", "base: root.yaml\nb: 2\n")
-    path = write("own.yaml", "base: shared/middle.yaml\n")
+    write("bases/root.yaml", "a: 1\nb: 1\n")
+    write("bases/middle.yaml", "base: root.yaml\nb: 2\n")
+    path = write("own.yaml", "base: bases/middle.yaml\n")
     assert load_mapping(path) == {"a": 1, "b": 2}
 
 
