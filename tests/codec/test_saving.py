@@ -68,6 +68,15 @@ def test_an_unknown_codec_lists_the_shipped_ones():
         open_codec("nothing-8k")
 
 
+def test_opening_and_saving_leave_the_random_numbers_alone(codec, config, tmp_path):
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    save_codec(codec, config, tmp_path / "codec")
+    open_codec(tmp_path / "codec")
+    assert torch.equal(torch.rand(1), wanted)
+
+
 def test_nothing_is_left_beside_the_saved_files(codec, config, tmp_path):
     save_codec(codec, config, tmp_path / "codec")
     assert sorted(p.name for p in (tmp_path / "codec").iterdir()) == ["config.json", "model.safetensors"]

@@ -31,7 +31,7 @@ def save_codec(codec: Codec, config: CodecConfig, folder: str | Path, *, is_half
             name: tensor.half() if tensor.is_floating_point() and not name.startswith("quantizer.") else tensor
             for name, tensor in tensors.items()
         }
-    stored = build_codec(config)
+    stored = _blank_codec(config)
     stored.load_state_dict(
         {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()},
         strict=False,
@@ -50,7 +50,7 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
     """
     folder = find_codec(name_or_folder)
     header = read_header(folder)
-    codec = build_codec(from_mapping(CodecConfig, header["codec"], where="codec"))
+    codec = _blank_codec(from_mapping(CodecConfig, header["codec"], where="codec"))
     try:
         tensors = load_file(folder / "model.safetensors")
     except (SafetensorError, OSError) as error:
@@ -92,6 +92,12 @@ def read_header(folder: Path) -> dict:
             f"{folder} is of format {header['format_version']}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it"
         )
     return header
+
+
+def _blank_codec(config: CodecConfig) -> Codec:
+    """A codec whose weights are about to be read: the random numbers it starts from are given back."""
+    with torch.random.fork_rng(devices=[]):
+        return build_codec(config)
 
 
 def _replace(path: Path, write) -> None:

@@ -51,7 +51,7 @@ def part(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     """The optimiser's moments by parameter number: `12/exp_avg`."""
     return {
-        f"{number}/{key}": torch.as_tensor(value)
+        f"{number}/{key}": torch.as_tensor(value).clone()
         for number, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
     }

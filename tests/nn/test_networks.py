@@ -1,0 +1,152 @@
+"""Encoder, decoders, stem and head: causality, streaming, known signals."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.blocks import ModulatedUnit
+from vqaudio.nn.conditioning import SpeakerConditioning
+from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
+from vqaudio.nn.encoder import Encoder
+from vqaudio.nn.fourier import FourierHead
+from vqaudio.nn.stem import FLOOR, SpectralStem, mel_bands
+
+
+def spectral_encoder():
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=20)
+    return Encoder(widths=(12, 16), strides=(160, 2), dilations=(1, 3), latent_width=6, stem=stem, stem_bands=20)
+
+
+def waveform_encoder():
+    return Encoder(widths=(8, 12, 16, 16), strides=(8, 5, 4, 2), dilations=(1, 3, 9), latent_width=6)
+
+
+def fourier_decoder(iterations=0, conditioning=None):
+    head = FourierHead(16, hop=160, num_iterations=iterations)
+    return FourierDecoder(
+        head,
+        width=16,
+        hidden=24,
+        dilations=((1,), (3,)),
+        latent_width=6,
+        network_lookahead=2,
+        conditioning=conditioning,
+    )
+
+
+def mirror_decoder():
+    return MirrorDecoder(
+        widths=(16, 12, 8, 8), strides=(2, 4, 5, 8), dilations=(1, 3), latent_width=6, lookahead_frames=1
+    )
+
+
+@pytest.mark.parametrize("make", [spectral_encoder, waveform_encoder])
+def test_an_encoder_streams_as_it_runs_offline(make, cut):
+    encoder, audio = make(), torch.randn(2, 1, 320 * 12) * 0.1
+    assert encoder.hop == 320
+    assert_close(cut(encoder, audio, 320 * 5), encoder(audio), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", [spectral_encoder, waveform_encoder])
+def test_the_context_of_an_encoder_is_its_whole_memory(make):
+    encoder = make()
+    frames = math.ceil(encoder.context / 320) + 3
+    audio = torch.randn(1, 1, 320 * frames) * 0.1
+    changed = audio.clone()
+    forgotten = 320 * (frames - 1) - encoder.context
+    changed[..., :forgotten] = 0.2
+    assert torch.equal(encoder(audio)[..., -1], encoder(changed)[..., -1])
+    changed[..., forgotten + 330] += 0.5
+    assert not torch.equal(encoder(audio)[..., -1], encoder(changed)[..., -1])
+
+
+@pytest.mark.parametrize("make", [fourier_decoder, mirror_decoder])
+def test_a_decoder_streams_as_it_runs_offline(make, cut):
+    decoder, vectors = make(), torch.randn(2, 6, 15)
+    delay = decoder.lookahead_frames
+    late = cut(decoder, torch.nn.functional.pad(vectors, (0, delay)), 4)
+    assert_close(late[..., delay * 320 :], decoder(vectors), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", [fourier_decoder, mirror_decoder])
+def test_sound_hears_no_further_ahead_than_the_lookahead(make):
+    decoder, vectors = make(), torch.randn(1, 6, 15)
+    changed = vectors.clone()
+    changed[..., 10:] += 1
+    same = (10 - decoder.lookahead_frames) * 320
+    assert torch.equal(decoder(vectors)[..., :same], decoder(changed)[..., :same])
+    assert not torch.equal(decoder(vectors), decoder(changed))
+
+
+def test_a_sinusoid_of_amplitude_one_has_magnitude_one_in_its_band():
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40)
+    tone = torch.sin(torch.arange(6_400) * 2 * torch.pi * 1_000 / 16_000)[None, None]
+    frames = tone[:, 0].unfold(-1, 640, 160)
+    magnitudes = torch.fft.rfft(frames * stem.window).abs()
+    assert_close(magnitudes[..., 40], torch.ones_like(magnitudes[..., 40]), atol=1e-3, rtol=0)
+    silence = stem(torch.zeros(1, 1, 640))
+    assert_close(silence, torch.full_like(silence, (math.log10(FLOOR) + 3.0) / 0.7))
+
+
+def test_mel_bands_average_and_cover_every_bin():
+    bands = mel_bands(16_000, 321, 100)
+    assert_close(bands.sum(dim=0), torch.ones(100))
+    assert (bands[1:-1].sum(dim=1) > 0).all()
+
+
+def test_more_gain_moves_every_feature_alike():
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40)
+    audio = torch.randn(1, 1, 6_400)
+    difference = stem(audio) - stem(audio / 2)
+    assert_close(difference, torch.full_like(difference, math.log10(2) / 0.7), atol=0.03, rtol=0)  # the floor bends it
+
+
+def test_the_head_gives_back_a_sound_from_its_own_spectrum():
+    head = FourierHead(4, hop=160)
+    audio = torch.randn(1, 1, 160 * 30)
+    around = torch.nn.functional.pad(audio[:, 0], (480, 480))
+    frames = torch.fft.rfft(around.unfold(-1, 640, 160) * head.window) / head.scale
+    late = head.synthesize(torch.log(frames.abs()), frames.angle())
+    assert_close(late[..., 480 : 480 + audio.shape[-1] - 480], audio[..., :-480], atol=1e-4, rtol=1e-4)
+
+
+def consistency_error(frames, head):
+    """How far the magnitudes of the sound are from those that were asked for."""
+    sound = head._overlapped(frames, torch.zeros(1, 3, head.hop)).flatten(1)
+    seen = torch.fft.rfft(sound.unfold(-1, head.n_fft, head.hop) * head.window)
+    inner = slice(8, -8)
+    return float((seen.abs() - frames.abs())[:, inner].square().sum() / frames.abs()[:, inner].square().sum())
+
+
+def test_iterations_make_magnitudes_consistent():
+    head = FourierHead(4, hop=160, num_iterations=16)
+    chirp = torch.sin(torch.cumsum(torch.linspace(0.05, 0.9, 160 * 40), dim=0))[None]
+    magnitudes = torch.fft.rfft(chirp.unfold(-1, 640, 160) * head.window).abs()
+    start = torch.polar(magnitudes, torch.zeros_like(magnitudes))
+    better = head._made_consistent(start, torch.zeros(1, 3, 160))
+    assert_close(better.abs(), magnitudes, atol=1e-2, rtol=1e-2)
+    assert consistency_error(better, head) < 0.1 * consistency_error(start, head)
+
+
+def test_a_unit_looks_back_only_over_its_context():
+    unit = ModulatedUnit(8, hidden=16, dilation=3)
+    x = torch.randn(1, 8, 40)
+    changed = x.clone()
+    changed[..., : 39 - unit.context] += 1
+    assert torch.equal(unit(x)[..., -1], unit(changed)[..., -1])
+
+
+def test_a_speaker_changes_the_sound_and_must_be_named():
+    speakers = SpeakerConditioning(3, embedding_width=5, unit_widths=(16, 16))
+    decoder, vectors = fourier_decoder(conditioning=speakers), torch.randn(1, 6, 5)
+    one, two = (decoder(vectors, speakers.embed(torch.tensor([i]))) for i in (0, 1))
+    assert not torch.equal(one, two)
+    with pytest.raises(VqaudioError, match="a speaker embedding"):
+        decoder(vectors)
+    with pytest.raises(VqaudioError, match="no speaker embedding"):
+        fourier_decoder()(vectors, torch.zeros(1, 5))
+    with pytest.raises(VqaudioError, match=r"speaker index 3 is not in 0\.\.2"):
+        speakers.embed(torch.tensor([3]))

@@ -1,0 +1,119 @@
+"""Schedules, averages, checkpoints, logbook, health."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.quantizers.ema import EmaQuantizer
+from vqaudio.training.averaging import WeightAverage
+from vqaudio.training.checkpoints import (
+    load_checkpoint,
+    optimizer_tensors,
+    part,
+    restore_optimizer,
+    save_checkpoint,
+    under,
+)
+from vqaudio.training.health import health_report
+from vqaudio.training.launch import clip_gradients, launched
+from vqaudio.training.logbook import Logbook
+from vqaudio.training.schedules import warmup_cosine
+
+
+def test_the_rate_rises_to_one_and_falls_to_the_floor():
+    rates = [warmup_cosine(step, num_steps=100, warmup_steps=10, floor=0.1) for step in range(101)]
+    assert max(rates) == rates[9] == 1
+    assert all(a < b for a, b in zip(rates[:9], rates[1:10], strict=True))
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert rates[-1] == pytest.approx(0.1)
+    with pytest.raises(VqaudioError, match="leaves nothing"):
+        warmup_cosine(0, num_steps=10, warmup_steps=10)
+
+
+def test_an_average_of_constant_weights_is_those_weights_and_swaps_back():
+    layer = nn.Linear(3, 2)
+    average = WeightAverage(layer, decay=0.9)
+    kept = layer.weight.detach().clone()
+    average.update(layer, step=1_000)
+    assert torch.allclose(average.tensors["weight"], kept)
+    with torch.no_grad():
+        layer.weight.add_(1)
+    average.update(layer, step=1_000)
+    average.swap(layer)
+    assert torch.allclose(layer.weight, kept + 0.1)
+    average.swap(layer)
+    assert torch.allclose(layer.weight, kept + 1)
+
+
+def test_a_checkpoint_gives_back_what_it_took(tmp_path):
+    tensors = {"a": torch.arange(3), "b": torch.randn(2, 2).t()}
+    save_checkpoint(tmp_path / "c.safetensors", under("x", tensors), {"step": 7})
+    back, facts = load_checkpoint(tmp_path / "c.safetensors")
+    assert facts == {"step": 7}
+    assert all(torch.equal(value, tensors[name]) for name, value in part("x", back).items())
+    assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def test_what_is_not_a_checkpoint_is_refused_in_words(tmp_path):
+    (tmp_path / "c.safetensors").write_bytes(b"junk")
+    with pytest.raises(VqaudioError, match="cannot be read as a checkpoint"):
+        load_checkpoint(tmp_path / "c.safetensors")
+
+
+def test_a_restored_optimiser_takes_the_same_next_step():
+    def stepped(layer, optimizer):
+        optimizer.zero_grad()
+        layer(torch.ones(1, 3)).square().sum().backward()
+        optimizer.step()
+
+    torch.manual_seed(0)
+    layers = [nn.Linear(3, 2) for _ in range(2)]
+    optimizers = [torch.optim.AdamW(layer.parameters(), lr=0.1) for layer in layers]
+    stepped(layers[0], optimizers[0])
+    layers[1].load_state_dict(layers[0].state_dict())
+    restore_optimizer(optimizers[1], optimizer_tensors(optimizers[0]))
+    for layer, optimizer in zip(layers, optimizers, strict=True):
+        stepped(layer, optimizer)
+    assert torch.equal(layers[0].weight, layers[1].weight)
+
+
+def test_clipping_bounds_the_norm_and_reports_the_one_before():
+    layer = nn.Linear(4, 4)
+    layer(torch.full((1, 4), 100.0)).sum().backward()
+    before = clip_gradients(layer, 1.0)
+    after = torch.cat([p.grad.flatten() for p in layer.parameters()]).norm()
+    assert before > 100
+    assert after == pytest.approx(1.0, rel=1e-4)
+
+
+def test_a_missing_gpu_is_said_in_words():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(VqaudioError, match="sees no GPU"), launched("cuda"):
+        pass
+
+
+def test_the_logbook_writes_one_line_per_report(tmp_path, capsys):
+    with Logbook(tmp_path, num_steps=10) as logbook:
+        logbook.report(5, "train", {"loss": 0.25, "usage": [0.5, 1.0]})
+        logbook.warn(5, "codebook 0 sleeps")
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["train", "warning"]
+    assert (lines[0]["step"], lines[0]["loss"], lines[0]["usage"]) == (5, 0.25, [0.5, 1.0])
+    assert "codebook 0 sleeps" in capsys.readouterr().err
+
+
+def test_health_warns_of_a_collapsed_codebook_and_not_of_a_live_one():
+    torch.manual_seed(0)
+    dead, alive = EmaQuantizer(2, 16, revive_below=0), EmaQuantizer(2, 16)
+    dead.train()(torch.ones(400, 2))
+    alive.train()(torch.randn(400, 2))
+    figures, warnings = health_report(dead)
+    assert figures["usage"][0] < 0.5
+    assert any("dead" in warning for warning in warnings)
+    figures, warnings = health_report(alive)
+    assert figures["usage"] == [1.0]
+    assert warnings == []
