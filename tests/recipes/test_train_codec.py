@@ -107,7 +107,7 @@ def test_another_codec_in_the_folder_is_refused(recipe, tmp_path):
 
 
 def test_a_recipe_without_a_corpus_says_so(recipe, tmp_path):
-    with pytest.raises(VqaudioError, match="data.root=DIR"):
+    with pytest.raises(VqaudioError, match=r"data\.root=DIR"):
         run(recipe, tmp_path, "data.root=''")
 
 

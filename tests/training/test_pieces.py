@@ -1,5 +1,6 @@
 """Schedules, averages, checkpoints, logbook, health."""
 
+import itertools
 import json
 
 import pytest
@@ -26,8 +27,8 @@ from vqaudio.training.schedules import warmup_cosine
 def test_the_rate_rises_to_one_and_falls_to_the_floor():
     rates = [warmup_cosine(step, num_steps=100, warmup_steps=10, floor=0.1) for step in range(101)]
     assert max(rates) == rates[9] == 1
-    assert all(a < b for a, b in zip(rates[:9], rates[1:10], strict=True))
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(rates[:10]))
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
     assert rates[-1] == pytest.approx(0.1)
     with pytest.raises(VqaudioError, match="leaves nothing"):
         warmup_cosine(0, num_steps=10, warmup_steps=10)
