@@ -14,8 +14,8 @@ def tiny_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a codec: 3 codebooks of 64, windows of 10 frames."""
     import torch
 
-    from vqaudio.codec.build import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig, build_codec
-    from vqaudio.codec.saving import save_codec
+    from vqaudio.codec.build import build_codec
+    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
 
     torch.manual_seed(0)
     config = CodecConfig(
@@ -27,7 +27,7 @@ def tiny_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
         decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2),
     )
     folder = tmp_path_factory.mktemp("codec") / "tiny"
-    save_codec(build_codec(config), config, folder)
+    build_codec(config).save(folder)
     return folder
 
 

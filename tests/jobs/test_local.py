@@ -171,9 +171,18 @@ def test_a_decoder_never_runs_far_ahead_of_its_encoder() -> None:
 
 def test_only_so_many_files_are_in_flight() -> None:
     let_go, decoder = threading.Event(), ScriptedDecoder()
+    num_in_flight: list[int] = []
+
+    class CountingEncoder(StuckEncoder):
+        def push(self, samples: np.ndarray) -> np.ndarray:
+            codes = super().push(samples)
+            time.sleep(0.001)  # the decoder is faster
+            num_in_flight.append(decoder.num_given - len(num_in_flight))
+            return codes
+
     job = LocalRun(
         scripted(["1"] * 50),
-        TokenizeBatch(lambda: StuckEncoder(let_go), RATE_HZ),
+        TokenizeBatch(lambda: CountingEncoder(let_go), RATE_HZ),
         [decoder],
         num_threads=1,
         num_in_flight=7,
@@ -187,6 +196,7 @@ def test_only_so_many_files_are_in_flight() -> None:
 
     assert len(list(job.outcomes(on_wait=look))) == 50
     assert given[2] == 7
+    assert max(num_in_flight) == 7
 
 
 def test_an_encoder_that_fails_costs_one_file_and_its_decoder_is_not_left_waiting(
