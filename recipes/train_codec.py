@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vqaudio.codec.build import CodecConfig, build_codec
-from vqaudio.codec.saving import save_codec
+from vqaudio.codec.build import build_codec
+from vqaudio.codec.config import CodecConfig
 from vqaudio.core.config import load_config, to_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
@@ -213,7 +213,7 @@ class CodecTraining:
     def save_codec(self, folder: Path) -> None:
         """Writes the codec with averaged weights, as users open it."""
         self.average.swap(self.codec)
-        save_codec(self.codec, self.config.codec, folder)
+        self.codec.save(folder)
         self.average.swap(self.codec)
 
     @torch.no_grad()

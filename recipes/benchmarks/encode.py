@@ -17,7 +17,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from vqaudio.codec.build import CodecConfig, build_codec
+from vqaudio.codec.build import build_codec
+from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
 from vqaudio.core.errors import VqaudioError

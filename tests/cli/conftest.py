@@ -43,3 +43,37 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shape, rate_hz = ((num_samples, 2), 44_100) if index in (7, 9) else ((num_samples,), 16_000)
         soundfile.write(path, 0.2 * generator.standard_normal(shape), rate_hz, subtype="PCM_16")
     return root
+
+
+@pytest.fixture
+def tokenize(tiny_codec: Path, tmp_path: Path):
+    """Runs the verb into `tmp_path / name`; returns the exit status and id -> codes."""
+
+    def call(audio: Path, name: str = "tokens", *flags: str) -> tuple[int, dict[str, list[list[int]]]]:
+        from vqaudio.cli.main import main
+        from vqaudio.tokens.store import TokenStore
+
+        out = tmp_path / name
+        workers = () if "--workers" in flags else ("--workers", "0")
+        status = main(["tokenize", str(audio), "--out", str(out), "--codec", str(tiny_codec), *workers, *flags])
+        return status, {row.id: row.codes.tolist() for row in TokenStore.open(out)} if out.exists() else {}
+
+    return call
+
+
+@pytest.fixture
+def reference(tiny_codec: Path, recordings: Path) -> dict[str, list[list[int]]]:
+    """id -> codes by the codec's own door, each file whole and alone."""
+    import torch
+
+    from vqaudio.audio.files import read_audio
+    from vqaudio.codec.saving import open_codec
+
+    codec = open_codec(tiny_codec)
+    paths = sorted(path for path in recordings.rglob("*.*"))
+    return {
+        path.relative_to(recordings).as_posix(): codec.encode(torch.from_numpy(read_audio(path))[None, None])[
+            0
+        ].tolist()
+        for path in paths
+    }

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from vqaudio.codec.build import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig, build_codec
+from vqaudio.codec.build import build_codec
+from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
 
 SMALL = CodecConfig(
     name="small",

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
 MAX_FAILURES = 10  # lines of them that are printed; --json has all
 HIDDEN = ("card",)  # long: printed as it is, after the table
 
@@ -38,20 +37,18 @@ def run(args: argparse.Namespace) -> int:
 
 def describe(what: str | Path, *, is_verified: bool = False) -> dict[str, Any]:
     """The facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
+    from vqaudio.codec.shelf import find_codec
     from vqaudio.core.errors import VqaudioError
 
     if (Path(what) / "vqaudio.json").is_file():
         return describe_tokens(Path(what), is_verified=is_verified)
-    for folder in (Path(what), MODELS / str(what)):
-        if (folder / "config.json").is_file():
-            if is_verified:
-                raise VqaudioError(f"{what} is a codec; --verify reads the shards of a token store")
-            return describe_codec(folder)
-    shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
-    raise VqaudioError(
-        f"{what} is neither a token store (a folder with vqaudio.json), nor a codec's folder (with config.json), "
-        f"nor a codec that ships with vqaudio ({', '.join(shipped) or 'there is none'})"
-    )
+    try:
+        folder = find_codec(what)
+    except VqaudioError as error:
+        raise VqaudioError(f"{what} is neither a token store (it has no vqaudio.json) nor a codec: {error}") from None
+    if is_verified:
+        raise VqaudioError(f"{what} is a codec; --verify reads the shards of a token store")
+    return describe_codec(folder)
 
 
 def describe_tokens(folder: Path, *, is_verified: bool = False) -> dict[str, Any]:
@@ -76,32 +73,28 @@ def describe_tokens(folder: Path, *, is_verified: bool = False) -> dict[str, Any
 
 def describe_codec(folder: Path) -> dict[str, Any]:
     """config.json of a codec, its rates and its model card.  Raises VqaudioError if config.json is no codec's."""
-    from vqaudio.core.errors import VqaudioError
+    from vqaudio.codec.config import CodecConfig
+    from vqaudio.codec.shelf import read_header
+    from vqaudio.core.config import from_mapping
 
-    try:
-        header = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = header["codec"]
-        quantizer, hop_samples = config["quantizer"], math.prod(config["encoder"]["strides"])
-        num_codebooks, size = quantizer["num_codebooks"], quantizer["codebook_size"]
-        if quantizer["kind"] == "finite_scalar":
-            size = math.prod(quantizer["levels"])
-        rates = _rates(config["sample_rate_hz"] / hop_samples, num_codebooks, size)
-        weights_sha256 = header["weights_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error!r}") from None
+    header = read_header(folder)
+    config = from_mapping(CodecConfig, header["codec"], where="codec")
+    num_codebooks, size = config.quantizer.num_codebooks, config.quantizer.codebook_size
+    if config.quantizer.kind == "finite_scalar":
+        num_codebooks, size = 1, math.prod(config.quantizer.levels)
     weights, card = folder / "model.safetensors", folder / "README.md"
     return {
         "kind": "codec",
         "folder": str(folder),
-        "name": config["name"],
-        "weights_sha256": weights_sha256,
+        "name": config.name,
+        "weights_sha256": header["weights_sha256"],
         "megabytes": round(weights.stat().st_size / 1e6, 2) if weights.is_file() else "model.safetensors is missing",
-        "sample_rate_hz": config["sample_rate_hz"],
-        "hop_samples": hop_samples,
+        "sample_rate_hz": config.sample_rate_hz,
+        "hop_samples": config.hop_samples,
         "num_codebooks": num_codebooks,
         "codebook_size": size,
-        **rates,
-        "config": config,
+        **_rates(config.sample_rate_hz / config.hop_samples, num_codebooks, size),
+        "config": header["codec"],
         "card": card.read_text(encoding="utf-8") if card.is_file() else None,
     }
 

@@ -1,7 +1,9 @@
 """CodecConfig -> Codec: the only place where a name becomes a class."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from vqaudio.codec.config import CodecConfig, QuantizerConfig
 from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
@@ -16,75 +18,7 @@ from vqaudio.quantizers.gradient import GradientQuantizer
 from vqaudio.quantizers.interface import Quantizer
 from vqaudio.quantizers.residual import ResidualQuantizer
 
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Strided convolutions; the product of the strides is the hop.
-
-    With stem_window > 0 the first stride is taken by a spectral stem of that many samples and stem_bands mel bands.
-    """
-
-    widths: tuple[int, ...] = (256, 384)
-    strides: tuple[int, ...] = (160, 2)
-    dilations: tuple[int, ...] = (1, 3, 9)
-    stem_window: int = 640
-    stem_bands: int = 100
-
-
-@dataclass(frozen=True)
-class QuantizerConfig:
-    """kind: `ema`, `gradient` or `finite_scalar`; more than one codebook makes a residual stack."""
-
-    kind: str = "ema"
-    num_codebooks: int = 8
-    codebook_size: int = 1024
-    decay: float = 0.99
-    revive_below: float = 0.1
-    projection_width: int | None = None
-    is_l2_normalized: bool = False
-    has_rotation_trick: bool = False
-    dropout: float = 0.5
-    levels: tuple[int, ...] = (8, 8, 8, 5)
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """kind: `fourier` (width, hidden, slow and fast dilations) or `mirror` (widths, strides, dilations)."""
-
-    kind: str = "fourier"
-    lookahead_frames: int = 4
-    phase_iterations: int = 16
-    width: int = 384
-    hidden: int = 768
-    slow_dilations: tuple[int, ...] = (1, 3)
-    fast_dilations: tuple[int, ...] = (1, 3)
-    upsampling: int = 2
-    widths: tuple[int, ...] = (256, 128, 64, 32)
-    strides: tuple[int, ...] = (2, 4, 5, 8)
-    dilations: tuple[int, ...] = (1, 3, 9)
-
-
-@dataclass(frozen=True)
-class CodecConfig:
-    """Everything that is needed to build a codec, saved with its weights."""
-
-    name: str = "speech-16k"
-    sample_rate_hz: int = 16_000
-    latent_width: int = 64
-    window_frames: int = 100
-    num_speakers: int = 0
-    speaker_width: int = 64
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-
-    @property
-    def hop_samples(self) -> int:
-        """The product of the encoder's strides."""
-        hop = 1
-        for stride in self.encoder.strides:
-            hop *= stride
-        return hop
+Builder = TypeVar("Builder")
 
 
 def build_codec(config: CodecConfig) -> Codec:
@@ -94,8 +28,7 @@ def build_codec(config: CodecConfig) -> Codec:
         build_quantizer(config.quantizer, config.latent_width),
         _choose(DECODERS, config.decoder.kind, "decoder")(config),
         FrameGrid(config.sample_rate_hz, config.hop_samples),
-        window_frames=config.window_frames,
-        name=config.name,
+        config=config,
     )
 
 
@@ -181,7 +114,7 @@ def _mirror(config: CodecConfig) -> MirrorDecoder:
 DECODERS = {"fourier": _fourier, "mirror": _mirror}
 
 
-def _choose(table: dict, kind: str, what: str):
+def _choose(table: Mapping[str, Callable[..., Builder]], kind: str, what: str) -> Callable[..., Builder]:
     if kind not in table:
         raise VqaudioError(f"unknown {what} kind {kind!r}; valid are {', '.join(sorted(table))}")
     return table[kind]

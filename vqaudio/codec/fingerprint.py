@@ -7,12 +7,8 @@ from torch import Tensor, nn
 
 
 def shaping_state(module: nn.Module) -> dict[str, Tensor]:
-    """The tensors that shape codes or sound: the state dict without running statistics, on the CPU."""
-    return {
-        name: tensor.detach().to("cpu").contiguous()
-        for name, tensor in module.state_dict().items()
-        if ".statistics" not in name and "window_" not in name
-    }
+    """The tensors that shape codes or sound, on the CPU: the state dict (running statistics are not in it)."""
+    return {name: tensor.detach().to("cpu").contiguous() for name, tensor in module.state_dict().items()}
 
 
 def fingerprint(module: nn.Module) -> str:

@@ -1,10 +1,13 @@
 """The codec: encoder, quantizer, decoder on one time grid."""
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.interface import CodecOutput
 from vqaudio.core.errors import VqaudioError
@@ -30,14 +33,23 @@ class Codec(nn.Module):
         decoder: FourierDecoder | MirrorDecoder,
         grid: FrameGrid,
         *,
-        window_frames: int = 100,
-        name: str = "unnamed",
+        config: CodecConfig,
     ) -> None:
         super().__init__()
         if encoder.hop != grid.hop_samples:
             raise VqaudioError(f"the encoder's strides multiply to {encoder.hop}, the grid's hop is {grid.hop_samples}")
         self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
-        self.grid, self.window_frames, self.name = grid, window_frames, name
+        self.grid, self.config = grid, config
+
+    @property
+    def name(self) -> str:
+        """What the codec is called in stores and tables."""
+        return self.config.name
+
+    @property
+    def window_frames(self) -> int:
+        """Frames of one encoder window."""
+        return self.config.window_frames
 
     @property
     def num_codebooks(self) -> int:
@@ -135,6 +147,12 @@ class Codec(nn.Module):
         if self.decoder.conditioning is None or speakers is None:
             return None
         return self.decoder.conditioning.embed(speakers)
+
+    def save(self, folder: str | Path, *, is_half: bool = False) -> str:
+        """Writes model.safetensors and config.json for `open_codec`; see `vqaudio.codec.saving.save_codec`."""
+        from vqaudio.codec.saving import save_codec
+
+        return save_codec(self, folder, is_half=is_half)
 
     def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None) -> CodecOutput:
         codes, latents = self._encode_windows(self._checked(audio), None)

@@ -6,19 +6,18 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from vqaudio.codec.build import CodecConfig, build_codec
+from vqaudio.codec.build import build_codec
+from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint, shaping_state
 from vqaudio.codec.model import Codec
+from vqaudio.codec.shelf import FORMAT_VERSION, find_codec, read_header
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.errors import VqaudioError
 
-FORMAT_VERSION = 1
-MODELS = Path(__file__).resolve().parent.parent / "models"
 
-
-def save_codec(codec: Codec, config: CodecConfig, folder: str | Path, *, is_half: bool = False) -> str:
+def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
     """Writes the codec; with is_half the networks' weights are stored as float16 (the codebooks stay float32).
 
     Returns the weights' SHA-256 as they will be read back.
@@ -31,14 +30,14 @@ def save_codec(codec: Codec, config: CodecConfig, folder: str | Path, *, is_half
             name: tensor.half() if tensor.is_floating_point() and not name.startswith("quantizer.") else tensor
             for name, tensor in tensors.items()
         }
-    stored = _blank_codec(config)
+    stored = _blank_codec(codec.config)
     stored.load_state_dict(
         {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()},
         strict=False,
     )
     sha256 = fingerprint(stored)
-    header = {"format_version": FORMAT_VERSION, "weights_sha256": sha256, "codec": to_mapping(config)}
-    _replace(folder / "model.safetensors", lambda path: save_file(tensors, path))
+    header = {"format_version": FORMAT_VERSION, "weights_sha256": sha256, "codec": to_mapping(codec.config)}
+    _replace(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
     _replace(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
     return sha256
 
@@ -65,33 +64,6 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
         )
     codec.requires_grad_(False)
     return codec.to(torch.device(device)).eval()
-
-
-def find_codec(name_or_folder: str | Path) -> Path:
-    """The folder of a codec.  Raises VqaudioError that lists the shipped ones."""
-    for folder in (Path(name_or_folder), MODELS / str(name_or_folder)):
-        if (folder / "config.json").is_file():
-            return folder
-    shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
-    raise VqaudioError(
-        f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
-        f"codecs ({', '.join(shipped) or 'none'})"
-    )
-
-
-def read_header(folder: Path) -> dict:
-    """config.json of a codec.  Raises VqaudioError if it is not one."""
-    try:
-        header = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError) as error:
-        raise VqaudioError(f"{folder / 'config.json'} cannot be read: {error}") from error
-    if not isinstance(header, dict) or not {"format_version", "weights_sha256", "codec"} <= header.keys():
-        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no format_version or no codec")
-    if header["format_version"] > FORMAT_VERSION:
-        raise VqaudioError(
-            f"{folder} is of format {header['format_version']}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it"
-        )
-    return header
 
 
 def _blank_codec(config: CodecConfig) -> Codec:

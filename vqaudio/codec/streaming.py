@@ -87,16 +87,15 @@ class StreamingDecoder:
 
     def finish(self, num_samples: int | None = None) -> NDArray[np.float32]:
         """The rest of the sound, so that there are num_samples in all (every frame's, if None)."""
-        if num_samples is None:
-            num_samples = self._num_frames * self.codec.grid.hop_samples
-        if self.codec.grid.num_frames(num_samples) != self._num_frames:
-            raise VqaudioError(f"{self._num_frames} frames came, which cannot give {num_samples} samples")
+        total = self._num_frames * self.codec.grid.hop_samples if num_samples is None else num_samples
+        if self.codec.grid.num_frames(total) != self._num_frames:
+            raise VqaudioError(f"{self._num_frames} frames came, which cannot give {total} samples")
         if self._waiting is None:
             return np.zeros(0, dtype=np.float32)
         num_more = self._waiting.shape[1] + self.codec.decoder.lookahead_frames
         windows = [self._waiting] + [self._waiting[:, :0]] * (-(-num_more // self.codec.window_frames) - 1)
         given = max(self._num_given, 0)
-        return self._sound(windows)[: num_samples - given]
+        return self._sound(windows)[: total - given]
 
     @torch.inference_mode()
     def _sound(self, windows: list[NDArray[np.int64]]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,9 +20,10 @@ def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[st
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
     unshared = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
-    save_file(unshared, temporary, metadata={"facts": json.dumps(facts)})
-    with temporary.open("rb") as written:
-        os.fsync(written.fileno())
+    with temporary.open("wb") as file:
+        file.write(save(unshared, metadata={"facts": json.dumps(facts)}))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 

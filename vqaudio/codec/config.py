@@ -1,0 +1,73 @@
+"""The configuration of a codec: one frozen dataclass, saved with its weights."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Strided convolutions; the product of the strides is the hop.
+
+    With stem_window > 0 the first stride is taken by a spectral stem of that many samples and stem_bands mel bands.
+    """
+
+    widths: tuple[int, ...] = (256, 384)
+    strides: tuple[int, ...] = (160, 2)
+    dilations: tuple[int, ...] = (1, 3, 9)
+    stem_window: int = 640
+    stem_bands: int = 100
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """kind: `ema`, `gradient` or `finite_scalar`; more than one codebook makes a residual stack."""
+
+    kind: str = "ema"
+    num_codebooks: int = 8
+    codebook_size: int = 1024
+    decay: float = 0.99
+    revive_below: float = 0.1
+    projection_width: int | None = None
+    is_l2_normalized: bool = False
+    has_rotation_trick: bool = False
+    dropout: float = 0.5
+    levels: tuple[int, ...] = (8, 8, 8, 5)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """kind: `fourier` (width, hidden, slow and fast dilations) or `mirror` (widths, strides, dilations)."""
+
+    kind: str = "fourier"
+    lookahead_frames: int = 4
+    phase_iterations: int = 16
+    width: int = 384
+    hidden: int = 768
+    slow_dilations: tuple[int, ...] = (1, 3)
+    fast_dilations: tuple[int, ...] = (1, 3)
+    upsampling: int = 2
+    widths: tuple[int, ...] = (256, 128, 64, 32)
+    strides: tuple[int, ...] = (2, 4, 5, 8)
+    dilations: tuple[int, ...] = (1, 3, 9)
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """Everything that is needed to build a codec, saved with its weights."""
+
+    name: str = "speech-16k"
+    sample_rate_hz: int = 16_000
+    latent_width: int = 64
+    window_frames: int = 100
+    num_speakers: int = 0
+    speaker_width: int = 64
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+
+    @property
+    def hop_samples(self) -> int:
+        """The product of the encoder's strides."""
+        hop = 1
+        for stride in self.encoder.strides:
+            hop *= stride
+        return hop

@@ -1,0 +1,37 @@
+"""Where codecs lie, and what their config.json says.  Needs no torch: `vqaudio info` reads it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vqaudio.core.errors import VqaudioError
+
+FORMAT_VERSION = 1
+MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+def find_codec(name_or_folder: str | Path) -> Path:
+    """The folder of a codec.  Raises VqaudioError that lists the shipped ones."""
+    for folder in (Path(name_or_folder), MODELS / str(name_or_folder)):
+        if (folder / "config.json").is_file():
+            return folder
+    shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+    raise VqaudioError(
+        f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
+        f"codecs ({', '.join(shipped) or 'none'})"
+    )
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """config.json of a codec.  Raises VqaudioError if it is not one."""
+    try:
+        header = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error}") from error
+    if not isinstance(header, dict) or not {"format_version", "weights_sha256", "codec"} <= header.keys():
+        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no format_version or no codec")
+    if header["format_version"] > FORMAT_VERSION:
+        raise VqaudioError(
+            f"{folder} is of format {header['format_version']}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it"
+        )
+    return header
