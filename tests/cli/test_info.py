@@ -118,3 +118,14 @@ def test_info_loads_no_torch(store_dir, codec_dir):
         [sys.executable, "-c", code, str(store_dir), str(codec_dir)], capture_output=True, check=False
     )
     assert done.returncode == 0
+
+
+def test_usage_tells_a_codebook_used_evenly_from_a_silent_one(tmp_path, capsys):
+    codes = np.stack([np.arange(1_024), np.zeros(1_024, int), np.arange(1_024) % 2, np.arange(1_024) % 512])
+    with TokenWriter(tmp_path / "tokens", STAMP) as writer:
+        writer.append(TokenRow("a.wav", codes, 1_024 * 320, 16_000, 1_024 * 0.02))
+    facts = facts_of(tmp_path / "tokens", capsys, "--usage")["usage"]
+    assert facts["frames"] == 1_024
+    assert facts["used_share"] == [1.0, round(1 / 1_024, 4), round(2 / 1_024, 4), 0.5]
+    assert facts["perplexity"] == [1_024.0, 1.0, 2.0, 512.0]
+    assert facts["entropy_kbit_per_second"] == pytest.approx((10 + 0 + 1 + 9) * 50 / 1_000)

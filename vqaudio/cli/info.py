@@ -5,7 +5,10 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqaudio.tokens.store import TokenStore
 
 MAX_FAILURES = 10  # lines of them that are printed; --json has all
 HIDDEN = ("card",)  # long: printed as it is, after the table
@@ -18,11 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--verify", action="store_true", help="read all shards of a store and compare their SHA-256")
+    parser.add_argument("--usage", action="store_true", help="read all codes of a store: usage, perplexity, entropy")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is known.  Raises VqaudioError if it is neither a codec nor a store, or if --verify finds damage."""
-    facts = describe(args.what, is_verified=args.verify)
+    facts = describe(args.what, is_verified=args.verify, has_usage=args.usage)
     if args.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return 0
@@ -35,23 +39,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def describe(what: str | Path, *, is_verified: bool = False) -> dict[str, Any]:
+def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = False) -> dict[str, Any]:
     """The facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
     from vqaudio.codec.shelf import find_codec
     from vqaudio.core.errors import VqaudioError
 
     if (Path(what) / "vqaudio.json").is_file():
-        return describe_tokens(Path(what), is_verified=is_verified)
+        return describe_tokens(Path(what), is_verified=is_verified, has_usage=has_usage)
     try:
         folder = find_codec(what)
     except VqaudioError as error:
         raise VqaudioError(f"{what} is neither a token store (it has no vqaudio.json) nor a codec: {error}") from None
-    if is_verified:
-        raise VqaudioError(f"{what} is a codec; --verify reads the shards of a token store")
+    if is_verified or has_usage:
+        raise VqaudioError(f"{what} is a codec; --verify and --usage read the shards of a token store")
     return describe_codec(folder)
 
 
-def describe_tokens(folder: Path, *, is_verified: bool = False) -> dict[str, Any]:
+def describe_tokens(folder: Path, *, is_verified: bool = False, has_usage: bool = False) -> dict[str, Any]:
     """Stamp, counts, bitrate, shards and failures of a token store."""
     from vqaudio.tokens.store import TokenStore
 
@@ -66,8 +70,24 @@ def describe_tokens(folder: Path, *, is_verified: bool = False) -> dict[str, Any
         "codec": {**stamp.to_json(), **_rates(stamp.frame_rate_hz, stamp.num_codebooks, stamp.codebook_size)},
         "counts": {**counts, "hours": round(counts["seconds"] / 3600, 4), "failures": len(failures)},
         "shards": len(store.manifest.shards),
+        **({"usage": describe_usage(store)} if has_usage else {}),
         **({"verified": "every shard has its SHA-256"} if is_verified else {}),
         "failures": failures,
+    }
+
+
+def describe_usage(store: "TokenStore") -> dict[str, Any]:
+    """How evenly each codebook is used over all frames of a store, and the bitrate that its entropy amounts to."""
+    from vqaudio.metrics.usage import count_codes, entropy_bitrate_bps, entropy_bits, perplexity, top_share, usage
+
+    counts = count_codes((row.codes for row in store), store.stamp.codebook_size)
+    return {
+        "frames": int(counts[0].sum()),
+        "used_share": usage(counts).round(4).tolist(),
+        "perplexity": perplexity(counts).round(1).tolist(),
+        "top_code_share": top_share(counts).round(4).tolist(),
+        "entropy_bits_per_code": entropy_bits(counts).round(3).tolist(),
+        "entropy_kbit_per_second": round(entropy_bitrate_bps(counts, store.stamp.frame_rate_hz) / 1000, 4),
     }
 
 
