@@ -112,7 +112,7 @@ class CodecTraining:
             self.discriminator_optimizer = self._optimizer(self.discriminators)
         torch.manual_seed(config.seed + 1 + launch.rank)  # from here on every process draws its own numbers
 
-    def train_step(self, audio: Tensor, speakers: Tensor | None) -> dict[str, Tensor]:
+    def train_step(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """One step on audio `b 1 n`.  Returns the losses, still on the device.
 
         The discriminators' gradient reaches the decoded sound scaled to a fixed share of the reconstruction's, so that
@@ -121,7 +121,7 @@ class CodecTraining:
         self.codec.train()
         self._set_rates()
         with self.launch.autocast():
-            output = self.codec(audio, speakers)
+            output = self.codec(audio, speakers, lengths)
             losses = self.losses.latent(self.codec, output, audio, with_consistency=self.is_late)
             roots, gradients = [weighted_sum(losses)], [None]
             if self.config.losses.has_sound:
@@ -217,16 +217,16 @@ class CodecTraining:
         self.average.swap(self.codec)
 
     @torch.no_grad()
-    def evaluate(self, audio: Tensor, speakers: Tensor | None) -> dict[str, float]:
+    def evaluate(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> dict[str, float]:
         """Mel distance of audio `b 1 n` with the averaged weights, at one codebook and at all of them."""
         self.average.swap(self.codec)
         self.codec.eval()
         distance, figures = MelLoss(self.config.codec.sample_rate_hz).to(audio.device), {}
-        codes = self.codec.encode(audio)
+        codes = self.codec.encode(audio, lengths)
         for num_codebooks in sorted({1, self.codec.num_codebooks}):
             decoded = self.codec.decode(codes[:, :num_codebooks], audio.shape[-1], speakers)
             figures[f"mel_{num_codebooks}"] = float(distance(decoded, audio))
-        again = self.codec.encode(decoded)
+        again = self.codec.encode(decoded, lengths)
         figures["same_first_codes"] = float((again[:, 0] == codes[:, 0]).float().mean())
         self.average.swap(self.codec)
         return figures
@@ -291,12 +291,15 @@ def open_data(config: RecipeConfig, split: str | None) -> CropDataset:
     )
 
 
-def _on(launch: Launch, batch: dict, config: RecipeConfig) -> tuple[Tensor, Tensor | None]:
+def _on(launch: Launch, batch: dict, config: RecipeConfig) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Audio `b 1 n`, speakers and lengths `b`; None for what the codec or the batch does not need."""
     audio = torch.from_numpy(batch["audio"]).to(launch.device, non_blocking=True)
-    if not config.codec.num_speakers:
-        return audio, None
-    speakers = torch.from_numpy(batch["speaker"]).clamp(min=0, max=config.codec.num_speakers - 1)
-    return audio, speakers.to(launch.device)
+    speakers = lengths = None
+    if config.codec.num_speakers:
+        speakers = torch.from_numpy(batch["speaker"]).clamp(min=0, max=config.codec.num_speakers - 1).to(launch.device)
+    if batch["lengths"].min() < audio.shape[-1]:
+        lengths = torch.from_numpy(batch["lengths"]).to(launch.device)
+    return audio, speakers, lengths
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The laws of DESIGN: one path, one tensor shape, exact length."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,19 @@ def test_codes_do_not_depend_on_padding_when_lengths_are_given(codec, speech):
     codes = codec.encode(padded, lengths)
     assert torch.equal(codes[..., :8], codec.encode(speech[:1, :, :length]))
     assert not codes[..., 8:].any()
+
+
+def test_padding_teaches_the_quantizer_nothing(codec, speech):
+    learner = copy.deepcopy(codec).train()
+    learner.quantizer.dropout = 0.0
+    other = copy.deepcopy(learner)
+    length = 20 * 320
+    learner(speech[:1, :, :length])
+    padded = torch.cat([speech[:1, :, :length], torch.rand(1, 1, 640) - 0.5], dim=-1)
+    output = other(padded, lengths=torch.tensor([length]))
+    assert not output.codes[..., 20:].any()
+    for (name, a), (_, b) in zip(learner.quantizer.named_buffers(), other.quantizer.named_buffers(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
 
 
 def careless_codes(codec, rows):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.interface import CodecOutput
+from vqaudio.codec.windows import fixed_rows, fixed_windows
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.conv import State
@@ -71,12 +72,16 @@ class Codec(nn.Module):
         """A hash of every weight that shapes codes or sound."""
         return fingerprint(self)
 
-    def forward(self, audio: Tensor, speakers: Tensor | None = None) -> CodecOutput:
-        """audio: `b 1 n`, speakers: `b` int64 or None.  In eval mode exactly `encode` and `decode`, plus the losses."""
+    def forward(self, audio: Tensor, speakers: Tensor | None = None, lengths: Tensor | None = None) -> CodecOutput:
+        """One pass; in eval mode exactly `encode` and `decode`, plus the losses.
+
+        audio: `b 1 n`, speakers: `b` int64 or None, lengths: `b` samples that are real (all, if None).  Frames past a
+        row's length have code 0 and a zero vector, and the quantizer neither counts nor learns them.
+        """
         if not self.training:
-            return self._forward_by_the_doors(audio, speakers)
+            return self._forward_by_the_doors(audio, speakers, lengths)
         latents = self.encoder(self._whole_frames(audio))
-        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"))
+        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"), self._real_frames(latents, lengths))
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
         codes, embeddings = rearrange(quantized.codes, "b t k -> b k t"), self.speaker_embeddings(speakers)
         log_magnitudes = None
@@ -99,10 +104,8 @@ class Codec(nn.Module):
         if lengths is not None:
             audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
         codes, _ = self._encode_windows(audio, num_codebooks)
-        if lengths is None:
-            return codes
-        frames = -(-lengths // self.grid.hop_samples)
-        return codes * (torch.arange(codes.shape[-1], device=codes.device) < frames[:, None, None])
+        is_real = self._real_frames(codes, lengths)
+        return codes if is_real is None else codes * is_real[:, None]
 
     def decode(self, audio_codes: Tensor, length: int | None = None, speakers: Tensor | None = None) -> Tensor:
         """Codes to audio.
@@ -154,17 +157,18 @@ class Codec(nn.Module):
 
         return save_codec(self, folder, is_half=is_half)
 
-    def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None) -> CodecOutput:
-        codes, latents = self._encode_windows(self._checked(audio), None)
-        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"))
+    def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
+        codes = self.encode(audio, lengths)
+        _, latents = self._encode_windows(self._checked(audio), None)
+        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"), self._real_frames(latents, lengths))
         sound = self.decode(codes, audio.shape[-1], speakers)
         return CodecOutput(sound, codes, latents, self.vectors(codes), quantized.commitment)
 
     def _encode_windows(self, audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Tensor]:
         codes, latents = [], []
-        for row in _rows(audio):
+        for row in fixed_rows(audio):
             state, parts = self.encoder.zero_state(row.shape[0]), []
-            for window in _windows(row, self.window_samples):
+            for window in fixed_windows(row, self.window_samples):
                 *part, state = self.encode_window(window, state, num_codebooks)
                 parts.append(part)
             codes.append(torch.cat([part[0] for part in parts], dim=-1))
@@ -178,12 +182,19 @@ class Codec(nn.Module):
         for at, row in enumerate(audio_codes.split(1)):
             state, parts = self.decoder.zero_state(1), []
             speaker = None if embeddings is None else embeddings[at : at + 1]
-            for start, window in enumerate(_windows(F.pad(row, (0, delay)), self.window_frames)):
+            for start, window in enumerate(fixed_windows(F.pad(row, (0, delay)), self.window_frames)):
                 audio, state = self.decode_window(window, num_frames - start * self.window_frames, state, speaker)
                 parts.append(audio)
             sound.append(torch.cat(parts, dim=-1))
         hop = self.grid.hop_samples
         return torch.cat(sound)[..., delay * hop : (delay + num_frames) * hop]
+
+    def _real_frames(self, frames: Tensor, lengths: Tensor | None) -> Tensor | None:
+        """frames: `b _ t`, lengths: `b` samples or None.  Returns `b t`, true where a frame has a real sample."""
+        if lengths is None:
+            return None
+        num_frames = -(-lengths // self.grid.hop_samples)
+        return torch.arange(frames.shape[-1], device=frames.device) < num_frames[:, None].to(frames.device)
 
     def _whole_frames(self, audio: Tensor) -> Tensor:
         return F.pad(audio, (0, -audio.shape[-1] % self.grid.hop_samples))
@@ -195,14 +206,3 @@ class Codec(nn.Module):
                 f"for one mono signal use audio[None, None]"
             )
         return audio.float()
-
-
-def _rows(audio: Tensor) -> tuple[Tensor, ...]:
-    """One row at a time on a CPU, sixteen (filled up with silence) on an accelerator: always one shape."""
-    rows_at_once = 1 if audio.device.type == "cpu" else 16
-    return F.pad(audio, (0, 0, 0, 0, 0, -audio.shape[0] % rows_at_once)).split(rows_at_once)
-
-
-def _windows(x: Tensor, size: int) -> tuple[Tensor, ...]:
-    """Cuts the last axis into windows of one size, the last one filled up with zeros."""
-    return F.pad(x, (0, -x.shape[-1] % size)).split(size, dim=-1)
