@@ -14,10 +14,10 @@ def frame_error(moved: Tensor, target: Tensor, weights: Tensor | None = None, sh
     """
     if moved.shape[0] == 0:
         return moved.sum()
-    share = 1 if share is None else share
+    scale = 1.0 if share is None else share
     if weights is None:
-        return mse_loss(moved, target) * share
-    return ((moved - target).square().mean(dim=1) * weights).mean() * share
+        return mse_loss(moved, target) * scale
+    return ((moved - target).square().mean(dim=1) * weights).mean() * scale
 
 
 def squared_distances(vectors: Tensor, codebook: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ class EmaCodebook(nn.Module):
         is_sound = (sizes.sum() > 0) & sums.sum().isfinite()
         step = (1 - self.decay) * is_sound
         self.counts.lerp_(counts, step)
-        self.sums.lerp_(torch.where(is_sound, sums, self.sums), step)
+        self.sums.lerp_(sums.nan_to_num_(0.0, 0.0, 0.0), step)
         if self.revive_below > 0:
             self._revive(frames, sizes, is_sound)
         return share_of_mean(frames.shape[0], sizes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Scores (frames x codes) held at once. On a CPU a block of 2 MB stays in the caches, as long as there are enough
+# Scores (frames x codes) held at once. On a CPU a block of 4 MB stays in the caches, as long as there are enough
 # rows for a matrix product to pay; a GPU wants long rows of work.
-CPU_BLOCK_SCORES = 2**19
+CPU_BLOCK_SCORES = 2**20
 GPU_BLOCK_SCORES = 2**24
 MIN_BLOCK_FRAMES = 256
 # Codes per group of the two-stage maximum.
@@ -45,9 +45,10 @@ def _largest(scores: Tensor) -> Tensor:
     num_frames, num_codes = scores.shape
     if scores.device.type != "cpu" or num_codes % GROUP_CODES or num_codes <= 4 * GROUP_CODES:
         return scores.argmax(dim=1)
-    grouped = scores.view(num_frames, -1, GROUP_CODES)
-    group = grouped.amax(dim=2).argmax(dim=1)
-    within = grouped[torch.arange(num_frames), group].argmax(dim=1)
+    num_groups = num_codes // GROUP_CODES
+    group = scores.view(num_frames, num_groups, GROUP_CODES).amax(dim=2).argmax(dim=1)
+    rows = torch.arange(0, num_frames * num_groups, num_groups).add_(group)
+    within = scores.view(-1, GROUP_CODES).index_select(0, rows).argmax(dim=1)
     return within.add_(group, alpha=GROUP_CODES)
 
 

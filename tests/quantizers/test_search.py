@@ -1,0 +1,63 @@
+"""The search finds what a plain double-precision search finds, however it is cut into blocks."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from vqaudio.quantizers import search
+from vqaudio.quantizers.search import count_codes, nearest_codes, sum_by_code
+
+
+@pytest.mark.parametrize(("num_codes", "width"), [(2, 3), (100, 8), (512, 16), (1024, 64), (1000, 5)])
+def test_search_finds_the_nearest_code_of_a_double_precision_search(num_codes, width):
+    frames, codebook = torch.randn(700, width), torch.randn(num_codes, width)
+    distances = torch.cdist(frames.double(), codebook.double()).square()
+    codes = nearest_codes(frames, codebook)
+    excess = distances.gather(1, codes.unsqueeze(1)).squeeze(1) - distances.amin(dim=1)
+    assert excess.max() < 1e-4  # another code only where float32 cannot tell the two apart
+    assert (codes == distances.argmin(dim=1)).double().mean() > 0.998
+
+
+@pytest.mark.parametrize("num_codes", [64, 512])
+def test_search_takes_the_lowest_of_equal_codes(num_codes):
+    codebook = torch.randn(num_codes // 4, 6).repeat(4, 1)
+    codes = nearest_codes(codebook, codebook)
+    assert torch.equal(codes, torch.arange(num_codes // 4).repeat(4))
+
+
+def test_search_in_blocks_equals_search_of_the_whole(monkeypatch):
+    frames, codebook = torch.randn(1001, 16), torch.randn(512, 16)
+    whole = nearest_codes(frames, codebook)
+    monkeypatch.setattr(search, "MIN_BLOCK_FRAMES", 7)
+    monkeypatch.setattr(search, "CPU_BLOCK_SCORES", 1)
+    assert torch.equal(nearest_codes(frames, codebook), whole)
+
+
+def test_search_never_holds_the_matrix_of_all_scores(monkeypatch):
+    largest = 0
+    real_addmm = torch.addmm
+
+    def spy(*args, out):
+        nonlocal largest
+        largest = max(largest, out.numel())
+        return real_addmm(*args, out=out)
+
+    monkeypatch.setattr(torch, "addmm", spy)
+    nearest_codes(torch.randn(20_000, 2), torch.randn(256, 2))
+    assert largest == search.CPU_BLOCK_SCORES
+
+
+def test_search_of_no_frames_gives_no_codes():
+    assert nearest_codes(torch.empty(0, 4), torch.randn(8, 4)).shape == (0,)
+
+
+def test_renaming_the_codes_renames_what_the_search_finds():
+    frames, codebook, order = torch.randn(300, 8), torch.randn(512, 8), torch.randperm(512)
+    assert torch.equal(order[nearest_codes(frames, codebook[order])], nearest_codes(frames, codebook))
+
+
+def test_counts_and_sums_are_those_of_a_one_hot_product():
+    frames, codes = torch.randn(500, 8), torch.randint(40, (500,))
+    one_hot = torch.nn.functional.one_hot(codes, 50).double()
+    assert_close(count_codes(codes, 50).double(), one_hot.sum(0))
+    assert_close(sum_by_code(frames, codes, 50).double(), one_hot.t() @ frames.double(), atol=1e-5, rtol=1e-5)
