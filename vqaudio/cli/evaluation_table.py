@@ -16,12 +16,12 @@ HEARD = {"pesq_wb": ("PESQ-WB", 2), "pesq_nb": ("PESQ-NB", 2), "stoi": ("STOI", 
 MEASURED = {
     "mel_db": ("mel dB", 2),
     "mr_stft": ("MR-STFT", 3),
-    "si_sdr_db": ("SI-SDR dB", 2),
+    "si_sdr_db": ("SI-SDR dB", 1),
     "f0_corr": ("F0 corr.", 3),
-    "voicing_error": ("voicing error", 3),
+    "voicing_error": ("voicing err.", 3),
     "consistency": ("same codes", 3),
 }
-WIDEST = 110  # of a table, where the terminal does not say
+WIDEST = 130  # of a table, where the terminal does not say
 
 
 def print_report(report: Report, stream: TextIO | None = None) -> None:
