@@ -10,8 +10,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def run(stream: io.StringIO, **options: float) -> str:
-    with RunProgress(100, 4, stream=stream, **options) as progress:
+def run(stream: io.StringIO, *, line_every_s: float = 5.0, is_quiet: bool = False) -> str:
+    with RunProgress(100, 4, stream=stream, line_every_s=line_every_s, is_quiet=is_quiet) as progress:
         for files in range(4):
             progress.tell(900.0 * files)
             progress.finish_file(25)
