@@ -10,10 +10,22 @@ from vqaudio.core.units import FrameGrid
 class AudioTokenizer(Protocol):
     """Audio `b 1 n` <-> audio_codes `b k t`, on a fixed grid."""
 
-    name: str
     grid: FrameGrid
-    num_codebooks: int
-    codebook_size: int
+
+    @property
+    def name(self) -> str:
+        """What it is called in stores and tables."""
+        ...
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes per frame."""
+        ...
+
+    @property
+    def codebook_size(self) -> int:
+        """Codes to choose from in each codebook."""
+        ...
 
     @property
     def weights_sha256(self) -> str:
