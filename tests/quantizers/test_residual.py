@@ -118,6 +118,12 @@ def test_a_projected_stack_has_one_straight_step_for_the_sum():
     assert torch.equal(vectors.grad, gradient)
 
 
+def test_what_a_layer_leaves_over_is_detached_from_its_projections():
+    layers = [EmaQuantizer(WIDTH, 16, projection_width=2, kmeans_iterations=1) for _ in range(3)]
+    ResidualQuantizer(layers)(torch.randn(2, 50, WIDTH)).commitment.backward()
+    assert all(parameter.grad is None for layer in layers for parameter in layer.project_out.parameters())
+
+
 @pytest.mark.parametrize("layers", [[], [EmaQuantizer(4, 8), EmaQuantizer(4, 16)]])
 def test_layers_that_do_not_fit_are_refused(layers):
     with pytest.raises(VqaudioError, match="same width"):
