@@ -9,7 +9,7 @@ from vqaudio.nn.conv import State
 MAX_LOG_MAGNITUDE = 1.0  # of a sinusoid of amplitude 1 it is 0; the limit keeps a wild start finite
 OVERLAP = 4  # hops per window
 MOMENTUM = 0.99  # Perraudin et al. 2013, "A fast Griffin-Lim algorithm"
-QUIET = 1e-9
+QUIET = 1e-18  # power
 
 
 class FourierHead(nn.Module):
@@ -110,5 +110,6 @@ class FourierHead(nn.Module):
             seen = torch.fft.rfft(sound.unfold(-1, self.n_fft, self.hop) * self.window)
             ahead = seen - MOMENTUM / (1 + MOMENTUM) * before
             before = seen
-            frames = magnitudes * ahead / (ahead.abs() + QUIET)
+            power = ahead.real.square() + ahead.imag.square()  # abs() of a complex number costs four times that
+            frames = ahead * (magnitudes * torch.rsqrt(power + QUIET))
         return frames

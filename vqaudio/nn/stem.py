@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vqaudio.core.errors import VqaudioError
 
 FLOOR = 2e-4  # amplitude of a sinusoid: -74 dB; weaker parts of speech are not heard beside the rest
+TINY = 1e-16  # power: keeps the gradient of the square root finite in silence
 CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the features over read speech
 
 
@@ -42,7 +43,9 @@ class SpectralStem(nn.Module):
         seen = torch.cat([state, audio.float()], dim=-1)
         with torch.autocast(audio.device.type, enabled=False):
             frames = seen[:, 0].unfold(-1, self.window_samples, self.stride)
-            features = self.features(torch.fft.rfft(frames * self.window).abs())
+            spectra = torch.fft.rfft(frames * self.window)
+            power = spectra.real.square() + spectra.imag.square()  # abs() of a complex number costs four times that
+            features = self.features((power + TINY).sqrt())
         return features, seen[..., seen.shape[-1] - self.context :]
 
     def features(self, magnitudes: Tensor) -> Tensor:
