@@ -30,6 +30,7 @@ def train(name, rank, num_ranks):
     """Training on this rank's share of the same global batches; what has to be the same however it is shared."""
     torch.manual_seed(1)
     quantizer = MAKERS[name]().train()
+    torch.manual_seed(10 + rank)  # random choices are rank 0's, whatever the others would draw
     data = torch.Generator().manual_seed(2)
     commitments = []
     for number in range(NUM_STEPS):

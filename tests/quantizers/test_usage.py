@@ -20,6 +20,11 @@ def test_a_collapsed_codebook_has_perplexity_one():
     assert (usage.perplexity, usage.usage, usage.num_dead, usage.top_share) == (1.0, 1 / 16, 15, 1.0)
 
 
+def test_a_code_that_occurred_once_is_not_dead():
+    usage = CodebookUsage.from_counts(torch.tensor([1, 7, 0, 0]))
+    assert (usage.usage, usage.num_dead, usage.top_share) == (0.5, 2, 7 / 8)
+
+
 def test_an_unused_codebook_is_all_dead():
     assert CodebookUsage.from_counts(torch.zeros(4)) == CodebookUsage(0, 0.0, 0.0, 4, 0.0)
 
