@@ -53,6 +53,7 @@ def test_context_is_exactly_what_an_output_depends_on():
     x = torch.randn(1, 3, 80, dtype=torch.float64, requires_grad=True)
     at = 12
     chain(x)[0, :, at].sum().backward()
+    assert x.grad is not None
     heard = x.grad[0].abs().sum(dim=0).nonzero().flatten()
     assert heard.max() == (at + 1) * chain.stride - 1
     assert heard.min() == at * chain.stride - chain.context

@@ -27,6 +27,8 @@ TINY = [
 @pytest.fixture(scope="module")
 def recipe():
     spec = importlib.util.spec_from_file_location("train_codec", ROOT / "recipes" / "train_codec.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["train_codec"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
