@@ -58,7 +58,8 @@ def build_quantizer(config: QuantizerConfig, width: int) -> Quantizer:
     single = _choose({"ema": _ema, "gradient": _gradient}, config.kind, "quantizer")
     if config.num_codebooks == 1:
         return single(config, width)
-    return ResidualQuantizer([single(config, width) for _ in range(config.num_codebooks)], dropout=config.dropout)
+    layers = [single(config, width) for _ in range(config.num_codebooks)]
+    return ResidualQuantizer(layers, dropout=config.dropout, rotation_trick=config.has_rotation_trick)
 
 
 def _ema(config: QuantizerConfig, width: int) -> EmaQuantizer:

@@ -19,7 +19,10 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class QuantizerConfig:
-    """kind: `ema`, `gradient` or `finite_scalar`; more than one codebook makes a residual stack."""
+    """kind: `ema`, `gradient` or `finite_scalar`; more than one codebook makes a residual stack.
+
+    The commitment of `gradient` is all of its loss: give it weight 1 in the recipe.
+    """
 
     kind: str = "ema"
     num_codebooks: int = 8
