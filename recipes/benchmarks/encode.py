@@ -80,8 +80,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     table = Table("threads", "half", "vqaudio ms/s", "EncodecModel ms/s", "ratio", "bar", box=None)
-    with torch.inference_mode():
+    with torch.no_grad():  # opened as users open it: inference tensors have no version, and cost the kept codebooks
         works = [own_work(args.codec, args.seconds), peer_work(args.seconds)]
+    with torch.inference_mode():
         for num_threads in args.threads:
             torch.set_num_threads(num_threads)
             for half, bar in BARS.items():

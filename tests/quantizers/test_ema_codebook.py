@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.ema_codebook import EPSILON, EmaCodebook
 from vqaudio.quantizers.kmeans import kmeans
 from vqaudio.quantizers.search import nearest_codes
@@ -167,3 +168,23 @@ def test_loading_a_state_from_before_the_start_starts_again():
     assert codebook.has_started()
     codebook.load_state_dict(fresh)
     assert not codebook.has_started()
+
+
+def test_kept_vectors_follow_every_change_of_counts_and_sums():
+    torch.manual_seed(0)
+    quantizer, other = EmaQuantizer(3, 8).train(), EmaQuantizer(3, 8).train()
+    quantizer(torch.randn(100, 3))
+    other(torch.randn(100, 3))
+    codebook = quantizer.eval().codebook
+    with torch.inference_mode():
+        before = codebook.vectors
+    assert codebook.vectors is before
+    codebook.sums.mul_(2)
+    torch.testing.assert_close(codebook.vectors, 2 * before)
+    quantizer.load_state_dict(other.state_dict())
+    torch.testing.assert_close(codebook.vectors, other.eval().codebook.vectors)
+    latents = torch.randn(5, 3, requires_grad=True)
+    quantizer.logits(latents).sum().backward()  # what was kept in inference mode serves a gradient too
+    assert latents.grad is not None
+    codebook.double()
+    assert codebook.vectors.dtype == torch.float64

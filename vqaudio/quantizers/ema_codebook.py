@@ -21,6 +21,9 @@ EPSILON = 1e-5  # Laplace smoothing of the counts, van den Oord et al.
 START_FRAMES_PER_CODE = 16
 
 
+_Source = tuple[Tensor, int, Tensor, int]  # counts and sums, each with its version
+
+
 class EmaCodebook(nn.Module):
     """Codes `v d` as exponential moving averages of the vectors they stand for.
 
@@ -56,11 +59,25 @@ class EmaCodebook(nn.Module):
         self.window = UsageWindow(codebook_size)
         # The host's own copy of `is_started`, so that a training step need not wait for the device.
         self._knows_started = False
+        self._kept: tuple[_Source, Tensor] | None = None
         self.register_load_state_dict_post_hook(_forget_started)
 
     @property
     def vectors(self) -> Tensor:
-        """The codes `v d`, derived from counts and sums."""
+        """The codes `v d`, derived from counts and sums.
+
+        In eval mode they are kept for the next call.  They cannot go stale: they count only for the very tensors they
+        came from, at the version that torch raises with every change in place.
+        """
+        if self.training or self.counts.is_inference() or self.sums.is_inference():  # no version to go by
+            return self._derived()
+        source = (self.counts, self.counts._version, self.sums, self.sums._version)
+        if self._kept is None or not _are_same(self._kept[0], source):
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept = (source, self._derived())
+        return self._kept[1]
+
+    def _derived(self) -> Tensor:
         if self.l2_normalized:
             return normalize(self.sums, dim=1)
         total = self.counts.sum()
@@ -132,3 +149,7 @@ class EmaCodebook(nn.Module):
 def _forget_started(module: nn.Module, _: object) -> None:
     assert isinstance(module, EmaCodebook)
     module._knows_started = False
+
+
+def _are_same(old: _Source, new: _Source) -> bool:
+    return old[0] is new[0] and old[1] == new[1] and old[2] is new[2] and old[3] == new[3]
