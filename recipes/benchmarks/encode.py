@@ -1,16 +1,18 @@
 """Speed of a codec on a CPU beside transformers' EncodecModel (24 kHz, default configuration, random weights).
 
-    python recipes/benchmarks/encode.py [--codec speech-16k] [--threads 2 1]
+    python recipes/benchmarks/encode.py [--codec speech-16k] [--cores 2]
 
-Milliseconds per second of audio, input at each codec's own rate.  The two take turns, so that whatever else the
-machine does falls on both; a figure is the median over the rounds.  Weights do not change the time, so random ones will
-do for either: `--codec random` builds vqaudio's default codec untrained.
+Milliseconds per second of audio, input at each codec's own rate.  `2 streams`: two inputs at once on one thread each,
+as `vqaudio tokenize` uses two cores; `1 stream`: one input, both cores for its matrix products.  The two codecs take
+turns, so that whatever else the machine does falls on both; a figure is the median over the rounds.  Weights do not
+change the time, so random ones will do for either: `--codec random` builds vqaudio's default codec untrained.
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import torch
@@ -56,17 +58,24 @@ def peer_work(seconds: float) -> Work:
     return Work("EncodecModel", lambda: model.encode(audio), lambda: model.decode(encoded.audio_codes, scales))
 
 
-def time_once(work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
+def time_once(work: Callable[[], object], pool: ThreadPoolExecutor, num_streams: int) -> float:
+    """Seconds for one input when so many are under way at once."""
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    for stream in [pool.submit(_in_inference_mode, work) for _ in range(num_streams)]:
+        stream.result()
+    return (time.perf_counter() - start) / num_streams
 
 
-def time_in_turns(works: list[Work], half: str, num_rounds: int) -> list[float]:
+def _in_inference_mode(work: Callable[[], object]) -> None:
+    with torch.inference_mode():  # a mode of the thread
+        work()
+
+
+def time_in_turns(works: list[Work], half: str, num_rounds: int, num_streams: int) -> list[float]:
     """Median seconds of each, after one round to warm up."""
     calls = [work.encode if half == "encode" else work.decode for work in works]
-    rounds = [[time_once(call) for call in calls] for _ in range(num_rounds + 1)][1:]
+    with ThreadPoolExecutor(num_streams) as pool:
+        rounds = [[time_once(call, pool, num_streams) for call in calls] for _ in range(num_rounds + 1)][1:]
     return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
@@ -76,18 +85,23 @@ def main() -> None:
     parser.add_argument("--codec", default="speech-16k", help="a shipped codec, a codec's folder, or random")
     parser.add_argument("--seconds", type=float, default=10.0, help="of audio in one call")
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
+    parser.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
     torch.manual_seed(0)
-    table = Table("threads", "half", "vqaudio ms/s", "EncodecModel ms/s", "ratio", "bar", box=None)
+    table = Table("cores used by", "half", "vqaudio ms/s", "EncodecModel ms/s", "ratio", "bar", box=None)
     with torch.no_grad():  # opened as users open it: inference tensors have no version, and cost the kept codebooks
         works = [own_work(args.codec, args.seconds), peer_work(args.seconds)]
-    with torch.inference_mode():
-        for num_threads in args.threads:
-            torch.set_num_threads(num_threads)
-            for half, bar in BARS.items():
-                own, peer = (1000 * s / args.seconds for s in time_in_turns(works, half, args.rounds))
-                table.add_row(f"{num_threads}", half, f"{own:.2f}", f"{peer:.2f}", f"{peer / own:.1f}x", f"{bar:g}x")
+    ways = {
+        f"{args.cores} streams": (args.cores, 1),
+        f"1 stream, {args.cores} threads": (1, args.cores),
+        "1 thread": (1, 1),
+    }
+    for way, (num_streams, num_threads) in ways.items():
+        torch.set_num_threads(num_threads)
+        for half, bar in BARS.items():
+            timed = time_in_turns(works, half, args.rounds, num_streams)
+            own, peer = (1000 * s / args.seconds for s in timed)
+            table.add_row(way, half, f"{own:.2f}", f"{peer:.2f}", f"{peer / own:.1f}x", f"{bar:g}x")
     Console(width=90).print(table)
     print(f"{args.seconds:g} s inputs, medians of {args.rounds} rounds, torch {torch.__version__}")
 
