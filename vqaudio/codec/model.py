@@ -100,12 +100,7 @@ class Codec(nn.Module):
         Returns audio_codes `b k t` int64 with t = ceil(n / hop); frames past a row's length are 0.
         Raises VqaudioError for audio of another shape.
         """
-        audio = self._checked(audio)
-        if lengths is not None:
-            audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
-        codes, _ = self._encode_windows(audio, num_codebooks)
-        is_real = self._real_frames(codes, lengths)
-        return codes if is_real is None else codes * is_real[:, None]
+        return self._encoded(audio, lengths, num_codebooks)[0]
 
     def decode(self, audio_codes: Tensor, length: int | None = None, speakers: Tensor | None = None) -> Tensor:
         """Codes to audio.
@@ -158,11 +153,19 @@ class Codec(nn.Module):
         return save_codec(self, folder, is_half=is_half)
 
     def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
-        codes = self.encode(audio, lengths)
-        _, latents = self._encode_windows(self._checked(audio), None)
+        codes, latents = self._encoded(audio, lengths, None)
         quantized = self.quantizer(rearrange(latents, "b d t -> b t d"), self._real_frames(latents, lengths))
         sound = self.decode(codes, audio.shape[-1], speakers)
         return CodecOutput(sound, codes, latents, self.vectors(codes), quantized.commitment)
+
+    def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Tensor]:
+        """Codes and latents of what is real in audio `b 1 n`."""
+        audio = self._checked(audio)
+        if lengths is not None:
+            audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
+        codes, latents = self._encode_windows(audio, num_codebooks)
+        is_real = self._real_frames(codes, lengths)
+        return (codes if is_real is None else codes * is_real[:, None]), latents
 
     def _encode_windows(self, audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Tensor]:
         codes, latents = [], []
