@@ -1,7 +1,6 @@
 """A codec on disk: model.safetensors, config.json, and README.md beside them as its model card."""
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from vqaudio.codec.model import Codec
 from vqaudio.codec.shelf import FORMAT_VERSION, find_codec, read_header
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.durable import replace_durably
 
 
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
@@ -37,8 +37,8 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> st
     )
     sha256 = fingerprint(stored)
     header = {"format_version": FORMAT_VERSION, "weights_sha256": sha256, "codec": to_mapping(codec.config)}
-    _replace(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
-    _replace(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
+    replace_durably(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
+    replace_durably(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
     return sha256
 
 
@@ -70,10 +70,3 @@ def _blank_codec(config: CodecConfig) -> Codec:
     """A codec whose weights are about to be read: the random numbers it starts from are given back."""
     with torch.random.fork_rng(devices=[]):
         return build_codec(config)
-
-
-def _replace(path: Path, write) -> None:
-    """Writes beside the file, then renames: a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.writing")
-    write(temporary)
-    os.replace(temporary, path)

@@ -1,7 +1,6 @@
 """All that a run must remember, in one safetensors file that is replaced atomically.  No pickle."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,16 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.durable import replace_durably
 
 
 def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """tensors: by name; facts: JSON values, such as the step and the configuration."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
     unshared = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
-    with temporary.open("wb") as file:
-        file.write(save(unshared, metadata={"facts": json.dumps(facts)}))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    content = save(unshared, metadata={"facts": json.dumps(facts)})
+    replace_durably(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
