@@ -18,12 +18,13 @@ from torch import Tensor
 
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.config import CodecConfig
+from vqaudio.codec.saving import open_codec
 from vqaudio.core.config import load_config, to_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.corpora.readers import read_corpus
-from vqaudio.training.averaging import WeightAverage
+from vqaudio.training.averaging import WeightAverage, take_weights
 from vqaudio.training.checkpoints import (
     generator_tensors,
     load_checkpoint,
@@ -71,9 +72,14 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class RecipeConfig:
-    """One run.  late_from: the step at which discriminators and consistency enter."""
+    """One run.
+
+    late_from: the step at which discriminators and consistency enter.  start_from: a codec, by folder or name, whose
+    weights are taken wherever name and shape are the same; the rest starts fresh.
+    """
 
     out: str = "runs/codec"
+    start_from: str = ""
     seed: int = 0
     device: str = "auto"
     num_steps: int = 20_000
@@ -98,7 +104,10 @@ class CodecTraining:
     def __init__(self, config: RecipeConfig, launch: Launch) -> None:
         torch.manual_seed(config.seed)
         self.config, self.launch, self.step = config, launch, 0
-        self.codec = build_codec(config.codec).to(launch.device)
+        self.codec = build_codec(config.codec)
+        if config.start_from:
+            take_weights(self.codec, open_codec(config.start_from))
+        self.codec.to(launch.device)
         share_weights(self.codec, launch.world_size)
         self.losses = CodecLosses(config.losses, config.codec.sample_rate_hz).to(launch.device)
         self.optimizer = self._optimizer(self.codec)

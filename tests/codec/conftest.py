@@ -8,7 +8,7 @@ SMALL = CodecConfig(
     name="small",
     latent_width=16,
     window_frames=20,
-    encoder=EncoderConfig(widths=(24, 32), dilations=(1, 3), stem_bands=40),
+    encoder=EncoderConfig(widths=(24, 32), dilations=((), (1, 3)), stem_bands=40),
     quantizer=QuantizerConfig(num_codebooks=4, codebook_size=64),
     decoder=DecoderConfig(width=32, hidden=48, slow_dilations=(1,), fast_dilations=(1,), phase_iterations=4),
 )

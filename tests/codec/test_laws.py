@@ -1,11 +1,14 @@
 """The laws of DESIGN: one path, one tensor shape, exact length."""
 
 import copy
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from vqaudio.codec.build import build_codec
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
 from vqaudio.core.errors import VqaudioError
 
@@ -136,3 +139,19 @@ def test_threads_do_not_change_codes(codec, speech):
     finally:
         torch.set_num_threads(before)
     assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_the_volume_does_not_change_the_first_code_and_reaches_the_others(codec, speech, gain):
+    codes, louder = codec.encode(speech), codec.encode(speech * gain)
+    assert (codes[:, 0] != louder[:, 0]).float().mean() < 0.01
+    assert (codes[:, 1] != louder[:, 1]).float().mean() > 0.5
+    levels = codec.encoder(speech * gain).late - codec.encoder(speech).late
+    assert torch.allclose(levels, codec.encoder.level[:, None] * math.log10(gain), atol=1e-4)
+
+
+def test_the_volume_changes_the_first_code_of_a_codec_that_keeps_the_level_in(speech, config):
+    kept = build_codec(replace(config, encoder=replace(config.encoder, has_level_split=False))).train()
+    kept(speech)
+    kept.eval()
+    assert (kept.encode(speech)[:, 0] != kept.encode(speech * 2)[:, 0]).float().mean() > 0.1

@@ -40,6 +40,7 @@ def _encoder(config: CodecConfig) -> Encoder:
             window_samples=encoder.stem_window,
             hop=encoder.strides[0],
             num_bands=encoder.stem_bands,
+            has_level_split=encoder.has_level_split,
         )
     return Encoder(
         widths=encoder.widths,
@@ -48,6 +49,7 @@ def _encoder(config: CodecConfig) -> Encoder:
         latent_width=config.latent_width,
         stem=stem,
         stem_bands=encoder.stem_bands,
+        is_level_sent=config.quantizer.num_codebooks > 1 and config.quantizer.kind != "finite_scalar",
     )
 
 

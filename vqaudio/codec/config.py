@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 class EncoderConfig:
     """Strided convolutions; the product of the strides is the hop.
 
-    With stem_window > 0 the first stride is taken by a spectral stem of that many samples and stem_bands mel bands.
+    dilations: of the residual units after each stride.  With stem_window > 0 the first stride is taken by a spectral
+    stem of that many samples and stem_bands mel bands; with has_level_split the stem takes the running level of the
+    signal off, and in a residual stack the codebooks after the first code it.
     """
 
     widths: tuple[int, ...] = (256, 384)
     strides: tuple[int, ...] = (160, 2)
-    dilations: tuple[int, ...] = (1, 3, 9)
+    dilations: tuple[tuple[int, ...], ...] = ((), (1, 3, 9))
     stem_window: int = 640
     stem_bands: int = 100
+    has_level_split: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.conv import State
 from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
-from vqaudio.nn.encoder import Encoder
-from vqaudio.quantizers.interface import Quantizer
+from vqaudio.nn.encoder import Encoder, Latents
+from vqaudio.quantizers.interface import Quantized, Quantizer
+from vqaudio.quantizers.residual import ResidualQuantizer
 
 
 class Codec(nn.Module):
@@ -81,7 +82,7 @@ class Codec(nn.Module):
         if not self.training:
             return self._forward_by_the_doors(audio, speakers, lengths)
         latents = self.encoder(self._whole_frames(audio))
-        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"), self._real_frames(latents, lengths))
+        quantized = self._quantized(latents, lengths)
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
         codes, embeddings = rearrange(quantized.codes, "b t k -> b k t"), self.speaker_embeddings(speakers)
         log_magnitudes = None
@@ -91,7 +92,7 @@ class Codec(nn.Module):
         else:
             sound = self.decoder(vectors)
         sound = sound[..., : audio.shape[-1]]
-        return CodecOutput(sound, codes, latents, vectors, quantized.commitment, log_magnitudes)
+        return CodecOutput(sound, codes, latents.vectors, vectors, quantized.commitment, log_magnitudes)
 
     def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
         """Audio to codes.
@@ -120,10 +121,14 @@ class Codec(nn.Module):
 
     def encode_window(
         self, audio: Tensor, state: State, num_codebooks: int | None = None
-    ) -> tuple[Tensor, Tensor, State]:
-        """audio: `b 1 window_samples`.  Returns codes `b k t`, latents `b d t` and the state for the next window."""
+    ) -> tuple[Tensor, Latents, State]:
+        """audio: `b 1 window_samples`.  Returns codes `b k t`, latents and the state for the next window."""
         latents, state = self.encoder.step(audio, state)
-        codes = self.quantizer.encode(rearrange(latents, "b d t -> b t d"), num_codebooks)
+        vectors = rearrange(latents.vectors, "b d t -> b t d")
+        if latents.late is None:
+            codes = self.quantizer.encode(vectors, num_codebooks)
+        else:
+            codes = self._stack.encode(vectors, num_codebooks, rearrange(latents.late, "b d t -> b t d"))
         return rearrange(codes, "b t k -> b k t"), latents, state
 
     def decode_window(
@@ -152,13 +157,24 @@ class Codec(nn.Module):
 
         return save_codec(self, folder, is_half=is_half)
 
+    @property
+    def _stack(self) -> ResidualQuantizer:
+        assert isinstance(self.quantizer, ResidualQuantizer), "only a stack of codebooks has codes after the first"
+        return self.quantizer
+
+    def _quantized(self, latents: Latents, lengths: Tensor | None) -> Quantized:
+        vectors, is_real = rearrange(latents.vectors, "b d t -> b t d"), self._real_frames(latents.vectors, lengths)
+        if latents.late is None:
+            return self.quantizer(vectors, is_real)
+        return self._stack(vectors, is_real, rearrange(latents.late, "b d t -> b t d"))
+
     def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
         codes, latents = self._encoded(audio, lengths, None)
-        quantized = self.quantizer(rearrange(latents, "b d t -> b t d"), self._real_frames(latents, lengths))
         sound = self.decode(codes, audio.shape[-1], speakers)
-        return CodecOutput(sound, codes, latents, self.vectors(codes), quantized.commitment)
+        commitment = self._quantized(latents, lengths).commitment
+        return CodecOutput(sound, codes, latents.vectors, self.vectors(codes), commitment)
 
-    def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Tensor]:
+    def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Latents]:
         """Codes and latents of what is real in audio `b 1 n`."""
         audio = self._checked(audio)
         if lengths is not None:
@@ -167,17 +183,19 @@ class Codec(nn.Module):
         is_real = self._real_frames(codes, lengths)
         return (codes if is_real is None else codes * is_real[:, None]), latents
 
-    def _encode_windows(self, audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Tensor]:
-        codes, latents = [], []
+    def _encode_windows(self, audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Latents]:
+        codes, vectors, late = [], [], []
         for row in fixed_rows(audio):
             state, parts = self.encoder.zero_state(row.shape[0]), []
             for window in fixed_windows(row, self.window_samples):
                 *part, state = self.encode_window(window, state, num_codebooks)
                 parts.append(part)
-            codes.append(torch.cat([part[0] for part in parts], dim=-1))
-            latents.append(torch.cat([part[1] for part in parts], dim=-1))
-        size, num_frames = audio.shape[0], self.grid.num_frames(audio.shape[-1])
-        return torch.cat(codes)[:size, :, :num_frames], torch.cat(latents)[:size, :, :num_frames]
+            codes.append(torch.cat([found for found, _ in parts], dim=-1))
+            vectors.append(torch.cat([latents.vectors for _, latents in parts], dim=-1))
+            late += [torch.cat([latents.late for _, latents in parts], dim=-1)] if parts[0][1].late is not None else []
+        num_rows, num_frames = audio.shape[0], self.grid.num_frames(audio.shape[-1])
+        cut = slice(num_rows), slice(None), slice(num_frames)
+        return torch.cat(codes)[cut], Latents(torch.cat(vectors)[cut], torch.cat(late)[cut] if late else None)
 
     def _decode_windows(self, audio_codes: Tensor, embeddings: Tensor | None) -> Tensor:
         delay, num_frames = self.decoder.lookahead_frames, audio_codes.shape[-1]

@@ -1,11 +1,21 @@
 """Waveform to latent vectors: strided convolutions with dilated residual units between them."""
 
+from typing import NamedTuple
+
+import torch
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.blocks import ResidualUnit
 from vqaudio.nn.conv import CausalConv1d, Chain, Pointwise, State
 from vqaudio.nn.stem import SpectralStem
+
+
+class Latents(NamedTuple):
+    """vectors `b d t` · late `b d t`: what only the second codebook and those after it code, or None."""
+
+    vectors: Tensor
+    late: Tensor | None
 
 
 class Encoder(nn.Module):
@@ -15,6 +25,10 @@ class Encoder(nn.Module):
     without        audio (16 kHz) -> /8 -> units -> /5 -> units -> /4 -> units -> /2 -> units -> 1x1 -> vectors (50 Hz)
 
     The first stride is large on purpose: nearly all the cost of a waveform network sits in its fastest layers.
+    dilations: of the residual units after each stride.
+
+    Where the stem takes the level off and is_level_sent, the level comes back as `late`: one direction of the latent
+    space times the level.  So the first code does not depend on the volume, and the others restore it.
     """
 
     def __init__(
@@ -22,14 +36,18 @@ class Encoder(nn.Module):
         *,
         widths: tuple[int, ...],
         strides: tuple[int, ...],
-        dilations: tuple[int, ...],
+        dilations: tuple[tuple[int, ...], ...],
         latent_width: int,
         stem: SpectralStem | None = None,
         stem_bands: int = 0,
+        is_level_sent: bool = False,
     ) -> None:
         super().__init__()
-        if len(widths) != len(strides):
-            raise VqaudioError(f"one width per stride is needed, got widths {widths} and strides {strides}")
+        if not len(widths) == len(strides) == len(dilations):
+            raise VqaudioError(
+                f"each stride needs a width and a tuple of dilations, got strides {strides}, widths {widths}, "
+                f"dilations {dilations}"
+            )
         layers: list[nn.Module] = []
         before = stem_bands if stem is not None else 1
         for at, (width, stride) in enumerate(zip(widths, strides, strict=True)):
@@ -38,11 +56,14 @@ class Encoder(nn.Module):
             else:
                 layers += [Pointwise(nn.ELU())] if layers else []
                 layers.append(CausalConv1d(before, width, kernel=2 * stride, stride=stride))
-            layers += [ResidualUnit(width, dilation=dilation) for dilation in dilations]
+            layers += [ResidualUnit(width, dilation=dilation) for dilation in dilations[at]]
             before = width
         layers += [Pointwise(nn.ELU()), CausalConv1d(widths[-1], latent_width, kernel=1)]
         self.stem = stem
         self.body = Chain(*layers)
+        self.level = None
+        if stem is not None and stem.follower is not None and is_level_sent:
+            self.level = nn.Parameter(torch.randn(latent_width))
 
     @property
     def _whole(self) -> Chain:
@@ -63,14 +84,22 @@ class Encoder(nn.Module):
         stem = () if self.stem is None else self.stem.zero_state(batch)
         return stem, self.body.zero_state(batch)
 
-    def step(self, audio: Tensor, state: State) -> tuple[Tensor, State]:
-        """audio: `b 1 n`.  Returns vectors `b d n/hop` and the next state."""
+    def step(self, audio: Tensor, state: State) -> tuple[Latents, State]:
+        """audio: `b 1 n`.  Returns latents, t = n/hop, and the next state."""
         stem_state, body_state = state
+        levels, features = None, audio
         if self.stem is not None:
-            audio, stem_state = self.stem.step(audio, stem_state)
-        vectors, body_state = self.body.step(audio, body_state)
-        return vectors, (stem_state, body_state)
+            (features, levels), stem_state = self.stem.step(audio, stem_state)
+        vectors, body_state = self.body.step(features, body_state)
+        return Latents(vectors, self._late(levels)), (stem_state, body_state)
 
-    def forward(self, audio: Tensor) -> Tensor:
+    def _late(self, levels: Tensor | None) -> Tensor | None:
+        """levels: `b t` at the stem's rate.  Returns `b d t` at the latents'."""
+        if self.level is None or levels is None:
+            return None
+        stride = self.body.stride
+        return self.level[:, None] * levels[:, None, stride - 1 :: stride]
+
+    def forward(self, audio: Tensor) -> Latents:
         """`step` from a zero state."""
-        return self.body(audio if self.stem is None else self.stem(audio))
+        return self.step(audio, self.zero_state(audio.shape[0]))[0]

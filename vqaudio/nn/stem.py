@@ -1,15 +1,25 @@
 """The first strided convolution of an encoder, with kernels that are known instead of learned."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.conv import State
+from vqaudio.nn.level import NOMINAL, LevelFollower
 
 FLOOR = 2e-4  # amplitude of a sinusoid: -74 dB; weaker parts of speech are not heard beside the rest
 TINY = 1e-16  # power: keeps the gradient of the square root finite in silence
 CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the features over read speech
+
+
+class Heard(NamedTuple):
+    """features `b m t` · levels `b t`: log10 amplitude over the nominal level, or None where it was not taken off."""
+
+    features: Tensor
+    levels: Tensor | None
 
 
 class SpectralStem(nn.Module):
@@ -17,14 +27,17 @@ class SpectralStem(nn.Module):
 
     A convolution with windowed cosines and sines, stride `hop`, computed by a fast Fourier transform; then the
     magnitude of each pair, mel bands, and a logarithm as the activation: what the ear, STOI and phonemes look at, from
-    the first step of training on.
+    the first step of training on.  With has_level_split the features are those of the signal brought to a nominal
+    level, and the level comes beside them: features then do not depend on the volume.
     Source: learnable front ends start from the same filters, arXiv:2101.08596; mel bands: Slaney 1998.
     """
 
     window: Tensor
     bands: Tensor
 
-    def __init__(self, sample_rate_hz: int, *, window_samples: int, hop: int, num_bands: int) -> None:
+    def __init__(
+        self, sample_rate_hz: int, *, window_samples: int, hop: int, num_bands: int, has_level_split: bool = False
+    ) -> None:
         super().__init__()
         if window_samples < hop:
             raise VqaudioError(f"a window of {window_samples} samples leaves gaps at a hop of {hop}")
@@ -33,26 +46,31 @@ class SpectralStem(nn.Module):
         self.register_buffer("window", window / (window.sum() / 2), persistent=False)
         bands = mel_bands(sample_rate_hz, window_samples // 2 + 1, num_bands)
         self.register_buffer("bands", bands, persistent=False)
+        self.follower = LevelFollower(sample_rate_hz / hop) if has_level_split else None
 
-    def zero_state(self, batch: int) -> Tensor:
-        """`b 1 context` zeros."""
-        return self.window.new_zeros(batch, 1, self.context)
+    def zero_state(self, batch: int) -> State:
+        """The samples of the past, `b 1 context`, and the level's state or None."""
+        samples = self.window.new_zeros(batch, 1, self.context)
+        return samples, None if self.follower is None else self.follower.zero_state(samples)
 
-    def step(self, audio: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """audio: `b 1 n` with n a multiple of the hop.  Returns features `b m n/hop` and the next state."""
-        seen = torch.cat([state, audio.float()], dim=-1)
+    def step(self, audio: Tensor, state: State) -> tuple[Heard, State]:
+        """audio: `b 1 n` with n a multiple of the hop.  Returns what was heard, t = n/hop, and the next state."""
+        samples, level = state
+        seen = torch.cat([samples, audio.float()], dim=-1)
         with torch.autocast(audio.device.type, enabled=False):
             frames = seen[:, 0].unfold(-1, self.window_samples, self.stride)
             spectra = torch.fft.rfft(frames * self.window)
             power = spectra.real.square() + spectra.imag.square()  # abs() of a complex number costs four times that
-            features = self.features((power + TINY).sqrt())
-        return features, seen[..., seen.shape[-1] - self.context :]
+            mels, levels = (power + TINY).sqrt() @ self.bands, None
+            if self.follower is not None:
+                # A sinusoid of amplitude a has the power a^2 (1 + 1/4 + 1/4) in the three bins of its window.
+                levels, level = self.follower.step(power.sum(dim=-1) / 1.5, level)
+                levels = levels - NOMINAL
+                mels = mels * torch.pow(10.0, -levels).unsqueeze(-1)
+            features = ((torch.log10(mels + FLOOR) - CENTRE) / SPREAD).transpose(1, 2)
+        return Heard(features, levels), (seen[..., seen.shape[-1] - self.context :], level)
 
-    def features(self, magnitudes: Tensor) -> Tensor:
-        """magnitudes: `b t f`.  Returns log mel features `b m t`, about zero mean and unit variance."""
-        return ((torch.log10(magnitudes @ self.bands + FLOOR) - CENTRE) / SPREAD).transpose(1, 2)
-
-    def forward(self, audio: Tensor) -> Tensor:
+    def forward(self, audio: Tensor) -> Heard:
         """`step` from a zero state."""
         return self.step(audio, self.zero_state(audio.shape[0]))[0]
 

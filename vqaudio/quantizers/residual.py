@@ -51,9 +51,10 @@ class ResidualQuantizer(nn.Module):
         self.num_codebooks = len(layers)
         self.dropout, self.rotation_trick = dropout, rotation_trick
 
-    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Quantized:
+    def forward(self, vectors: Tensor, mask: Tensor | None = None, late: Tensor | None = None) -> Quantized:
         """Quantize vectors `... d`; in training every codebook learns from those where `mask` `...` is true.
 
+        late: `... d`, what is added after the first codebook: it shapes all codes but the first.
         Raises VqaudioError if d is not the width or the mask does not fit.
         """
         check_width(vectors, self.width)
@@ -61,8 +62,11 @@ class ResidualQuantizer(nn.Module):
         with float32_inside(vectors):
             positions = real_positions(mask, vectors)
             frames = take_frames(vectors.float(), positions)
+            after = None if late is None else take_frames(late.float(), positions)
             num_active = self._num_active(leading, positions, frames.device)
-            total, codes, commitment = self._stack(frames, num_active)
+            total, codes, commitment = self._stack(frames, after, num_active)
+            if after is not None:
+                frames = frames + (after if num_active is None else after * (num_active > 1).unsqueeze(1))
             cross = rotate_to if self.rotation_trick else straight_through
             return Quantized(
                 vectors=put_back(cross(frames, total), positions, leading),
@@ -70,8 +74,8 @@ class ResidualQuantizer(nn.Module):
                 commitment=commitment,
             )
 
-    def _stack(self, frames: Tensor, num_active: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Sum of the codes `n d`, codes `n k`, and commitment, of frames `n d`."""
+    def _stack(self, frames: Tensor, late: Tensor | None, num_active: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Sum of the codes `n d`, codes `n k`, and commitment, of frames `n d` and what comes late."""
         residual, total = frames, torch.zeros_like(frames)
         codes, commitments = [], []
         for i, layer in enumerate(self._books()):
@@ -79,6 +83,8 @@ class ResidualQuantizer(nn.Module):
             found = layer.quantize(residual, weights)
             total = total + (found.vectors if weights is None else found.vectors * weights.unsqueeze(1))
             residual = residual - found.vectors.detach()
+            if i == 0 and late is not None:
+                residual = residual + late
             codes.append(found.codes)
             commitments.append(found.commitment)
         return total, torch.stack(codes, dim=1), torch.stack(commitments).mean()
@@ -93,8 +99,8 @@ class ResidualQuantizer(nn.Module):
         num_active = torch.where(is_dropped, num_kept, self.num_codebooks).expand(leading)
         return take_frames(num_active.unsqueeze(-1), positions).squeeze(1)
 
-    def encode(self, vectors: Tensor, num_codebooks: int | None = None) -> Tensor:
-        """Codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks."""
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None, late: Tensor | None = None) -> Tensor:
+        """Codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks; late: see `forward`."""
         check_width(vectors, self.width)
         num_codebooks = check_num_codebooks(num_codebooks, self.num_codebooks)
         codes = []
@@ -103,6 +109,8 @@ class ResidualQuantizer(nn.Module):
             for layer in self._books()[:num_codebooks]:
                 codes.append(layer.nearest(residual))
                 residual = residual - layer.lookup(codes[-1])
+                if len(codes) == 1 and late is not None:
+                    residual = residual + take_frames(late.float(), None)
         return torch.stack(codes, dim=1).reshape(*vectors.shape[:-1], num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
-"""A moving average of the weights, for evaluation."""
+"""Weights from elsewhere: a moving average for evaluation, and another network's to start from."""
 
 import torch
 from torch import Tensor, nn
+
+from vqaudio.core.errors import VqaudioError
 
 
 class WeightAverage:
@@ -30,3 +32,19 @@ class WeightAverage:
             kept: Tensor = value.detach().clone()
             value.copy_(self.tensors[name])
             self.tensors[name].copy_(kept)
+
+
+def take_weights(module: nn.Module, source: nn.Module) -> None:
+    """Copies every tensor of the source that has the name and the shape of one of the module's.
+
+    Raises VqaudioError if there is none.
+    """
+    own = module.state_dict()
+    fitting = {name: value for name, value in source.state_dict().items() if _shape(own.get(name)) == value.shape}
+    if not fitting:
+        raise VqaudioError("no weight of the codec to start from has the name and shape of one of this codec's")
+    module.load_state_dict(fitting, strict=False)
+
+
+def _shape(tensor: Tensor | None) -> torch.Size | None:
+    return None if tensor is None else tensor.shape

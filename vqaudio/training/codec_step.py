@@ -103,21 +103,11 @@ class CodecLosses(nn.Module):
         """How well the first code survives decoding (first half of the rows) and a change of volume (the others)."""
         half = audio.shape[0] // 2
         gains_db = (2 * torch.rand(audio.shape[0] - half, 1, 1, device=audio.device) - 1) * self.weights.gain_db
-        louder = codec.encoder(audio[half:] * 10 ** (gains_db / 20))
-        again = self._encoded_again(codec, output, half, louder.shape[-1])
+        louder = codec.encoder(audio[half:] * 10 ** (gains_db / 20)).vectors
+        again = codec.encoder(output.audio[:half]).vectors
         with torch.autocast(audio.device.type, enabled=False):
             latents = rearrange(torch.cat([again, louder]), "b d t -> b t d").float()
             return consistency_loss(codec.quantizer.first_logits(latents), output.codes[:, 0])
-
-    def _encoded_again(self, codec: Codec, output: CodecOutput, num_rows: int, num_frames: int) -> Tensor:
-        """Latents of the decoded sound, or, where its waveform is not trained yet, of its predicted magnitudes."""
-        if self.weights.has_sound or output.log_magnitudes is None or codec.encoder.stem is None:
-            return codec.encoder(output.audio[:num_rows])
-        head = codec.decoder.head
-        # The encoder's window t ends with its hop; the decoder's frame j begins delay_frames late: see FourierDecoder.
-        first = codec.decoder.network_lookahead * codec.decoder.upsampling + 1 - head.n_fft // head.hop
-        seen = output.log_magnitudes[:num_rows, first : first + num_frames * codec.decoder.upsampling]
-        return codec.encoder.body(codec.encoder.stem.features(torch.exp(seen)))
 
     def judge(self, discriminators: nn.Module, audio: Tensor, decoded: Tensor) -> tuple[Verdict, Verdict]:
         """Scores and features of recorded and of decoded sound, from one pass over both."""

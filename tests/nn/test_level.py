@@ -1,0 +1,51 @@
+"""The running level: how it moves, and that nothing but it depends on the volume."""
+
+import torch
+from torch.testing import assert_close
+
+from vqaudio.nn.encoder import Encoder
+from vqaudio.nn.level import NOMINAL, QUIETEST, LevelFollower
+from vqaudio.nn.stem import SpectralStem
+
+
+def follow(power):
+    follower = LevelFollower(100)
+    return follower.step(power, follower.zero_state(power))[0]
+
+
+def loud_then_quiet():
+    return torch.randn(2, 1, 16_000) * torch.cat([torch.full((8_000,), 0.3), torch.full((8_000,), 0.003)])
+
+
+def test_the_level_rises_at_once_and_falls_by_ten_decibels_a_second():
+    levels = follow(torch.cat([torch.full((1, 1), 1e-6), torch.full((1, 1), 1.0), torch.full((1, 100), 1e-9)], dim=1))
+    assert_close(levels[0, :2], torch.tensor([-3.0, 0.0]))
+    assert_close(levels[0, 101], torch.tensor(-0.5))
+
+
+def test_the_level_of_silence_is_the_quietest_however_long_it_lasts():
+    assert_close(follow(torch.zeros(1, 500)), torch.full((1, 500), QUIETEST))
+
+
+def test_more_volume_moves_every_level_alike_and_no_feature():
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40, has_level_split=True)
+    audio = loud_then_quiet()
+    loud, soft = stem(audio), stem(audio / 4)
+    assert_close(loud.levels - soft.levels, torch.full_like(loud.levels, 0.60206), atol=1e-4, rtol=0)
+    assert_close(loud.features, soft.features, atol=1e-3, rtol=0)
+
+
+def test_a_sinusoid_of_the_nominal_amplitude_has_level_zero():
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40, has_level_split=True)
+    tone = 10**NOMINAL * torch.sin(torch.arange(6_400) * 2 * torch.pi * 1_000 / 16_000)[None, None]
+    assert_close(stem(tone).levels[0, 10:], torch.zeros(30), atol=1e-3, rtol=0)
+
+
+def test_an_encoder_sends_the_level_apart_from_the_vectors():
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40, has_level_split=True)
+    shape = {"widths": (8, 8), "strides": (160, 2), "dilations": ((), (1,)), "latent_width": 4}
+    encoder, audio = Encoder(**shape, stem=stem, stem_bands=40, is_level_sent=True), loud_then_quiet()
+    loud, soft = encoder(audio), encoder(audio / 10)
+    assert_close(loud.vectors, soft.vectors, atol=1e-2, rtol=1e-3)
+    assert_close(loud.late - soft.late, encoder.level[:, None].expand_as(loud.late), atol=1e-3, rtol=1e-3)
+    assert Encoder(**shape, stem=stem, stem_bands=40)(audio).late is None
