@@ -74,7 +74,7 @@ class OptimizerConfig:
 class RecipeConfig:
     """One run.
 
-    late_from: the step at which discriminators and consistency enter.  start_from: a codec, by folder or name, whose
+    late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
     weights are taken wherever name and shape are the same; the rest starts fresh.
     """
 
@@ -131,7 +131,7 @@ class CodecTraining:
         self._set_rates()
         with self.launch.autocast():
             output = self.codec(audio, speakers, lengths)
-            losses = self.losses.latent(self.codec, output, audio, with_consistency=self.is_late)
+            losses = self.losses.latent(self.codec, output, audio)
             roots, gradients = [weighted_sum(losses)], [None]
             if self.config.losses.has_sound:
                 gradient, heard = self._hear(output.audio, audio)
@@ -145,7 +145,7 @@ class CodecTraining:
 
     @property
     def is_late(self) -> bool:
-        """Whether discriminators and consistency, where they have weight, have entered."""
+        """Whether discriminators, where there are any, have entered."""
         return self.step >= self.config.late_from
 
     def _hear(self, decoded: Tensor, audio: Tensor) -> tuple[Tensor, Losses]:

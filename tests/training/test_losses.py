@@ -8,9 +8,9 @@ from vqaudio.training.losses import (
     SpectrumLoss,
     WaveformLoss,
     adversarial_loss,
-    consistency_loss,
     discriminator_loss,
     feature_matching_loss,
+    reencoding_loss,
 )
 
 
@@ -66,11 +66,16 @@ def test_feature_matching_does_not_depend_on_the_size_of_features():
     assert float(feature_matching_loss(real, real)) == 0
 
 
-def test_consistency_is_best_when_the_code_stays_and_knows_no_unit():
-    logits = -torch.rand(2, 5, 8) - 0.5
-    best, worst = logits.argmax(dim=-1), logits.argmin(dim=-1)
-    assert consistency_loss(logits, best) < consistency_loss(logits, worst)
-    assert_close(consistency_loss(logits, best), consistency_loss(1_000 * logits, best))
+def test_reencoding_asks_for_the_same_latents_knows_no_unit_and_moves_no_target():
+    latents = torch.randn(2, 4, 50, requires_grad=True)
+    again = (latents.detach() + 0.5 * torch.randn(2, 4, 50)).requires_grad_()
+    loss = reencoding_loss(again, latents)
+    assert_close(loss.detach(), torch.tensor(0.25), atol=0.05, rtol=0)
+    assert_close(reencoding_loss(100 * again, 100 * latents), loss)
+    assert reencoding_loss(latents, latents) == 0
+    loss.backward()
+    assert again.grad is not None
+    assert latents.grad is None
 
 
 @pytest.mark.parametrize("make", [lambda: PeriodDiscriminator(3, 4), lambda: SpectrumDiscriminator(256, 8)])

@@ -61,14 +61,23 @@ class SpectralStem(nn.Module):
             frames = seen[:, 0].unfold(-1, self.window_samples, self.stride)
             spectra = torch.fft.rfft(frames * self.window)
             power = spectra.real.square() + spectra.imag.square()  # abs() of a complex number costs four times that
-            mels, levels = (power + TINY).sqrt() @ self.bands, None
-            if self.follower is not None:
-                # A sinusoid of amplitude a has the power a^2 (1 + 1/4 + 1/4) in the three bins of its window.
-                levels, level = self.follower.step(power.sum(dim=-1) / 1.5, level)
-                levels = levels - NOMINAL
-                mels = mels * torch.pow(10.0, -levels).unsqueeze(-1)
-            features = ((torch.log10(mels + FLOOR) - CENTRE) / SPREAD).transpose(1, 2)
-        return Heard(features, levels), (seen[..., seen.shape[-1] - self.context :], level)
+            heard, level = self.heard(power, level)
+        return heard, (seen[..., seen.shape[-1] - self.context :], level)
+
+    def heard(self, power: Tensor, level: Tensor | None) -> tuple[Heard, Tensor | None]:
+        """power: `b t f` of windows as `step` cuts them, a sinusoid of amplitude 1 having 1; level: the state, `b 1`.
+
+        Returns the features and levels of those windows and the next state.
+        """
+        mels, levels = (power + TINY).sqrt() @ self.bands, None
+        if self.follower is not None:
+            assert level is not None, "a stem that follows the level needs the level before"
+            # A sinusoid of amplitude a has the power a^2 (1 + 1/4 + 1/4) in the three bins of its window.
+            levels, level = self.follower.step(power.sum(dim=-1) / 1.5, level)
+            levels = levels - NOMINAL
+            mels = mels * torch.pow(10.0, -levels).unsqueeze(-1)
+        features = ((torch.log10(mels + FLOOR) - CENTRE) / SPREAD).transpose(1, 2)
+        return Heard(features, levels), level
 
     def forward(self, audio: Tensor) -> Heard:
         """`step` from a zero state."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from vqaudio.training.losses import (
@@ -12,8 +11,8 @@ from vqaudio.training.losses import (
     SpectrumLoss,
     WaveformLoss,
     adversarial_loss,
-    consistency_loss,
     feature_matching_loss,
+    reencoding_loss,
 )
 
 Losses = dict[str, tuple[Tensor, float]]  # name: value, weight
@@ -21,10 +20,10 @@ Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of ever
 
 
 class CodecOutput(Protocol):
-    """What the losses need of a pass through a codec: audio `b 1 n`, codes `b k t`, commitment: scalar."""
+    """What the losses need of a pass through a codec: audio `b 1 n`, latents `b d t`, commitment: scalar."""
 
     audio: Tensor
-    codes: Tensor
+    latents: Tensor
     commitment: Tensor
     log_magnitudes: Tensor | None
 
@@ -42,7 +41,8 @@ class LossWeights:
     """What each loss counts.
 
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
-    gain_db: how far the consistency loss turns the volume, up and down.  adversarial_share: the size of the
+    reencoding: of the latents that the decoded sound has when it is encoded again: it makes codes stable and asks the
+    decoder for what the encoder hears.  adversarial_share: the size of the
     discriminators' gradient at the decoded sound beside that of mel and waveform together.
     """
 
@@ -50,8 +50,7 @@ class LossWeights:
     mel: float = 15.0
     waveform: float = 5.0
     commitment: float = 0.25
-    consistency: float = 0.0
-    gain_db: float = 6.0
+    reencoding: float = 0.0
     adversarial: float = 1.0
     feature_matching: float = 2.0
     adversarial_share: float = 1.0
@@ -83,31 +82,33 @@ class CodecLosses(nn.Module):
                 "waveform": (self.waveform(decoded, audio), self.weights.waveform),
             }
 
-    def latent(self, codec: Codec, output: CodecOutput, audio: Tensor, *, with_consistency: bool) -> Losses:
-        """What the codes and the predicted spectrum decide.
-
-        Consistency belongs to a codec that already works: at the start, one code for everything would be the most
-        consistent.
-        """
+    def latent(self, codec: Codec, output: CodecOutput, audio: Tensor) -> Losses:
+        """What the codes and the predicted spectrum decide."""
         losses = {"commitment": (output.commitment, self.weights.commitment)}
         if self.weights.spectrum:
             assert output.log_magnitudes is not None, "the spectrum loss needs a decoder with a Fourier head"
             delay_frames = codec.decoder.network_lookahead * codec.decoder.upsampling
             value = self.spectrum(output.log_magnitudes, audio, hop=codec.decoder.head.hop, delay_frames=delay_frames)
             losses["spectrum"] = (value, self.weights.spectrum)
-        if with_consistency and self.weights.consistency:
-            losses["consistency"] = (self._consistency(codec, output, audio), self.weights.consistency)
+        if self.weights.reencoding:
+            losses["reencoding"] = (self._reencoding(codec, output), self.weights.reencoding)
         return losses
 
-    def _consistency(self, codec: Codec, output: CodecOutput, audio: Tensor) -> Tensor:
-        """How well the first code survives decoding (first half of the rows) and a change of volume (the others)."""
-        half = audio.shape[0] // 2
-        gains_db = (2 * torch.rand(audio.shape[0] - half, 1, 1, device=audio.device) - 1) * self.weights.gain_db
-        louder = codec.encoder(audio[half:] * 10 ** (gains_db / 20)).vectors
-        again = codec.encoder(output.audio[:half]).vectors
-        with torch.autocast(audio.device.type, enabled=False):
-            latents = rearrange(torch.cat([again, louder]), "b d t -> b t d").float()
-            return consistency_loss(codec.quantizer.first_logits(latents), output.codes[:, 0])
+    def _reencoding(self, codec: Codec, output: CodecOutput) -> Tensor:
+        if self.weights.has_sound or output.log_magnitudes is None or codec.encoder.stem is None:
+            again = codec.encoder(output.audio).vectors
+        else:
+            again = self._encoded_again(codec, output.log_magnitudes, output.latents.shape[-1])
+        return reencoding_loss(again[..., : output.latents.shape[-1]], output.latents)
+
+    def _encoded_again(self, codec: Codec, log_magnitudes: Tensor, num_frames: int) -> Tensor:
+        """Latents of the predicted magnitudes, where the waveform is not trained yet."""
+        head, stem = codec.decoder.head, codec.encoder.stem
+        # The encoder's window t ends with its hop; the decoder's frame j begins delay_frames late: see FourierDecoder.
+        first = codec.decoder.network_lookahead * codec.decoder.upsampling + 1 - head.n_fft // head.hop
+        seen = log_magnitudes[:, first : first + num_frames * codec.decoder.upsampling]
+        heard, _ = stem.heard(torch.exp(2 * seen), stem.zero_state(len(seen))[1])
+        return codec.encoder.body(heard.features)
 
     def judge(self, discriminators: nn.Module, audio: Tensor, decoded: Tensor) -> tuple[Verdict, Verdict]:
         """Scores and features of recorded and of decoded sound, from one pass over both."""

@@ -1,4 +1,4 @@
-"""Reconstruction, adversarial and consistency losses.  Every one returns a scalar, a mean over its elements."""
+"""Reconstruction, adversarial and re-encoding losses.  Every one returns a scalar, a mean over its elements."""
 
 import torch
 import torch.nn.functional as F
@@ -101,12 +101,12 @@ def feature_matching_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) ->
     return torch.stack(distances).mean()
 
 
-def consistency_loss(logits: Tensor, codes: Tensor) -> Tensor:
-    """Cross-entropy of the first codebook's code under a changed input, such as the codec's own output.
+def reencoding_loss(again: Tensor, latents: Tensor) -> Tensor:
+    """Squared distance of the latents of the decoded sound to the latents it was decoded from, over their variance.
 
-    logits: `b t v` negative squared distances to the codes, codes: `b t` int64.  The softmax is scaled by the mean
-    distance to the nearest code, so that the loss knows no unit.
+    again, latents: `b d t`.  The latents are the target and get no gradient: else the nearest way would be to make all
+    latents alike.
     """
-    nearest = -logits.detach().amax(dim=-1).mean()
-    scaled = logits / nearest.clamp(min=1e-6)
-    return F.cross_entropy(scaled.flatten(0, 1), codes.flatten())
+    wanted = latents.detach().float()
+    variance = (wanted - wanted.mean(dim=(0, 2), keepdim=True)).square().mean()
+    return (again.float() - wanted).square().mean() / variance.clamp(min=1e-6)
