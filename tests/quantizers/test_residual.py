@@ -124,6 +124,52 @@ def test_what_a_layer_leaves_over_is_detached_from_its_projections():
     assert all(parameter.grad is None for layer in layers for parameter in layer.project_out.parameters())
 
 
+def stack_with_late(**options):
+    """A stack that has learned vectors and what comes late, and both."""
+    stack = trained_stack(**options)
+    for _ in range(20):
+        stack(torch.randn(8, 100, WIDTH), None, 3 * torch.randn(8, 100, 1) * torch.ones(WIDTH))
+    return stack, torch.randn(60, 10, WIDTH), 3 * torch.randn(60, 10, 1) * torch.ones(WIDTH)
+
+
+def test_the_first_code_does_not_know_what_comes_late_and_the_others_do():
+    stack, vectors, late = stack_with_late()
+    plain, moved = stack.encode(vectors), stack.encode(vectors, late=late)
+    assert torch.equal(moved[..., 0], plain[..., 0])
+    assert (moved[..., 1] != plain[..., 1]).float().mean() > 0.5
+
+
+def test_all_codes_together_stand_for_the_vectors_and_what_comes_late():
+    stack, vectors, late = stack_with_late()
+    decoded = stack.eval()(vectors, None, late).vectors
+    assert (decoded - vectors - late).square().mean() < 0.1 * late.square().mean()
+    assert (decoded - vectors).square().mean() > 0.5 * late.square().mean()
+
+
+def test_encoding_with_something_late_gives_the_codes_of_the_pass_that_learns():
+    stack, vectors, late = stack_with_late()
+    mask = torch.rand(60, 10) < 0.8
+    codes = stack.eval()(vectors, mask, late).codes
+    assert torch.equal(codes[mask], stack.encode(vectors, late=late)[mask])
+    assert torch.equal(stack.encode(vectors, 2, late)[mask], codes[mask][:, :2])
+
+
+def test_a_sample_with_one_codebook_sends_no_gradient_to_what_comes_late():
+    stack, vectors, late = stack_with_late(dropout=1.0)
+    before, gradient = copy.deepcopy(stack), torch.randn(60, 10, WIDTH)
+    vectors.requires_grad_()
+    late.requires_grad_()
+    found = stack(vectors, None, late)
+    has_one = (found.vectors - before.decode(found.codes[..., :1])).abs().amax(dim=(1, 2)) < 1e-5
+    assert 5 < has_one.sum() < 30  # each number of codebooks at about 15 of 60 samples
+    torch.autograd.backward([found.vectors, found.commitment], [gradient, torch.ones(())])
+    assert late.grad is not None
+    assert vectors.grad is not None
+    assert late.grad[has_one].count_nonzero() == 0
+    assert vectors.grad[has_one].count_nonzero() > 0
+    assert late.grad[~has_one].count_nonzero() > 0
+
+
 @pytest.mark.parametrize("layers", [[], [EmaQuantizer(4, 8), EmaQuantizer(4, 16)]])
 def test_layers_that_do_not_fit_are_refused(layers):
     with pytest.raises(VqaudioError, match="same width"):

@@ -113,6 +113,27 @@ def test_a_recipe_without_a_corpus_says_so(recipe, tmp_path):
         run(recipe, tmp_path, "data.root=''")
 
 
+def test_a_run_that_starts_from_a_codec_has_its_weights_at_step_0(recipe, tmp_path):
+    trained = run(recipe, tmp_path / "first", "num_steps=3")
+    trained.save_codec(tmp_path / "codec")
+    source = open_codec(tmp_path / "codec")
+    with launched("cpu") as launch:
+        config = config_of(recipe, tmp_path, f"start_from={tmp_path / 'codec'}", "seed=5")
+        started = recipe.CodecTraining(config, launch).codec.state_dict()
+    assert [name for name, value in source.state_dict().items() if not torch.equal(value, started[name])] == []
+
+
+def test_a_codec_of_which_nothing_fits_cannot_be_started_from(recipe, tmp_path):
+    with launched("cpu") as launch:
+        recipe.CodecTraining(config_of(recipe, tmp_path), launch).save_codec(tmp_path / "codec")
+    others = ["codec.latent_width=8", "codec.encoder={widths: [8, 9], stem_bands: 20}"]
+    others += ["codec.quantizer={kind: finite_scalar, num_codebooks: 1}"]
+    others += ["codec.decoder={kind: mirror, widths: [4, 4], strides: [20, 16]}"]
+    with launched("cpu") as launch, pytest.raises(VqaudioError, match="no weight"):
+        config = config_of(recipe, tmp_path, f"start_from={tmp_path / 'codec'}", *others)
+        recipe.CodecTraining(config, launch)
+
+
 def test_two_processes_end_with_the_same_codebooks(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += [str(ROOT / "recipes" / "train_codec.py"), str(ROOT / "recipes" / "tiny.yaml"), *TINY]

@@ -9,7 +9,7 @@ from torch import nn
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.ema import EmaQuantizer
-from vqaudio.training.averaging import WeightAverage
+from vqaudio.training.averaging import WeightAverage, take_weights
 from vqaudio.training.checkpoints import (
     load_checkpoint,
     optimizer_tensors,
@@ -47,6 +47,21 @@ def test_an_average_of_constant_weights_is_those_weights_and_swaps_back():
     assert torch.allclose(layer.weight, kept + 0.1)
     average.swap(layer)
     assert torch.allclose(layer.weight, kept + 1)
+
+
+def test_weights_are_taken_where_name_and_shape_are_the_same_and_nowhere_else():
+    module = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
+    source = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 4), nn.Linear(4, 1))
+    kept = module[1].weight.detach().clone()
+    take_weights(module, source)
+    assert torch.equal(module[0].weight, source[0].weight)
+    assert torch.equal(module[0].bias, source[0].bias)
+    assert torch.equal(module[1].weight, kept)
+
+
+def test_a_source_of_which_nothing_fits_is_refused():
+    with pytest.raises(VqaudioError, match="no weight"):
+        take_weights(nn.Linear(3, 2), nn.Linear(4, 5))
 
 
 def test_a_checkpoint_gives_back_what_it_took(tmp_path):
