@@ -20,8 +20,8 @@ def test_every_reader_refuses_a_root_that_is_not_its_corpus(kind: str, tmp_path:
 
 
 def test_an_unknown_kind_or_option_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(VqaudioError, match=r"no corpus reader 'timit'; the readers are: .*ljspeech.*vctk"):
-        read_corpus("timit", tmp_path)
+    with pytest.raises(VqaudioError, match=r"no corpus reader 'tedlium'; the readers are: .*ljspeech.*vctk"):
+        read_corpus("tedlium", tmp_path)
     with pytest.raises(VqaudioError, match="'manifest' has no option 'subset'; its options: split"):
         read_corpus("manifest", tmp_path, subset="train")
 

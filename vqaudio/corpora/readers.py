@@ -6,7 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora import folder, librispeech, libritts, ljspeech, manifest, vctk
+from vqaudio.corpora import (
+    cmu_arctic,
+    common_voice,
+    folder,
+    librispeech,
+    libritts,
+    ljspeech,
+    manifest,
+    speech_commands,
+    speechocean,
+    timit,
+    vctk,
+)
 from vqaudio.corpora.interface import Utterance
 
 READERS: Mapping[str, Callable[..., Iterator[Utterance]]] = {
@@ -16,6 +28,11 @@ READERS: Mapping[str, Callable[..., Iterator[Utterance]]] = {
     "libritts": libritts.utterances,
     "ljspeech": ljspeech.utterances,
     "vctk": vctk.utterances,
+    "common_voice": common_voice.utterances,
+    "cmu_arctic": cmu_arctic.utterances,
+    "timit": timit.utterances,
+    "speechocean762": speechocean.utterances,
+    "speech_commands": speech_commands.utterances,
 }
 
 
