@@ -26,7 +26,9 @@ class Verb(NamedTuple):
 VERBS = {
     "tokenize": Verb("vqaudio.cli.tokenize", "turn a folder of recordings into a token store"),
     "decode": Verb("vqaudio.cli.decode", "turn a token store back into recordings"),
+    "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),
     "info": Verb("vqaudio.cli.info", "tell what a codec or a token store holds"),
+    "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),
     "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
 }
 

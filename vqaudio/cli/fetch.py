@@ -1,0 +1,71 @@
+"""`vqaudio fetch CORPUS --root DIR`: download a public corpus, check it, unpack it.
+
+CORPUS is a corpus (all its parts, e.g. `ljspeech`) or one part (e.g. `librispeech/dev-clean`, `cmu_arctic/slt`).
+A download that was cut goes on where it was; what is complete is not fetched again.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vqaudio.corpora.archives import Archive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="what to fetch; see --list")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="the folder in which each corpus gets its own")
+    parser.add_argument("--list", action="store_true", help="list the corpora and parts that are known")
+    parser.add_argument("--keep-archives", action="store_true", help="do not delete what was unpacked")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fetch each corpus, in order.  Raises VqaudioError if one is not known, cannot be had whole, or does not fit."""
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.corpora.archives import find_archives
+
+    if args.list:
+        print_list(args.root)
+        return 0
+    if not args.corpora or args.root is None:
+        raise VqaudioError("say what to fetch and where: vqaudio fetch CORPUS --root DIR; `--list` names the corpora")
+    roots = {}
+    for archive in find_archives(args.corpora):
+        fetch_archive(archive, args.root, is_archive_kept=args.keep_archives)
+        roots[archive.corpus] = args.root / archive.root
+    for corpus, root in roots.items():
+        print(f"{corpus}\t{root}")
+    return 0
+
+
+def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) -> None:
+    """Fetch one archive with a bar, and say on stderr what came of it."""
+    from vqaudio.cli.transfer_progress import TransferProgress
+    from vqaudio.corpora.fetching import fetch
+
+    with TransferProgress() as progress:
+        unpacked = fetch(
+            archive,
+            folder,
+            is_archive_kept=is_archive_kept,
+            tell=lambda what, done, total: progress.tell(f"{archive.name}: {what}", done, total),
+        )
+    if unpacked is None:
+        print(f"{archive.name}: is there", file=sys.stderr)
+        return
+    print(f"{archive.name}: unpacked", file=sys.stderr)
+    if unpacked.left_out:
+        names = ", ".join(unpacked.left_out[:3])
+        print(f"{archive.name}: left out {len(unpacked.left_out)} links or devices: {names}", file=sys.stderr)
+
+
+def print_list(root: Path | None) -> None:
+    """One line for each part; with a root, whether it is there."""
+    from vqaudio.corpora.archives import known_archives
+    from vqaudio.corpora.fetching import is_fetched
+
+    for archive in known_archives():
+        state = "" if root is None else ("  there" if is_fetched(archive, root) else "  -    ")
+        print(f"{archive.name:<28}{state}  {archive.url}")
