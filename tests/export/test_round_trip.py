@@ -1,0 +1,78 @@
+"""What comes out of an export is what went in, for every format and every pair of options."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqaudio.export.check import check_export, read_export
+from vqaudio.export.formats.table import FORMATS
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.run import export_store
+from vqaudio.export.splits import SPLITS, split_of
+from vqaudio.tokens.patterns import PATTERNS
+
+KINDS = [(name, style) for name, format_ in FORMATS.items() for style in format_.styles]
+
+every_option = st.fixed_dictionaries(
+    {
+        "num_codebooks": st.integers(0, 3),
+        "pattern": st.sampled_from(PATTERNS),
+        "is_deduplicated": st.booleans(),
+        "bpe_merges": st.sampled_from([0, 5]),
+        "has_bos": st.booleans(),
+        "has_eos": st.booleans(),
+        "prefix": st.sampled_from([(), ("speaker",), ("text",), ("speaker", "text")]),
+        "context_tokens": st.sampled_from([0, 2, 37]),
+        "validation": st.sampled_from([0.0, 0.4]),
+    }
+)
+
+
+def codes_in(folder: Path) -> dict[str, tuple[str, list]]:
+    return {entry.id: (split, codes.tolist()) for split in SPLITS for entry, codes in read_export(folder, split)}
+
+
+@pytest.mark.parametrize(("name", "style"), KINDS)
+@settings(max_examples=6)
+@given(chosen=every_option, is_extending=st.booleans())
+def test_every_format_gives_back_the_codes_of_every_row(name, style, chosen, is_extending, store, text_tokenizer):
+    options = ExportOptions(format=name, style=style, **chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        export_store(store, out, options, extend=text_tokenizer if is_extending else None)
+        back = codes_in(out)
+        assert check_export(out, store).num_documents == len(back) == len(store)
+    for row in store:
+        wanted = row.codes[: options.num_codebooks or 3].tolist()
+        assert back[row.id] == (split_of(row.speaker, row.id, options.validation), wanted)
+
+
+@pytest.mark.parametrize("first", list(FORMATS))
+def test_no_document_crosses_the_split_even_where_documents_are_joined(first, store, tmp_path):
+    style = FORMATS[first].styles[0]
+    export_store(store, tmp_path / "out", ExportOptions(first, style, validation=0.4, context_tokens=16))
+    speakers = {split: {entry.speaker for entry, _ in read_export(tmp_path / "out", split)} for split in SPLITS}
+    assert not {name for name in speakers["train"] & speakers["validation"] if name}
+    assert all(speakers.values())
+
+
+def test_merged_units_make_shorter_documents_of_the_same_codes(make_store, make_rows, tmp_path):
+    store = make_store(make_rows(25))
+    counts = {}
+    for merges in (0, 20):
+        out = tmp_path / str(merges)
+        record = export_store(store, out, ExportOptions("nanogpt", num_codebooks=1, bpe_merges=merges))
+        counts[merges] = sum(split["tokens"] for split in record.counts.values())
+        assert len(record.vocabulary.merges) == merges
+    assert counts[20] < 0.8 * counts[0]
+    assert codes_in(tmp_path / "0") == codes_in(tmp_path / "20")
+
+
+def test_of_one_codebook_ids_are_codes(store, tmp_path):
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt", num_codebooks=1, validation=0))
+    stream = np.fromfile(tmp_path / "out" / "train.bin", dtype=np.uint16)
+    assert stream.tolist() == np.concatenate([row.codes[0] for row in store]).tolist()

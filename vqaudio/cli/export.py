@@ -1,0 +1,152 @@
+"""`vqaudio export TOKENS --format F --out DIR`: codes for the programs that train language models.
+
+    hf          Parquet with input_ids, and a tokenizer for transformers
+    nanogpt     train.bin, val.bin and meta.pkl
+    megatron    .bin and .idx
+    text        --style gslm | fairseq | kaldi
+    jsonl       --style lists | tokens | speechgpt
+    webdataset  tar archives of codes.npy and json
+
+Speakers are held out whole.  Every option can be undone: --check reads the export back and compares it with TOKENS.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vqaudio.export.options import ExportOptions
+    from vqaudio.export.record import ExportRecord
+    from vqaudio.tokens.store import TokenStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("tokens", metavar="TOKENS", type=Path, help="folder of a token store")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the export")
+    parser.add_argument("--format", metavar="F", help="see above; not needed to --check what is there")
+    parser.add_argument("--style", metavar="S", default="", help="a format's variant (default: its first)")
+    parser.add_argument("--codebooks", metavar="K", type=int, default=0, help="the first K codebooks (default: all)")
+    parser.add_argument(
+        "--interleave",
+        metavar="P",
+        default="flattened",
+        help="order of several codebooks: parallel, delayed, flattened or coarse-first (default: flattened)",
+    )
+    parser.add_argument("--deduplicate", action="store_true", help="merge equal neighbours; durations are kept apart")
+    parser.add_argument(
+        "--bpe", metavar="N", type=int, default=0, help="N merges of frequent neighbours into one token"
+    )
+    parser.add_argument("--bos", action="store_true", help="a token before each document")
+    parser.add_argument(
+        "--eos",
+        action=argparse.BooleanOptionalAction,
+        help="a token after each document (default: with hf, nanogpt and megatron)",
+    )
+    parser.add_argument("--prefix", metavar="P[,P]", default="", help="speaker and/or text before the codes")
+    parser.add_argument("--context", metavar="N", type=int, default=0, help="join documents, cut to N tokens")
+    parser.add_argument(
+        "--validation", metavar="SHARE", type=float, default=0.05, help="share of speakers held out (default: 0.05)"
+    )
+    parser.add_argument("--extend", metavar="TOKENIZER", type=Path, help="add the tokens to this text tokenizer")
+    parser.add_argument("--check", action="store_true", help="compare the export with TOKENS")
+    parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, check, or both; 0 when all went well."""
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.tokens.store import TokenStore
+
+    if not args.format and not args.check:
+        raise VqaudioError("wanted --format to export, or --check to compare an export with its store")
+    store = TokenStore.open(args.tokens)
+    if args.format:
+        record = export(args, store)
+        if not args.quiet:
+            print_summary(record, args.out)
+    if args.check:
+        check(args, store)
+    return 0
+
+
+def options_of(args: argparse.Namespace) -> "ExportOptions":
+    """The command line as options.  Raises VqaudioError for a value that is none."""
+    from vqaudio.export.formats.table import FORMATS, format_of
+    from vqaudio.export.options import ExportOptions
+
+    first_style = FORMATS[args.format].styles[0] if args.format in FORMATS else ""
+    format_ = format_of(args.format, args.style or first_style)
+    return ExportOptions(
+        format=args.format,
+        style=args.style or first_style,
+        num_codebooks=args.codebooks,
+        pattern=args.interleave,
+        is_deduplicated=args.deduplicate,
+        bpe_merges=args.bpe,
+        has_bos=args.bos,
+        has_eos=format_.has_eos if args.eos is None else args.eos,
+        prefix=tuple(name for name in args.prefix.split(",") if name),
+        context_tokens=args.context,
+        validation=args.validation,
+    )
+
+
+def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
+    """Write the export, with progress."""
+    from vqaudio.export.run import export_store
+
+    options = options_of(args)
+    with _Progress(store, is_quiet=args.quiet) as progress:
+        return export_store(
+            store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=progress.finish
+        )
+
+
+def check(args: argparse.Namespace, store: "TokenStore") -> None:
+    """Compare with the store, with progress."""
+    from vqaudio.export.check import check_export
+
+    with _Progress(store, is_quiet=args.quiet) as progress:
+        report = check_export(args.out, store, progress.finish)
+    if not args.quiet:
+        print(f"checked     {report.num_documents:,} documents, {report.num_codes:,} codes: as in {args.tokens}")
+
+
+def print_summary(record: "ExportRecord", out: Path) -> None:
+    """What was written; a split without documents is pointed out."""
+    for split, counts in record.counts.items():
+        told = f"{counts['documents']:,} documents, {counts['tokens']:,} tokens in {counts['sequences']:,} sequences"
+        print(f"{split:11} {told}, {counts['seconds'] / 3600:.2f} h")
+        if not counts["documents"]:
+            print(f"{'':11} no speaker falls into {split}; with few speakers choose another --validation")
+    words = record.vocabulary
+    offset = f", codes from {words.offset} on" if words.offset else ""
+    print(f"{'vocabulary':11} {words.size:,} tokens{offset}")
+    print(f"{'export':11} {out}")
+
+
+class _Progress:
+    """Rows and samples into the bar of `cli/progress.py`."""
+
+    def __init__(self, store: "TokenStore", *, is_quiet: bool) -> None:
+        from vqaudio.cli.progress import RunProgress
+
+        self._rate_hz = store.stamp.sample_rate_hz
+        self._num_samples = 0
+        self._bar = RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=is_quiet)
+
+    def __enter__(self) -> "_Progress":
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def finish(self, num_rows: int, num_samples: int) -> None:
+        """So many more are done."""
+        self._num_samples += num_samples
+        for number in range(num_rows):
+            self._bar.finish_file(num_samples if number == 0 else 0)
+        self._bar.tell(self._num_samples / self._rate_hz)

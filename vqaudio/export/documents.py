@@ -1,0 +1,87 @@
+"""A row of the store as the tokens of one document, and back.
+
+codes -> runs -> pattern -> merges -> [BOS] [speaker] [<|text|> text] [<|speech|>] body [EOS]
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.splits import split_of
+from vqaudio.export.vocabulary import Vocabulary, expand
+from vqaudio.tokens.patterns import from_units, to_units
+from vqaudio.tokens.runs import from_runs, to_runs
+from vqaudio.tokens.schema import TokenRow
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """One row on its way out.
+
+    tokens: 1-D int64.  durations: frames of each run, 1-D, or None where frames were not merged.
+    """
+
+    row: TokenRow
+    split: str
+    tokens: np.ndarray
+    durations: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class DocumentCoder:
+    """Rows to documents and back.
+
+    merge: units -> symbols, where there are BPE merges.  text_ids: text -> ids of a text tokenizer, where there is one.
+    """
+
+    options: ExportOptions
+    codebook_size: int
+    vocabulary: Vocabulary
+    merge: Callable[[np.ndarray], np.ndarray] | None = None
+    text_ids: Callable[[str], list[int]] | None = None
+
+    def encode(self, row: TokenRow) -> Document:
+        """The document of a row."""
+        units, durations = units_of(row, self.options, self.codebook_size)
+        body = (self.merge(units) if self.merge else units) + self.vocabulary.offset
+        end = [self.vocabulary.special("<|eos|>")] if self.options.has_eos else []
+        tokens = np.concatenate([np.asarray(self._head(row), dtype=np.int64), body, np.asarray(end, dtype=np.int64)])
+        return Document(row, split_of(row.speaker, row.id, self.options.validation), tokens, durations)
+
+    def decode(self, tokens: np.ndarray, durations: np.ndarray | None) -> np.ndarray:
+        """The exact inverse of `encode`: codes `k t` int64.
+
+        Raises VqaudioError if the tokens are no document of these options.
+        """
+        words = self.vocabulary
+        body = tokens[words.is_symbol(tokens)] - words.offset
+        units = expand(body, words.num_units, words.merges)
+        options = self.options
+        codes = from_units(units, options.pattern, options.num_codebooks, self.codebook_size)
+        if not options.is_deduplicated:
+            return codes
+        if durations is None:
+            raise VqaudioError("a document whose equal frames were merged has no durations; export again")
+        return from_runs(codes, durations)
+
+    def _head(self, row: TokenRow) -> list[int]:
+        words, head = self.vocabulary, []
+        if self.options.has_bos:
+            head.append(words.special("<|bos|>"))
+        if "speaker" in self.options.prefix and row.speaker:
+            head.append(words.speaker(row.speaker))
+        if "text" in self.options.prefix and row.text:
+            ids = self.text_ids(row.text) if self.text_ids else [words.byte(value) for value in row.text.encode()]
+            head += [words.special("<|text|>"), *ids]
+        return [*head, words.special("<|speech|>")] if self.options.prefix else head
+
+
+def units_of(row: TokenRow, options: ExportOptions, codebook_size: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The row's units in the order of the pattern, before merging, and the durations of its runs if they are wanted."""
+    codes, durations = row.codes[: options.num_codebooks], None
+    if options.is_deduplicated:
+        codes, durations = to_runs(codes)
+    return to_units(codes, options.pattern, codebook_size), durations

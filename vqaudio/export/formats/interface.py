@@ -1,0 +1,97 @@
+"""What a format is: a writer for each split, and a reader that knows nothing of the writer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from vqaudio.export.documents import Document
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSequence:
+    """What a format writes: a document, or where documents are joined, a stretch of context length.
+
+    number: its place in its split.  tokens: 1-D int64.  document: None where documents are joined.
+    """
+
+    split: str
+    number: int
+    tokens: np.ndarray
+    document: Document | None = None
+
+    @property
+    def name(self) -> str:
+        """The document's id, or the split and the number."""
+        return self.document.row.id if self.document else f"{self.split}-{self.number:09d}"
+
+    def description(self) -> dict[str, Any]:
+        """What is known beside the tokens, as JSON values."""
+        if self.document is None:
+            return {"id": self.name}
+        row, durations = self.document.row, self.document.durations
+        known = {"id": row.id, "speaker": row.speaker, "text": row.text, "seconds": row.seconds}
+        known["durations"] = None if durations is None else durations.tolist()
+        return {name: value for name, value in known.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a writer or reader may ask."""
+
+    options: ExportOptions
+    vocabulary: Vocabulary
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether sequences are stretches of context length."""
+        return self.options.context_tokens > 0
+
+
+class Writer(Protocol):
+    """Writes one split of an export; made by `Format.open_writer(folder, split, plan, state)`.
+
+    state: what `checkpoint` returned before an interruption, {} at the start.
+    """
+
+    def write(self, sequence: TokenSequence) -> None:
+        """Appends."""
+        ...
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Brings all to the disk; returns, as JSON values, what is needed to go on from here."""
+        ...
+
+    def close(self) -> None:
+        """Called once, after the last sequence."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads one split: the tokens of each sequence, 1-D integers, in order."""
+
+    def __call__(self, folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
+        """Raises VqaudioError for what the format forbids."""
+        ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """One row of the table.
+
+    styles: the first is the default.  finish(folder, plan, num_tokens of each split): what stands once in an export.
+    has_borders: whether the reader tells where a sequence ends.  max_vocabulary: 0 for no limit.
+    """
+
+    open_writer: Callable[[Path, str, Plan, dict[str, Any]], Writer]
+    read: Reader
+    finish: Callable[[Path, Plan, dict[str, int]], None]
+    help: str
+    styles: tuple[str, ...] = ("",)
+    has_borders: bool = True
+    has_eos: bool = False
+    max_vocabulary: int = 0

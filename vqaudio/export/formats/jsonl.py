@@ -1,0 +1,84 @@
+"""JSON, one object a line.
+
+lists       {"id": ..., "input_ids": [17, 3]}
+tokens      {"id": ..., "text": "<|s_17|><|s_3|>"}            the names of the tokenizer of format hf
+speechgpt   {"id": ..., "units": "<sosp><17><3><eosp>"}       as SpeechGPT writes units (arXiv:2305.11000)
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.export.formats.interface import Plan, TokenSequence
+from vqaudio.export.growing import GrowingFile
+
+STYLES = ("lists", "tokens", "speechgpt")
+KEYS: dict[str, str] = {"lists": "input_ids", "tokens": "text", "speechgpt": "units"}
+START, END = "<sosp>", "<eosp>"
+_TOKEN = re.compile(r"<[^>]*>")
+
+
+class JSONLinesWriter:
+    """One line for each sequence."""
+
+    def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
+        self._style = plan.options.style
+        self._words = plan.vocabulary
+        self._file = GrowingFile(folder / f"{split}.jsonl", state.get("num_bytes", 0))
+
+    def write(self, sequence: TokenSequence) -> None:
+        """Appends."""
+        known = {name: value for name, value in sequence.description().items() if name != "text"}
+        content = known | {KEYS[self._style]: self._told(sequence.tokens.tolist())}
+        self._file.write((json.dumps(content, ensure_ascii=False) + "\n").encode())
+
+    def checkpoint(self) -> dict[str, Any]:
+        """The length of the file."""
+        return {"num_bytes": self._file.sync()}
+
+    def close(self) -> None:
+        """The end."""
+        self._file.close()
+
+    def _told(self, tokens: list[int]) -> str | list[int]:
+        words, style = self._words, self._style
+        if style == "lists":
+            return tokens
+        # A text tokenizer's own ids have no name here: they stand as <|id_N|>.
+        names = [words.names[n - words.offset] if n >= words.offset else f"<|id_{n}|>" for n in tokens]
+        if style == "tokens":
+            return "".join(names)
+        end = words.offset + words.num_symbols
+        plain = [f"<{n}>" if words.offset <= n < end else name for n, name in zip(tokens, names, strict=True)]
+        return START + "".join(plain) + END
+
+
+def read_jsonl(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
+    """The tokens of each line.  Raises VqaudioError for a line that is none of the style's."""
+    path, key = folder / f"{split}.jsonl", KEYS[plan.options.style]
+    names = {name: number for number, name in enumerate(plan.vocabulary.names, plan.vocabulary.offset)}
+    with open(path, encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                content = json.loads(line)[key]
+                tokens = content if isinstance(content, list) else _parsed(content, names)
+                yield np.array(tokens, dtype=np.int64)
+            except (ValueError, KeyError, TypeError) as error:
+                raise VqaudioError(f"{path}, line {number}: {error!r}") from None
+
+
+def finish_jsonl(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
+    """Nothing stands beside the lines."""
+
+
+def _parsed(content: str, names: dict[str, int]) -> list[int]:
+    found = _TOKEN.findall(content)
+    if "".join(found) != content:
+        raise ValueError("text between the tokens")
+    tokens = [token for token in found if token not in (START, END)]
+    return [names[token] if token in names else int(token.strip("<|id_>")) for token in tokens]

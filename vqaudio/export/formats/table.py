@@ -1,0 +1,51 @@
+"""All formats by name: a new one is a file beside this and a row here."""
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.export.formats import hf, jsonl, megatron, nanogpt, text, webdataset
+from vqaudio.export.formats.interface import Format
+
+FORMATS = {
+    "hf": Format(
+        hf.HuggingFaceWriter,
+        hf.read_hf,
+        hf.finish_hf,
+        help="Parquet with input_ids, and a tokenizer for transformers",
+        has_eos=True,
+    ),
+    "nanogpt": Format(
+        nanogpt.NanoGPTWriter,
+        nanogpt.read_nanogpt,
+        nanogpt.finish_nanogpt,
+        help="train.bin, val.bin (uint16), meta.pkl",
+        has_borders=False,
+        has_eos=True,
+        max_vocabulary=nanogpt.MAX_VOCABULARY,
+    ),
+    "megatron": Format(
+        megatron.MegatronWriter,
+        megatron.read_megatron,
+        megatron.finish_megatron,
+        help="<split>.bin and .idx of Megatron-LM",
+        has_eos=True,
+    ),
+    "text": Format(text.TextWriter, text.read_text, text.finish_text, help="lines of unit numbers", styles=text.STYLES),
+    "jsonl": Format(
+        jsonl.JSONLinesWriter, jsonl.read_jsonl, jsonl.finish_jsonl, help="one object a line", styles=jsonl.STYLES
+    ),
+    "webdataset": Format(
+        webdataset.WebDatasetWriter,
+        webdataset.read_webdataset,
+        webdataset.finish_webdataset,
+        help="tar archives of codes.npy and json",
+    ),
+}
+
+
+def format_of(name: str, style: str) -> Format:
+    """The format.  Raises VqaudioError if there is none of that name or it has no such style."""
+    if name not in FORMATS:
+        raise VqaudioError(f"unknown format {name!r}; one of {', '.join(FORMATS)}")
+    if style not in FORMATS[name].styles:
+        styles = ", ".join(filter(None, FORMATS[name].styles)) or "no styles"
+        raise VqaudioError(f"format {name} has no style {style!r}; it has {styles}")
+    return FORMATS[name]

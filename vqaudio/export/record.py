@@ -1,0 +1,81 @@
+"""export.json: what was done to the codes, so that anyone can undo it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vqaudio.core.config import from_mapping, to_mapping
+from vqaudio.core.errors import VqaudioError
+from vqaudio.export.merging import MERGES_FILE, merges_in
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.vocabulary import SPECIALS, Vocabulary
+from vqaudio.tokens.durable import replace_durably
+from vqaudio.tokens.schema import CodecStamp
+
+RECORD = "export.json"
+FORMAT = "vqaudio export"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """One finished export.  counts: of each split, documents, sequences, tokens and seconds."""
+
+    options: ExportOptions
+    stamp: CodecStamp
+    vocabulary: Vocabulary
+    counts: dict[str, dict[str, Any]]
+
+    def write(self, folder: Path) -> None:
+        """Writes export.json."""
+        words = self.vocabulary
+        ranges = {
+            "size": words.size,
+            "offset": words.offset,
+            "num_codes": words.num_codes,
+            "has_hole": words.has_hole,
+            "num_merges": len(words.merges),
+            "has_bytes": words.has_bytes,
+            "specials": {name: words.special(name) for name in SPECIALS},
+            "speakers": list(words.speakers),
+        }
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "options": to_mapping(self.options),
+            "codec": self.stamp.to_json(),
+            "vocabulary": ranges,
+            "splits": self.counts,
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        replace_durably(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+
+    @classmethod
+    def read(cls, folder: Path) -> "ExportRecord":
+        """The record of a finished export.  Raises VqaudioError if there is none, or one of a later version."""
+        path = folder / RECORD
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version, ranges = content["format_version"], content["vocabulary"]
+            if version > FORMAT_VERSION:
+                raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {FORMAT_VERSION}")
+            num_units = ranges["num_codes"] + ranges["has_hole"]
+            vocabulary = Vocabulary(
+                num_codes=ranges["num_codes"],
+                has_hole=ranges["has_hole"],
+                merges=_merges(folder, num_units) if ranges["num_merges"] else (),
+                has_bytes=ranges["has_bytes"],
+                speakers=tuple(ranges["speakers"]),
+                offset=ranges["offset"],
+            )
+            options = from_mapping(ExportOptions, content["options"])
+            return cls(options, CodecStamp.from_json(content["codec"]), vocabulary, content["splits"])
+        except FileNotFoundError:
+            raise VqaudioError(f"{folder} holds no {RECORD}: it is no finished export") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VqaudioError(f"{path} cannot be read: {error!r}") from None
+
+
+def _merges(folder: Path, num_units: int) -> tuple[tuple[int, ...], ...]:
+    return merges_in(json.loads((folder / MERGES_FILE).read_text(encoding="utf-8")), num_units)

@@ -1,0 +1,22 @@
+"""Which documents are held out: decided by a name alone, so that adding files never moves old ones."""
+
+import hashlib
+
+SPLITS = ("train", "validation")
+
+
+def split_of(speaker: str | None, row_id: str, validation: float) -> str:
+    """The split of a document: that of its speaker, or where the speaker is unknown, that of its id.
+
+    validation: the share of speakers (or ids) that is held out, 0 to 1.
+
+    >>> split_of("ada", "ada/1.wav", 0.5) == split_of("ada", "ada/2.wav", 0.5)
+    True
+    """
+    name = f"speaker {speaker}" if speaker else f"id {row_id}"
+    return SPLITS[hash_share(name) < validation]
+
+
+def hash_share(name: str) -> float:
+    """A number in [0, 1) that depends on the name only, the same on every machine: the head of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
