@@ -1,6 +1,7 @@
 """The verb `evaluate`, with a tokenizer of sixteen levels in the place of a trained one."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,21 @@ def test_mistakes_are_answered_in_one_line(folder: Path, capsys: pytest.CaptureF
         said = capsys.readouterr().err
         assert answer in said
         assert len(said.splitlines()) == 1
+
+
+def test_a_metric_whose_package_is_missing_is_told_with_its_extra(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("pesq", "pystoi", "visqol"):
+        monkeypatch.setitem(sys.modules, package, None)
+    found_at = folder.parent / "found.json"
+    assert main(["evaluate", str(folder), "--workers", "0", "--json", str(found_at)]) == 0
+    printed = capsys.readouterr().out
+    assert "ViSQOL" not in printed
+    for line in ("pesq_wb, pesq_nb: the package pesq", "stoi, estoi: the package pystoi", "visqol: the package visqol"):
+        assert f"not measured: {line} is not installed: pip install 'vqaudio[metrics]'" in printed
+    found = json.loads(found_at.read_text())
+    assert set(found["not_measured"]) == {"pesq_wb", "pesq_nb", "stoi", "estoi", "visqol"}
+    assert not set(found["not_measured"]) & set(found["rows"][0]["scores"])
+    assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "visqol"]) == 1
+    assert "vqaudio[metrics]" in capsys.readouterr().err

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
     parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
-    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi mel_db ... (default: all)")
+    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi visqol mel_db ... (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
     parser.add_argument("--device", default="cpu", help="where the codec runs")
@@ -35,7 +35,6 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.cli.progress import RunProgress
     from vqaudio.codec.saving import open_codec
     from vqaudio.jobs.evaluation import choose_sources, evaluate
-    from vqaudio.metrics.pair import METRICS
 
     sources = choose_sources(args.audio, args.list)
     codec = open_codec(args.codec, args.device)
@@ -46,9 +45,7 @@ def run(args: argparse.Namespace) -> int:
             progress.finish_file(1)
             progress.tell(audio_s)
 
-        report = evaluate(
-            coders, sources, rate_hz, metrics=args.metrics or tuple(METRICS), num_workers=args.workers, on_file=show
-        )
+        report = evaluate(coders, sources, rate_hz, metrics=args.metrics, num_workers=args.workers, on_file=show)
     print_report(report)
     if args.json:
         write_json(args.json, report, codec)

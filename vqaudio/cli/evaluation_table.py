@@ -12,7 +12,13 @@ from vqaudio.jobs.report import Report, Row
 from vqaudio.metrics.bootstrap import MeanScore
 
 # metric -> (heading with its unit, digits)
-HEARD = {"pesq_wb": ("PESQ-WB", 2), "pesq_nb": ("PESQ-NB", 2), "stoi": ("STOI", 3), "estoi": ("ESTOI", 3)}
+HEARD = {
+    "pesq_wb": ("PESQ-WB", 2),
+    "pesq_nb": ("PESQ-NB", 2),
+    "stoi": ("STOI", 3),
+    "estoi": ("ESTOI", 3),
+    "visqol": ("ViSQOL", 2),
+}
 MEASURED = {
     "mel_db": ("mel dB", 2),
     "mr_stft": ("MR-STFT", 3),
@@ -36,7 +42,7 @@ def print_report(report: Report, stream: TextIO | None = None) -> None:
             console.print(table)
     if report.codebooks:
         console.print(_codebook_table(report))
-    for line in (*_coverage(report.rows), *_failures(report)):
+    for line in (*_not_measured(report), *_coverage(report.rows), *_failures(report)):
         console.print(line, markup=False)
 
 
@@ -77,6 +83,14 @@ def _interval(score: MeanScore | None, digits: int) -> str:
     if score is None or math.isnan(score.mean):
         return "-"
     return f"{score.mean:.{digits}f} ±{(score.high - score.low) / 2:.{digits}f}"
+
+
+def _not_measured(report: Report) -> list[str]:
+    """One line per reason: which metrics have no column, and what would give them one."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in report.not_measured.items():
+        reasons.setdefault(reason, []).append(name)
+    return [f"not measured: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def _coverage(rows: Iterable[Row]) -> list[str]:

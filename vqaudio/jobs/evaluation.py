@@ -14,7 +14,7 @@ from vqaudio.jobs.report import Report, Row, codebook_health
 from vqaudio.jobs.scoring import Pair, score_pairs
 from vqaudio.jobs.walk import Source, find_sources
 from vqaudio.metrics.bootstrap import mean_score
-from vqaudio.metrics.pair import FILL, METRICS, check_metrics
+from vqaudio.metrics.pair import FILL, METRICS, check_metrics, missing_metrics
 
 CONSISTENCY = "consistency"
 Scores = dict[tuple[str, str], dict[str, dict[str, float]]]  # (coder, setting) -> id -> metric -> score
@@ -39,6 +39,21 @@ def choose_sources(root: Path, listed: Path | None = None) -> list[Source]:
             "wanted one path relative to the folder on each line"
         )
     return [Source(name, str(root / name)) for name in ids]
+
+
+def choose_metrics(named: Sequence[str] | None, sample_rate_hz: int) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The metrics to measure, and those that cannot be with their reasons.
+
+    named: None takes all that can be measured.  Raises VqaudioError if one that is named cannot be.
+    """
+    missing = missing_metrics(sample_rate_hz)
+    if named is None:
+        return tuple(name for name in METRICS if name not in missing), missing
+    names = check_metrics(named)
+    for name in names:
+        if name in missing:
+            raise VqaudioError(f"{name} cannot be measured: {missing[name]}")
+    return names, {}
 
 
 class _Run:
@@ -92,18 +107,19 @@ def evaluate(
     sources: Sequence[Source],
     sample_rate_hz: int,
     *,
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: Sequence[str] | None = None,
     num_workers: int = 0,
     on_file: Callable[[float], None] = lambda audio_s: None,
 ) -> Report:
     """Every coder on every file, all metrics, one report.
 
     coders: with distinct names or settings.  sample_rate_hz: at which all of them take and give audio.
+    metrics: None takes all that can be measured here; the report says which could not, and why.
     num_workers: scoring processes, 0: this one.  on_file: called after each file with the
     seconds of audio read so far.
-    Raises VqaudioError when no file can be read, for unknown metrics or when two rows have one name.
+    Raises VqaudioError when no file can be read, for metrics that cannot be measured or when two rows have one name.
     """
-    names = check_metrics(metrics)
+    names, not_measured = choose_metrics(metrics, sample_rate_hz)
     labels = [(coder.name, setting) for coder in coders for setting in coder.settings]
     if len(set(labels)) < len(labels):
         raise VqaudioError(f"two rows of the table have one name: {labels}")
@@ -114,7 +130,8 @@ def evaluate(
     if not run.seconds:
         raise VqaudioError(f"none of {len(sources)} files holds audio; the first reason: {run.failures[:1]}")
     health = tuple(entry for coder in coders if isinstance(coder, CodecCoder) for entry in codebook_health(coder))
-    return Report(len(sources), run.seconds, sample_rate_hz, tuple(run.rows(names)), health, tuple(run.failures))
+    rows, failures = tuple(run.rows(names)), tuple(run.failures)
+    return Report(len(sources), run.seconds, sample_rate_hz, rows, health, failures, not_measured)
 
 
 @contextmanager

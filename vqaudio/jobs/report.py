@@ -35,7 +35,10 @@ class CodebookHealth:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything, ready for a table or JSON.  seconds: of speech.  failures: id, coder, reason."""
+    """Everything, ready for a table or JSON.  seconds: of speech.  failures: id, coder, reason.
+
+    not_measured: metric -> why this machine or this rate does not have it.
+    """
 
     num_files: int
     seconds: float
@@ -43,6 +46,7 @@ class Report:
     rows: tuple[Row, ...]
     codebooks: tuple[CodebookHealth, ...]
     failures: tuple[Mapping[str, str], ...] = field(default=())
+    not_measured: Mapping[str, str] = field(default_factory=dict)
 
     def row(self, coder: str, setting: str) -> Row:
         """The row of that name; KeyError if there is none."""

@@ -13,7 +13,7 @@ from vqaudio.metrics.distance import Samples
 from vqaudio.metrics.pair import check_metrics, score_pair
 
 # Read by the numerical libraries when a worker imports them.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PAIRS_PER_WORKER = 4
 
 
