@@ -24,34 +24,32 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.corpora.readers import read_corpus
+from vqaudio.training.accumulation import batch_parts, gather_batches
+from vqaudio.training.adversary import balanced, judge
 from vqaudio.training.averaging import WeightAverage, take_weights
-from vqaudio.training.checkpoints import (
-    generator_tensors,
-    load_checkpoint,
-    optimizer_tensors,
-    part,
-    restore_generators,
-    restore_optimizer,
-    save_checkpoint,
-    under,
-)
+from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
 from vqaudio.training.codec_step import CodecLosses, Losses, LossWeights, weighted_sum
+from vqaudio.training.compiling import compile_networks
 from vqaudio.training.discriminators import Discriminators
-from vqaudio.training.health import health_report
-from vqaudio.training.launch import Launch, average_gradients, clip_gradients, launched, share_weights
+from vqaudio.training.health import health_report, held_out_figures, peak_memory_mb
+from vqaudio.training.launch import Launch, launched, share_weights
+from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.logbook import Logbook
-from vqaudio.training.losses import MelLoss, discriminator_loss
-from vqaudio.training.schedules import set_learning_rate, warmup_cosine
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which corpus, and how crops are cut from it."""
+    """Which corpus, and how crops are cut from it.
+
+    split_option: what the reader calls its splits, `subset` for LibriSpeech; with split and eval_split null it is not
+    asked, and what is evaluated during training is speech that was trained on.
+    """
 
     kind: str = "manifest"
     root: str = ""
     split: str | None = "train"
     eval_split: str | None = "eval"
+    split_option: str = "split"
     crop_samples: int = 20_480
     num_eval_crops: int = 32
     is_cached: bool = True
@@ -60,22 +58,13 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """AdamW, the same for the codec and the discriminators."""
-
-    learning_rate: float = 5e-4
-    betas: tuple[float, float] = (0.8, 0.99)
-    weight_decay: float = 0.01
-    warmup_steps: int = 500
-    max_gradient_norm: float = 10.0
-
-
-@dataclass(frozen=True)
 class RecipeConfig:
     """One run.
 
     late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
     weights are taken wherever name and shape are the same; the rest starts fresh.
+    batch_size: crops of all processes together; each takes its share in `accumulation` parts, one after the other.
+    precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.  is_compiled: see `compile_networks`.
     """
 
     out: str = "runs/codec"
@@ -84,6 +73,9 @@ class RecipeConfig:
     device: str = "auto"
     num_steps: int = 20_000
     batch_size: int = 64
+    accumulation: int = 1
+    precision: str = "auto"
+    is_compiled: bool = False
     late_from: int = 1_000
     is_adversarial: bool = False
     period_width: int = 32
@@ -107,138 +99,86 @@ class CodecTraining:
         self.codec = build_codec(config.codec)
         if config.start_from:
             take_weights(self.codec, open_codec(config.start_from))
-        self.codec.to(launch.device)
-        share_weights(self.codec, launch.world_size)
+        self.learner = self._learner(self.codec)
         self.losses = CodecLosses(config.losses, config.codec.sample_rate_hz).to(launch.device)
-        self.optimizer = self._optimizer(self.codec)
         self.average = WeightAverage(self.codec, decay=config.average_decay)
-        self.num_skipped = 0
-        self.discriminators = self.discriminator_optimizer = None
+        self.parts: dict[str, Part] = {
+            "codec": self.codec, "optimizer": self.learner.optimizer, "average": self.average.tensors
+        }  # fmt: skip
+        self.discriminators = self.opponent = None
         if config.is_adversarial:
-            widths = {"period_width": config.period_width, "spectrum_width": config.spectrum_width}
-            self.discriminators = Discriminators(**widths).to(launch.device)
-            share_weights(self.discriminators, launch.world_size)
-            self.discriminator_optimizer = self._optimizer(self.discriminators)
-        torch.manual_seed(config.seed + 1 + launch.rank)  # from here on every process draws its own numbers
+            self.discriminators = Discriminators(period_width=config.period_width, spectrum_width=config.spectrum_width)
+            self.opponent = self._learner(self.discriminators)
+            self.parts |= {
+                "discriminators": self.discriminators, "discriminator_optimizer": self.opponent.optimizer
+            }  # fmt: skip
+        gather_batches(self.codec, config.accumulation)
+        if config.is_compiled:
+            compile_networks(self.codec)
+        torch.manual_seed(config.seed + 1 + launch.rank)  # what all processes must draw alike, the first one draws
 
     def train_step(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """One step on audio `b 1 n`.  Returns the losses, still on the device.
-
-        The discriminators' gradient reaches the decoded sound scaled to a fixed share of the reconstruction's, so that
-        no weight must be tuned to their mood.  Source: adaptive weight of VQGAN, arXiv:2012.09841, eq. 7.
-        """
+        """One step on this process's audio `b 1 n`.  Returns the losses, still on the device."""
+        learners = [self.learner] if self.opponent is None else [self.learner, self.opponent]
         self.codec.train()
-        self._set_rates()
-        with self.launch.autocast():
-            output = self.codec(audio, speakers, lengths)
-            losses = self.losses.latent(self.codec, output, audio)
-            roots, gradients = [weighted_sum(losses)], [None]
-            if self.config.losses.has_sound:
-                gradient, heard = self._hear(output.audio, audio)
-                roots, gradients, losses = [*roots, output.audio], [None, gradient], losses | heard
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(roots, gradients)
-        self._update(self.codec, self.optimizer)
+        for learner in learners:
+            learner.begin(self.step)
+        losses = [self._backward(*part) for part in batch_parts(self.config.accumulation, audio, speakers, lengths)]
+        for learner in learners:
+            learner.finish()
         self.step += 1
         self.average.update(self.codec, self.step)
-        return {name: value.detach() for name, (value, _) in losses.items()}
+        return {name: torch.stack([part[name][0].detach() for part in losses]).mean() for name in losses[0]}
 
-    @property
-    def is_late(self) -> bool:
-        """Whether discriminators, where there are any, have entered."""
-        return self.step >= self.config.late_from
+    def _backward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> Losses:
+        """Adds the gradients of one part of the batch."""
+        share = 1 / self.config.accumulation
+        with self.launch.autocast(self.config.precision):
+            output = self.codec(audio, speakers, lengths)
+            losses = self.losses.latent(self.codec, output, audio)
+            roots, gradients = [weighted_sum(losses) * share], [None]
+            if self.config.losses.has_sound:
+                gradient, heard = self._hear(output.audio, audio, share)
+                roots, gradients, losses = [*roots, output.audio], [None, gradient * share], losses | heard
+        torch.autograd.backward(roots, gradients)
+        return losses
 
-    def _hear(self, decoded: Tensor, audio: Tensor) -> tuple[Tensor, Losses]:
+    def _hear(self, decoded: Tensor, audio: Tensor, share: float) -> tuple[Tensor, Losses]:
         """The gradient at the decoded sound, and the losses that it comes from."""
         losses = self.losses.sound(decoded, audio)
         gradient = torch.autograd.grad(weighted_sum(losses), decoded)[0]
-        if self.discriminators is not None and self.is_late:
-            towards, judged = self._judge(audio, decoded)
-            share = self.config.losses.adversarial_share * gradient.norm() / towards.norm().clamp(min=1e-12)
-            gradient, losses = gradient + share * towards, losses | judged
+        if self.discriminators is not None and self.step >= self.config.late_from:
+            verdict, judged = judge(self.discriminators, self.losses, audio, decoded, share=share)
+            gradient = balanced(gradient, verdict, share=self.config.losses.adversarial_share)
+            losses = losses | judged
         return gradient, losses
 
-    def _judge(self, audio: Tensor, decoded: Tensor) -> tuple[Tensor, Losses]:
-        """One pass of the discriminators serves their own update and the gradient for the decoded sound."""
-        assert self.discriminators is not None
-        assert self.discriminator_optimizer is not None
-        real, fake = self.losses.judge(self.discriminators, audio, decoded)
-        judged, own = self.losses.adversarial(real, fake), discriminator_loss(real[0], fake[0])
-        (gradient,) = torch.autograd.grad(weighted_sum(judged), decoded, retain_graph=True)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        own.backward(inputs=list(self.discriminators.parameters()))
-        self._update(self.discriminators, self.discriminator_optimizer)
-        return gradient, judged | {"discriminator": (own, 0.0)}
-
-    def _update(self, module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        average_gradients([module], self.launch.world_size)
-        norm = clip_gradients(module, self.config.optimizer.max_gradient_norm)
-        if torch.isfinite(norm):
-            optimizer.step()
-        else:  # a step that would destroy the weights is left out and counted
-            self.num_skipped += 1
-
-    def _optimizer(self, module: torch.nn.Module) -> torch.optim.AdamW:
+    def _learner(self, module: torch.nn.Module) -> Learner:
+        share_weights(module.to(self.launch.device), self.launch.world_size)
         settings = self.config.optimizer
-        return torch.optim.AdamW(
-            module.parameters(),
-            lr=settings.learning_rate,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            foreach=True,
-        )
-
-    def _set_rates(self) -> None:
-        settings = self.config.optimizer
-        share = warmup_cosine(self.step, num_steps=self.config.num_steps, warmup_steps=settings.warmup_steps)
-        for optimizer in (self.optimizer, self.discriminator_optimizer):
-            if optimizer is not None:
-                set_learning_rate(optimizer, settings.learning_rate * share)
+        return Learner(module, settings, num_steps=self.config.num_steps, world_size=self.launch.world_size)
 
     def save(self, path: Path) -> None:
         """Writes everything that the next step depends on."""
-        tensors = under("codec", self.codec.state_dict()) | under("optimizer", optimizer_tensors(self.optimizer))
-        tensors |= under("average", self.average.tensors) | under("generators", generator_tensors())
-        if self.discriminators is not None and self.discriminator_optimizer is not None:
-            tensors |= under("discriminators", self.discriminators.state_dict())
-            tensors |= under("discriminator_optimizer", optimizer_tensors(self.discriminator_optimizer))
-        save_checkpoint(path, tensors, {"step": self.step, "config": to_mapping(self.config)})
+        save_checkpoint(path, run_tensors(self.parts), {"step": self.step, "config": to_mapping(self.config)})
 
     def restore(self, path: Path) -> None:
         """Continues from what `save` wrote.  Raises VqaudioError if that run had another codec."""
         tensors, facts = load_checkpoint(path)
         if facts["config"]["codec"] != to_mapping(self.config)["codec"]:
             raise VqaudioError(f"{path} holds a codec of another shape; choose another out=DIR or delete that folder")
-        self.codec.load_state_dict(part("codec", tensors))
-        restore_optimizer(self.optimizer, part("optimizer", tensors))
-        for name, value in part("average", tensors).items():
-            self.average.tensors[name].copy_(value)
-        if self.discriminators is not None and self.discriminator_optimizer is not None:
-            self.discriminators.load_state_dict(part("discriminators", tensors))
-            restore_optimizer(self.discriminator_optimizer, part("discriminator_optimizer", tensors))
-        restore_generators(part("generators", tensors))
+        restore_run(self.parts, tensors)
         self.step = facts["step"]
 
     def save_codec(self, folder: Path) -> None:
         """Writes the codec with averaged weights, as users open it."""
-        self.average.swap(self.codec)
-        self.codec.save(folder)
-        self.average.swap(self.codec)
+        with self.average.applied(self.codec):
+            self.codec.save(folder)
 
-    @torch.no_grad()
     def evaluate(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> dict[str, float]:
-        """Mel distance of audio `b 1 n` with the averaged weights, at one codebook and at all of them."""
-        self.average.swap(self.codec)
-        self.codec.eval()
-        distance, figures = MelLoss(self.config.codec.sample_rate_hz).to(audio.device), {}
-        codes = self.codec.encode(audio, lengths)
-        for num_codebooks in sorted({1, self.codec.num_codebooks}):
-            decoded = self.codec.decode(codes[:, :num_codebooks], audio.shape[-1], speakers)
-            figures[f"mel_{num_codebooks}"] = float(distance(decoded, audio))
-        again = self.codec.encode(decoded, lengths)
-        figures["same_first_codes"] = float((again[:, 0] == codes[:, 0]).float().mean())
-        self.average.swap(self.codec)
-        return figures
+        """`held_out_figures` of audio `b 1 n` with the averaged weights."""
+        with self.average.applied(self.codec):
+            return held_out_figures(self.codec.eval(), self.losses.mel, audio, speakers, lengths)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -271,7 +211,8 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
             logbook.advance(step)
             if step % config.log_every == 0:
                 figures = {name: float(value) for name, value in losses.items()}
-                logbook.report(step, "train", {**figures, "skipped": training.num_skipped})
+                figures |= {"waiting": batches.wait_share, "peak_memory_mb": peak_memory_mb(launch.device)}
+                logbook.report(step, "train", {**figures, "skipped": training.learner.num_skipped})
             if step % config.eval_every == 0 or step == config.num_steps:
                 health, warnings = health_report(training.codec.quantizer)
                 logbook.report(step, "eval", {**training.evaluate(*held_out), **health})
@@ -288,7 +229,7 @@ def open_data(config: RecipeConfig, split: str | None) -> CropDataset:
     data = config.data
     if not data.root:
         raise VqaudioError("the recipe names no corpus; add data.root=DIR")
-    options = {} if split is None else {"split": split}
+    options = {} if split is None else {data.split_option: split}
     return CropDataset(
         read_corpus(data.kind, data.root, **options),
         crop_samples=data.crop_samples,

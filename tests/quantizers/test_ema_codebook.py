@@ -1,5 +1,7 @@
 """The moving average follows its formulas; the two copied bugs, kept here in their copied form, do not pass."""
 
+import copy
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -188,3 +190,23 @@ def test_kept_vectors_follow_every_change_of_counts_and_sums():
     assert latents.grad is not None
     codebook.double()
     assert codebook.vectors.dtype == torch.float64
+
+
+def test_a_batch_in_parts_moves_the_codes_once_and_like_the_whole():
+    torch.manual_seed(0)
+    whole = EmaQuantizer(2, 8, revive_below=0.5).train()
+    whole(torch.randn(100, 2))
+    parted = copy.deepcopy(whole)
+    parted.codebook.num_parts = 3
+    vectors = torch.randn(90, 2)
+    torch.manual_seed(1)
+    whole(vectors)
+    torch.manual_seed(1)
+    before = parted.codebook.vectors
+    for number, part in enumerate(vectors.split(30)):
+        assert torch.equal(parted.codebook.vectors, before), number
+        parted(part)
+    assert not torch.equal(parted.codebook.vectors, before)
+    assert_close(parted.codebook.sums, whole.codebook.sums)
+    assert_close(parted.codebook.counts, whole.codebook.counts)
+    assert parted.statistics()[0].num_frames == 190

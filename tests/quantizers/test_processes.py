@@ -21,6 +21,7 @@ MAKERS = {
     "ema": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, revive_below=0.5, kmeans_iterations=3),
     "normalised": lambda: EmaQuantizer(WIDTH, 16, projection_width=3, l2_normalized=True, kmeans_iterations=3),
     "residual": lambda: ResidualQuantizer([EmaQuantizer(WIDTH, 16, decay=0.5, kmeans_iterations=3) for _ in range(2)]),
+    "dropping": lambda: ResidualQuantizer([GradientQuantizer(WIDTH, 16) for _ in range(3)], dropout=0.7),
     "gradient": lambda: GradientQuantizer(WIDTH, 16),
     "finite scalar": lambda: FiniteScalarQuantizer(WIDTH, [4, 4, 3, 2]),
 }

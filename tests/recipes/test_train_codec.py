@@ -98,7 +98,7 @@ def test_a_step_with_a_broken_gradient_is_left_out_and_counted(recipe, tmp_path)
     before = [value.clone() for value in training.codec.parameters()]
     training.codec.decoder.head.project.weight.register_hook(lambda gradient: gradient * float("nan"))
     training.train_step(audio, None)
-    assert training.num_skipped == 1
+    assert training.learner.num_skipped == 1
     assert all(torch.equal(a, b) for a, b in zip(before, training.codec.parameters(), strict=True))
 
 
@@ -129,8 +129,8 @@ def test_a_codec_of_which_nothing_fits_cannot_be_started_from(recipe, tmp_path):
     others = ["codec.latent_width=8", "codec.encoder={widths: [8, 9], stem_bands: 20}"]
     others += ["codec.quantizer={kind: finite_scalar, num_codebooks: 1}"]
     others += ["codec.decoder={kind: mirror, widths: [4, 4], strides: [20, 16]}"]
+    config = config_of(recipe, tmp_path, f"start_from={tmp_path / 'codec'}", *others)
     with launched("cpu") as launch, pytest.raises(VqaudioError, match="no weight"):
-        config = config_of(recipe, tmp_path, f"start_from={tmp_path / 'codec'}", *others)
         recipe.CodecTraining(config, launch)
 
 

@@ -57,6 +57,8 @@ class EmaCodebook(nn.Module):
         self.register_buffer("sums", torch.empty(codebook_size, width).uniform_(-1 / codebook_size, 1 / codebook_size))
         self.register_buffer("is_started", torch.tensor(kmeans_iterations == 0))
         self.window = UsageWindow(codebook_size)
+        self.num_parts = 1  # a batch may come in so many calls of `learn`
+        self._parts: list[tuple[Tensor, Tensor]] = []
         # The host's own copy of `is_started`, so that a training step need not wait for the device.
         self._knows_started = False
         self._kept: tuple[_Source, Tensor] | None = None
@@ -88,9 +90,22 @@ class EmaCodebook(nn.Module):
     def learn(self, frames: Tensor, codes: Tensor) -> Tensor | None:
         """Move the codes towards frames `n d`, which took the codes `n`; returns `share_of_mean`.
 
-        A batch without a real frame, or with a number in it that is not finite, changes nothing: one bad step of
-        training must not spoil the codebook for ever.
+        With num_parts > 1 frames are kept until the last part of a batch came, and the codes move once, as the whole
+        batch would move them.  A batch without a real frame, or with a number in it that is not finite, changes
+        nothing: one bad step of training must not spoil the codebook for ever.
         """
+        if self.num_parts == 1:
+            return share_of_mean(frames.shape[0], self._move(frames, codes))
+        self._parts.append((frames, codes))
+        if len(self._parts) == self.num_parts:
+            all_frames, all_codes = zip(*self._parts, strict=True)
+            self._parts.clear()
+            self._move(torch.cat(all_frames), torch.cat(all_codes))
+        _, _, sizes = sum_over_processes(self.counts.new_zeros(1), None, frames.shape[0])
+        return share_of_mean(frames.shape[0], sizes)
+
+    def _move(self, frames: Tensor, codes: Tensor) -> Tensor:
+        """The update of the class's docstring; returns how many frames each process brought."""
         counts, sums, sizes = sum_over_processes(
             count_codes(codes, self.codebook_size), sum_by_code(frames, codes, self.codebook_size), frames.shape[0]
         )
@@ -102,7 +117,7 @@ class EmaCodebook(nn.Module):
         self.sums.lerp_(sums.nan_to_num_(0.0, 0.0, 0.0), step)
         if self.revive_below > 0:
             self._revive(frames, sizes, is_sound)
-        return share_of_mean(frames.shape[0], sizes)
+        return sizes
 
     def has_started(self) -> bool:
         """Whether the codes come from data; waits for the device until they do."""
@@ -112,7 +127,10 @@ class EmaCodebook(nn.Module):
 
     @torch.no_grad()
     def start(self, frames: Tensor) -> None:
-        """K-means on frames `n d` of the first batch; like the moving average, counts are in frames per batch."""
+        """K-means on frames `n d` of the first batch, or of its first part.
+
+        Like the moving average, counts are in frames per batch.
+        """
         _, _, sizes = sum_over_processes(self.counts.new_zeros(1), None, frames.shape[0])
         total = int(sizes.sum())
         if total == 0:
@@ -126,7 +144,7 @@ class EmaCodebook(nn.Module):
         if not sample.isfinite().all():
             return
         counts, sums = kmeans(sample, self.codebook_size, self.kmeans_iterations)
-        scale = total / sample.shape[0]
+        scale = total * self.num_parts / sample.shape[0]
         self.counts.copy_(counts * scale)
         self.sums.copy_(sums * scale)
         copy_from_first([self.counts, self.sums])

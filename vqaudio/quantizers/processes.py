@@ -48,6 +48,19 @@ def random_positions(num: int, sizes: Tensor) -> Tensor:
     return torch.minimum((draws * total).long(), (total.long() - 1).clamp_min(0))
 
 
+def random_rows(num_rows: int, num_columns: int, device: torch.device) -> Tensor:
+    """Uniform numbers `r c` in [0, 1) for this rank's rows of the global batch; rank 0 draws those of all rows.
+
+    num_rows: the same on every rank.  Rows are drawn one after the other, so parts of a batch get the numbers that
+    the whole would have got (on a CPU, and by one process).
+    """
+    draws = torch.rand(num_rows * world_size(), num_columns, device=device)
+    if world_size() == 1:
+        return draws
+    dist.broadcast(draws, src=0)
+    return draws[dist.get_rank() * num_rows :][:num_rows]
+
+
 def frames_at(positions: Tensor, frames: Tensor, sizes: Tensor) -> Tensor:
     """Frames `m d` of the global batch, from the frames `n d` that each rank holds; the same on every rank."""
     num_frames = frames.shape[0]

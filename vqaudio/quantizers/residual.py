@@ -19,6 +19,7 @@ from vqaudio.quantizers.frames import (
     take_frames,
 )
 from vqaudio.quantizers.interface import Quantized, SingleCodebook
+from vqaudio.quantizers.processes import random_rows
 from vqaudio.quantizers.straight_through import rotate_to, straight_through
 from vqaudio.quantizers.usage import CodebookUsage
 
@@ -37,7 +38,8 @@ class ResidualQuantizer(nn.Module):
 
         dropout: probability that a sample (an entry of axis 0) is trained with its first 1..k codebooks only, their
         number uniform. All layers still learn from every frame: a codebook should know the left-overs of all
-        speech, and statistics of a random half of them would only be noisier.
+        speech, and statistics of a random half of them would only be noisier. Where several processes train
+        together, each must bring as many samples as the others.
         rotation_trick: turn the gradient of the sum; see `rotate_to`.
         Raises VqaudioError if layers differ or there is none, or dropout is no probability.
         """
@@ -93,10 +95,10 @@ class ResidualQuantizer(nn.Module):
         """Codebooks in use for every frame `n`, or None for all; equal within a sample."""
         if not self.training or self.dropout == 0:
             return None
-        shape = (leading[0],) + (1,) * (len(leading) - 1)
-        num_kept = torch.randint(1, self.num_codebooks + 1, shape, device=device)
-        is_dropped = torch.rand(shape, device=device) < self.dropout
-        num_active = torch.where(is_dropped, num_kept, self.num_codebooks).expand(leading)
+        coin, choice = random_rows(leading[0], 2, device).unbind(dim=1)
+        num_kept = 1 + (choice * self.num_codebooks).long().clamp(max=self.num_codebooks - 1)
+        num_active = torch.where(coin < self.dropout, num_kept, self.num_codebooks)
+        num_active = num_active.reshape(-1, *(1,) * (len(leading) - 1)).expand(leading)
         return take_frames(num_active.unsqueeze(-1), positions).squeeze(1)
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, late: Tensor | None = None) -> Tensor:

@@ -1,5 +1,8 @@
 """Weights from elsewhere: a moving average for evaluation, and another network's to start from."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +35,15 @@ class WeightAverage:
             kept: Tensor = value.detach().clone()
             value.copy_(self.tensors[name])
             self.tensors[name].copy_(kept)
+
+    @contextlib.contextmanager
+    def applied(self, module: nn.Module) -> Iterator[None]:
+        """The module has the averages inside the block and its own weights after it."""
+        self.swap(module)
+        try:
+            yield
+        finally:
+            self.swap(module)
 
 
 def take_weights(module: nn.Module, source: nn.Module) -> None:

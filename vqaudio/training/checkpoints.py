@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vqaudio.core.errors import VqaudioError
@@ -61,6 +61,36 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         number, key = name.split("/")
         state.setdefault(int(number), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+Part = nn.Module | Optimizer | dict[str, Tensor]
+
+
+def run_tensors(parts: dict[str, Part]) -> dict[str, Tensor]:
+    """Every tensor of a run's parts, each under its part's name, and the states of the random generators."""
+    tensors = under("generators", generator_tensors())
+    for name, one in parts.items():
+        if isinstance(one, Optimizer):
+            tensors |= under(name, optimizer_tensors(one))
+        else:
+            tensors |= under(name, one.state_dict() if isinstance(one, nn.Module) else one)
+    return tensors
+
+
+def restore_run(parts: dict[str, Part], tensors: dict[str, Tensor]) -> None:
+    """Puts back what `run_tensors` took out; parts that the checkpoint does not know stay as they are."""
+    for name, one in parts.items():
+        stored = part(name, tensors)
+        if not stored:
+            continue
+        if isinstance(one, Optimizer):
+            restore_optimizer(one, stored)
+        elif isinstance(one, nn.Module):
+            one.load_state_dict(stored)
+        else:
+            for key, value in stored.items():
+                one[key].copy_(value)
+    restore_generators(part("generators", tensors))
 
 
 def generator_tensors() -> dict[str, Tensor]:

@@ -1,9 +1,32 @@
-"""Is the codebook alive?"""
+"""How a run is doing: codebooks, held-out speech, memory."""
+
+import sys
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
 
 from vqaudio.quantizers.interface import Quantizer
 
 MIN_USAGE = 0.5  # below this a codebook wastes at least one of its bits
 MAX_TOP_SHARE = 0.25  # one code for a quarter of all frames: it stands for silence, or for everything
+
+
+class AudioTokenizer(Protocol):
+    """What the figures need of a codec; its speakers are told to the decoder."""
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes per frame."""
+        ...
+
+    def encode(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """audio: `b 1 n`.  Returns `b k t`."""
+        ...
+
+    def decode(self, audio_codes: Tensor, length: int | None = None, speakers: Tensor | None = None) -> Tensor:
+        """audio_codes: `b k t`.  Returns `b 1 length`."""
+        ...
 
 
 def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[str]]:
@@ -23,3 +46,32 @@ def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[st
         if book.top_share > MAX_TOP_SHARE:
             warnings.append(f"codebook {number} gives one code to {book.top_share:.0%} of the frames")
     return figures, warnings
+
+
+@torch.no_grad()
+def held_out_figures(
+    codec: AudioTokenizer, distance: nn.Module, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None
+) -> dict[str, float]:
+    """How far decoded speech is from audio `b 1 n`, with one codebook and with all, and how stable first codes are.
+
+    codec: in eval mode.  distance: of decoded and original sound, as `MelLoss`.  speakers, lengths: `b` or None.
+    """
+    codes, decoded, figures = codec.encode(audio, lengths), audio, {}
+    for num_codebooks in sorted({1, codec.num_codebooks}):
+        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], speakers)
+        figures[f"mel_{num_codebooks}"] = float(distance(decoded, audio))
+    again = codec.encode(decoded, lengths)
+    figures["same_first_codes"] = float((again[:, 0] == codes[:, 0]).float().mean())
+    return figures
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory that tensors took on a GPU, or that this process took on a CPU; 0 where it cannot be asked."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes on Linux
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
 
+PRECISIONS = ("auto", "bfloat16", "float32")
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -25,9 +27,16 @@ class Launch:
         """Whether this process writes logs and checkpoints."""
         return self.rank == 0
 
-    def autocast(self) -> torch.autocast:
-        """bfloat16 for convolutions and matrix products on a GPU, nothing on a CPU."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+    def autocast(self, precision: str = "auto") -> torch.autocast:
+        """bfloat16 for convolutions and matrix products; quantizers, spectra and losses stay in float32.
+
+        precision: `auto` (bfloat16 on a GPU, float32 on a CPU), `bfloat16` or `float32`.
+        Raises VqaudioError for another one.
+        """
+        if precision not in PRECISIONS:
+            raise VqaudioError(f"precision is {precision!r}; wanted {', '.join(PRECISIONS)}")
+        is_half = precision == "bfloat16" or (precision == "auto" and self.device.type == "cuda")
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_half)
 
 
 @contextlib.contextmanager
@@ -61,10 +70,25 @@ def average_gradients(modules: Iterable[nn.Module], world_size: int) -> None:
     if world_size == 1:
         return
     gradients = [p.grad for module in modules for p in module.parameters() if p.grad is not None]
+    if not gradients:
+        return
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     for gradient, mean in zip(gradients, (flat / world_size).split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
+
+
+def mean_over_processes(value: Tensor) -> Tensor:
+    """The mean of a tensor over the processes of the run, without gradient; the tensor itself where there is one.
+
+    Where a loss divides by a mean of its batch, the mean must be that of the whole batch, not of this process's share.
+    """
+    value = value.detach()
+    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        return value
+    value = value.clone()
+    dist.all_reduce(value)
+    return value / dist.get_world_size()
 
 
 def share_weights(module: nn.Module, world_size: int) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from vqaudio.audio.spectral import LogMel, spectrum
 from vqaudio.nn.stem import FLOOR, mel_bands
+from vqaudio.training.launch import mean_over_processes
 
 # window in samples at 16 kHz: mel bands.  DAC (arXiv:2306.06546, section 3.3) halves both from scale to scale.
 MEL_SCALES = {64: 5, 128: 10, 256: 20, 512: 40, 1024: 80, 2048: 160}
@@ -73,12 +74,13 @@ class WaveformLoss(nn.Module):
 
     def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
         """decoded, original: `b 1 n`.  Returns a scalar."""
-        total = decoded.new_zeros(())
-        for window in self.windows:
-            wanted = spectrum(original, window)
-            error = torch.view_as_real(spectrum(decoded, window) - wanted).abs().mean()
-            total = total + error / torch.view_as_real(wanted).abs().mean().clamp(min=1e-4)
-        return total / len(self.windows)
+        wanted = [spectrum(original, window) for window in self.windows]
+        levels = mean_over_processes(torch.stack([torch.view_as_real(one).abs().mean() for one in wanted]))
+        errors = [
+            torch.view_as_real(spectrum(decoded, window) - one).abs().mean()
+            for window, one in zip(self.windows, wanted, strict=True)
+        ]
+        return (torch.stack(errors) / levels.clamp(min=1e-4)).mean()
 
 
 def discriminator_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
@@ -93,12 +95,11 @@ def adversarial_loss(fake: list[Tensor]) -> Tensor:
 
 def feature_matching_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
     """Mean L1 distance of discriminator features, relative to their size.  Source: MelGAN, arXiv:1910.06711, eq. 3."""
-    distances = [
-        (f - r.detach()).abs().mean() / r.detach().abs().mean().clamp(min=1e-3)
-        for reals, fakes in zip(real, fake, strict=True)
-        for r, f in zip(reals, fakes, strict=True)
+    pairs = [
+        (f, r.detach()) for reals, fakes in zip(real, fake, strict=True) for r, f in zip(reals, fakes, strict=True)
     ]
-    return torch.stack(distances).mean()
+    sizes = mean_over_processes(torch.stack([r.abs().mean() for _, r in pairs]))
+    return (torch.stack([(f - r).abs().mean() for f, r in pairs]) / sizes.clamp(min=1e-3)).mean()
 
 
 def reencoding_loss(again: Tensor, latents: Tensor) -> Tensor:
@@ -108,5 +109,6 @@ def reencoding_loss(again: Tensor, latents: Tensor) -> Tensor:
     latents alike.
     """
     wanted = latents.detach().float()
-    variance = (wanted - wanted.mean(dim=(0, 2), keepdim=True)).square().mean()
+    centre = mean_over_processes(wanted.mean(dim=(0, 2), keepdim=True))
+    variance = mean_over_processes((wanted - centre).square().mean())
     return (again.float() - wanted).square().mean() / variance.clamp(min=1e-6)

@@ -1,0 +1,53 @@
+"""A network that learns: its optimiser, its learning rate, and one step from the gradients of all processes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from vqaudio.training.launch import average_gradients, clip_gradients
+from vqaudio.training.schedules import set_learning_rate, warmup_cosine
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW, the same for the codec and the discriminators."""
+
+    learning_rate: float = 5e-4
+    betas: tuple[float, float] = (0.8, 0.99)
+    weight_decay: float = 0.01
+    warmup_steps: int = 500
+    max_gradient_norm: float = 10.0
+
+
+class Learner:
+    """One step is `begin`, a backward pass or several, `finish`.
+
+    num_skipped: steps that were left out because a gradient was not finite; they would have destroyed the weights.
+    """
+
+    def __init__(self, module: nn.Module, settings: OptimizerConfig, *, num_steps: int, world_size: int) -> None:
+        self.module, self.settings, self.num_steps, self.world_size = module, settings, num_steps, world_size
+        self.num_skipped = 0
+        self.optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            foreach=True,
+        )
+
+    def begin(self, step: int) -> None:
+        """Sets the learning rate of a step and forgets the gradients of the last one."""
+        share = warmup_cosine(step, num_steps=self.num_steps, warmup_steps=self.settings.warmup_steps)
+        set_learning_rate(self.optimizer, self.settings.learning_rate * share)
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def finish(self) -> None:
+        """Takes the step: gradients averaged over the processes, then clipped."""
+        average_gradients([self.module], self.world_size)
+        norm = clip_gradients(self.module, self.settings.max_gradient_norm)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        else:
+            self.num_skipped += 1
