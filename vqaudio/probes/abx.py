@@ -1,0 +1,160 @@
+"""ABX: is a phone nearer to another token of itself than to a token of another phone in the same context?
+
+Source: Schatz 2016; conditions and averaging as in ZeroSpeech: within, A, B and X of one speaker; across, X of another.
+An error counts 1, a tie 1/2.  Triples are averaged for each context and speaker(s), then over contexts, then over
+speakers, then over ordered pairs of phones.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import FrameGrid
+from vqaudio.probes.dtw import pair_distances
+from vqaudio.probes.items import Item
+
+
+@dataclass(frozen=True)
+class AbxScore:
+    """error: in [0, 1], 0.5 for chance.  num_phone_pairs: ordered; num_cells: contexts x speakers that have triples."""
+
+    error: float
+    num_phone_pairs: int
+    num_cells: int
+    num_triples: int
+
+
+class Cell(NamedTuple):
+    """Numbers of the items: A and X are one phone, B is the other."""
+
+    phones: tuple[str, str]
+    speakers: tuple[str, ...]
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    x: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AbxOptions:
+    """max_items: of one phone, context and speaker, drawn by the seed; max_speakers: of X for each speaker of A, B."""
+
+    max_items: int = 8
+    max_speakers: int = 5
+    seed: int = 0
+
+
+def item_frames(values: NDArray, item: Item, grid: FrameGrid) -> NDArray:
+    """The frames whose centres lie within an item; where none does, the frame that holds its middle.
+
+    values: codes `t` or vectors `t d` of the item's file.  Raises VqaudioError for an item beyond the file.
+    """
+    frame_s = grid.hop_samples / grid.sample_rate_hz
+    first, end = (int(np.ceil(time_s / frame_s - 0.5)) for time_s in (item.onset_s, item.offset_s))
+    if end <= first:
+        first = int((item.onset_s + item.offset_s) / 2 / frame_s)
+        end = first + 1
+    if first >= len(values):
+        raise VqaudioError(
+            f"{item.file} has {len(values)} frames, an item there begins at {item.onset_s} s, frame {first}"
+        )
+    return values[first:end]
+
+
+def abx_score(
+    tokens: Sequence[NDArray], items: Sequence[Item], *, is_across: bool, options: AbxOptions | None = None
+) -> AbxScore:
+    """tokens: the frames of each item, codes `t` or vectors `t d`.
+
+    Raises VqaudioError if no context has two phones of one speaker with enough tokens (and another speaker, across).
+    """
+    options = options or AbxOptions()
+    cells = list(_across_cells(items, options) if is_across else _within_cells(items, options))
+    if not cells:
+        kind = "across" if is_across else "within"
+        raise VqaudioError(f"ABX {kind} speakers finds no triple in {len(items)} items; it needs more labelled speech")
+    distances = _Distances(tokens, cells)
+    by_pair: defaultdict[tuple[str, str], defaultdict[tuple[str, ...], list[float]]]
+    by_pair = defaultdict(lambda: defaultdict(list))
+    num_triples = 0
+    for cell in cells:
+        error, count = _cell_error(cell, distances)
+        by_pair[cell.phones][cell.speakers].append(error)
+        num_triples += count
+    means = [np.mean([np.mean(errors) for errors in groups.values()]) for groups in by_pair.values()]
+    return AbxScore(float(np.mean(means)), len(by_pair), len(cells), num_triples)
+
+
+class _Distances:
+    """The distances that the cells need, each pair computed once."""
+
+    def __init__(self, tokens: Sequence[NDArray], cells: Sequence[Cell]) -> None:
+        self.num_tokens = len(tokens)
+        wanted = [self._keys(cell.x, side).ravel() for cell in cells for side in (cell.a, cell.b)]
+        self.keys = np.unique(np.concatenate(wanted))
+        self.values = pair_distances(tokens, self.keys // self.num_tokens, self.keys % self.num_tokens)
+
+    def between(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.values[np.searchsorted(self.keys, self._keys(rows, columns))]
+
+    def _keys(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        low, high = np.minimum(rows[:, None], columns), np.maximum(rows[:, None], columns)
+        return low * self.num_tokens + high
+
+
+def _cell_error(cell: Cell, distances: _Distances) -> tuple[float, int]:
+    """The mean error of a cell's triples and their number; A is never X."""
+    to_a, to_b = distances.between(cell.x, cell.a), distances.between(cell.x, cell.b)  # x a, x b
+    difference = to_a[:, :, None] - to_b[:, None, :]
+    errors = (difference > 1e-9) + 0.5 * (np.abs(difference) <= 1e-9)
+    is_triple = (cell.x[:, None] != cell.a)[:, :, None] & np.ones((1, 1, len(cell.b)), dtype=bool)
+    return float(errors[is_triple].mean()), int(is_triple.sum())
+
+
+Groups = dict[tuple[str, str], dict[str, dict[str, NDArray[np.int64]]]]
+
+
+def _groups(items: Sequence[Item], options: AbxOptions) -> Groups:
+    """context -> speaker -> phone -> numbers of items, at most `max_items` of each."""
+    found: defaultdict[tuple[str, str], defaultdict[str, defaultdict[str, list[int]]]]
+    found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for number, item in enumerate(items):
+        found[item.previous, item.following][item.speaker][item.phone].append(number)
+    generator = np.random.default_rng(options.seed)
+
+    def some(numbers: list[int]) -> NDArray[np.int64]:
+        if len(numbers) > options.max_items:
+            return np.sort(generator.choice(numbers, options.max_items, replace=False))
+        return np.array(numbers, dtype=np.int64)
+
+    return {
+        context: {
+            speaker: {phone: some(numbers) for phone, numbers in phones.items()} for speaker, phones in speakers.items()
+        }
+        for context, speakers in found.items()
+    }
+
+
+def _within_cells(items: Sequence[Item], options: AbxOptions) -> Iterator[Cell]:
+    for speakers in _groups(items, options).values():
+        for speaker, phones in speakers.items():
+            for a, b in permutations(phones, 2):
+                if len(phones[a]) > 1:
+                    yield Cell((a, b), (speaker,), phones[a], phones[b], phones[a])
+
+
+def _across_cells(items: Sequence[Item], options: AbxOptions) -> Iterator[Cell]:
+    generator = np.random.default_rng(options.seed)
+    for speakers in _groups(items, options).values():
+        for speaker, phones in speakers.items():
+            for a, b in permutations(phones, 2):
+                others = [other for other in speakers if other != speaker and a in speakers[other]]
+                if len(others) > options.max_speakers:
+                    others = [others[i] for i in generator.choice(len(others), options.max_speakers, replace=False)]
+                for other in others:
+                    yield Cell((a, b), (speaker, other), phones[a], phones[b], speakers[other][a])

@@ -1,0 +1,99 @@
+"""The figures that a codec is judged by, the same for its codes and for every control."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqaudio.probes.boundaries import BoundaryScore, boundary_score
+from vqaudio.probes.codemap import MappingScore, held_out_score, without_phones
+from vqaudio.probes.counts import Counts, count_pairs, count_pairs_by_group
+from vqaudio.probes.frames import LabelledFrames
+from vqaudio.probes.information import Information, entropy, expected_mutual_information, measure_information
+from vqaudio.probes.splits import Split
+
+REFUSED_BELOW = 100  # labelled frames for each code
+BIASED_BELOW = 1000
+
+
+@dataclass(frozen=True)
+class Headline:
+    """name: whose codes.  mapping_speech: trained and tested without the frames of silence."""
+
+    name: str
+    information: Information
+    mapping: MappingScore
+    mapping_speech: MappingScore
+    boundaries: BoundaryScore
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a headline may be shown: chance alone makes many codes over few frames look informative.
+
+    chance_pnmi: the PNMI expected of codes of the same distribution that know nothing of the phones.
+    """
+
+    num_frames: int
+    num_codes: int
+    chance_pnmi: float
+
+    @property
+    def is_refused(self) -> bool:
+        """Fewer than 100 labelled frames for each code."""
+        return self.num_frames < REFUSED_BELOW * self.num_codes
+
+    @property
+    def is_biased(self) -> bool:
+        """Fewer than 1000 labelled frames for each code: the bias stands beside the headline."""
+        return self.num_frames < BIASED_BELOW * self.num_codes
+
+
+def gate(counts: Counts) -> Gate:
+    """counts: `v p`; codes that never occur count, for they could."""
+    phones = counts.sum(axis=0)
+    uncertainty = entropy(phones)
+    by_chance = expected_mutual_information(counts.sum(axis=1), phones)
+    return Gate(int(counts.sum()), len(counts), by_chance / uncertainty if uncertainty else float("nan"))
+
+
+def measure_headline(name: str, frames: LabelledFrames, split: Split) -> Headline:
+    """Everything for one row of the table.  Raises VqaudioError if no frame has a label."""
+    by_group = count_by_group(frames, split)
+    speech = without_phones(by_group, frames.labels.silence_numbers)
+    return Headline(
+        name,
+        measure_information(count_frames(frames)),
+        held_out_score(by_group, split.tested),
+        held_out_score(speech, split.tested),
+        boundary_score(frames.reference_s, frames.found_s()),
+    )
+
+
+def count_frames(frames: LabelledFrames) -> Counts:
+    """The table `v p` of all labelled frames."""
+    return count_pairs(frames.codes, frames.phones, frames.num_codes, len(frames.labels.names))
+
+
+def count_by_group(frames: LabelledFrames, split: Split) -> Counts:
+    """The tables `g v p` of a split."""
+    groups = split.groups[frames.utterance_of_frame]
+    return count_pairs_by_group(
+        frames.codes,
+        frames.phones,
+        groups,
+        num_codes=frames.num_codes,
+        num_phones=len(frames.labels.names),
+        num_groups=split.num_groups,
+    )
+
+
+def code_controls(frames: LabelledFrames, seed: int = 0) -> Sequence[tuple[str, LabelledFrames]]:
+    """What knows nothing of the phones: the same codes in another order, and codes drawn from their distribution."""
+    generator = np.random.default_rng(seed)
+    shares = np.bincount(frames.codes, minlength=frames.num_codes) / len(frames.codes)
+    drawn = np.searchsorted(np.cumsum(shares)[:-1], generator.random(len(frames.codes)), side="right")
+    return (
+        ("shuffled codes", frames.with_codes(generator.permutation(frames.codes))),
+        ("random codes", frames.with_codes(drawn)),
+    )

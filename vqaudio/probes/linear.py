@@ -1,0 +1,156 @@
+"""What a linear reader finds in codes and in vectors: multinomial logistic regression on the frames around.
+
+Three inputs show what the bottleneck costs: the codes (one weight for each code, place and phone: the same as one-hot
+codes), the vectors of the codebook, and what the encoder gave before the codebook.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.probes.counts import UNLABELLED
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BATCH_FRAMES = 1024
+
+
+@dataclass(frozen=True)
+class LinearOptions:
+    """radius_frames: frames on either side that are read too.  learning_rate: of Adam, falling to 0 along a cosine."""
+
+    radius_frames: int = 0
+    num_epochs: int = 10
+    learning_rate: float = 0.01
+    weight_decay: float = 1e-6
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class LinearScore:
+    """accuracy on the tested frames, beside the most frequent fitted phone; fitted_accuracy on the others."""
+
+    accuracy: float
+    prior: float
+    fitted_accuracy: float
+    num_fitted: int
+    num_tested: int
+
+
+def window_frames(values: NDArray, starts: NDArray[np.integer], radius_frames: int) -> NDArray[np.int64]:
+    """Which frames each frame reads: `n w` indices, w = 2 radius + 1; -1 beyond the ends of its utterance.
+
+    values: `n` or `n d`; starts: `u + 1`.
+    """
+    num_frames = len(values)
+    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    indices = np.arange(num_frames)[:, None] + np.arange(-radius_frames, radius_frames + 1)
+    is_inside = (indices >= starts[:-1][owner][:, None]) & (indices < starts[1:][owner][:, None])
+    return np.where(is_inside, indices, -1)
+
+
+def linear_probe(
+    values: NDArray,
+    phones: NDArray[np.integer],
+    starts: NDArray[np.integer],
+    is_tested: NDArray[np.bool_],
+    options: LinearOptions | None = None,
+) -> LinearScore:
+    """Fitted on the labelled frames that are not tested, tested on the others.
+
+    values: codes `n` (integers) or vectors `n d` (standardised by the fitted frames) · phones: `n` ·
+    starts: `u + 1`, windows do not cross utterances · is_tested: `n`.
+    Raises VqaudioError if one side has no labelled frame or a vector is not finite.
+    """
+    import torch
+
+    options = options or LinearOptions()
+    is_labelled = phones != UNLABELLED
+    fitted, tested = np.flatnonzero(is_labelled & ~is_tested), np.flatnonzero(is_labelled & is_tested)
+    if not len(fitted) or not len(tested):
+        raise VqaudioError(f"a linear probe has {len(fitted)} labelled frames to fit on and {len(tested)} to test on")
+    rows = torch.from_numpy(window_frames(values, starts, options.radius_frames))
+    inputs = _code_rows(values) if values.ndim == 1 else _vector_rows(values, fitted)
+    targets = torch.from_numpy(phones.astype(np.int64))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        model = _fit(inputs, rows, targets, torch.from_numpy(fitted), options)
+        accuracies = [_accuracy(model, inputs, rows, targets, torch.from_numpy(part)) for part in (tested, fitted)]
+    most_frequent = np.bincount(phones[fitted]).argmax()
+    prior = float((phones[tested] == most_frequent).mean())
+    return LinearScore(accuracies[0], prior, accuracies[1], len(fitted), len(tested))
+
+
+def _code_rows(codes: NDArray[np.integer]) -> "Tensor":
+    """Codes from 1; row 0 is what lies beyond an utterance."""
+    import torch
+
+    return torch.from_numpy(np.concatenate([[0], codes.astype(np.int64) + 1]))
+
+
+def _vector_rows(vectors: NDArray[np.floating], fitted: NDArray[np.integer]) -> "Tensor":
+    """Standardised vectors; row 0, of zeros, is what lies beyond an utterance."""
+    import torch
+
+    if not np.isfinite(vectors).all():
+        raise VqaudioError("a linear probe got vectors with NaN or infinity")
+    mean, deviation = vectors[fitted].mean(axis=0), vectors[fitted].std(axis=0)
+    scaled = (vectors - mean) / np.where(deviation > 0, deviation, 1.0)
+    return torch.from_numpy(np.concatenate([np.zeros((1, vectors.shape[1])), scaled]).astype(np.float32))
+
+
+def _fit(inputs: "Tensor", rows: "Tensor", targets: "Tensor", fitted: "Tensor", options: LinearOptions) -> "nn.Module":
+    import torch
+
+    num_phones = int(targets.max()) + 1
+    model = _model(inputs, rows.shape[1], num_phones)
+    optimizer = torch.optim.Adam(model.parameters(), options.learning_rate, weight_decay=options.weight_decay)
+    num_steps = options.num_epochs * -(-len(fitted) // BATCH_FRAMES)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps)
+    for _ in range(options.num_epochs):
+        for batch in fitted[torch.randperm(len(fitted))].split(BATCH_FRAMES):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(_logits(model, inputs, rows[batch]), targets[batch])
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return model
+
+
+def _model(inputs: "Tensor", width: int, num_phones: int) -> "nn.Module":
+    """A linear layer from zero weights; for codes one table of weights for each place in the window."""
+    import torch
+
+    if inputs.ndim == 2:
+        model = torch.nn.Linear(inputs.shape[1] * width, num_phones)
+        torch.nn.init.zeros_(model.bias)
+    else:
+        model = torch.nn.EmbeddingBag(int(inputs.max() + 1) * width, num_phones, mode="sum")
+    torch.nn.init.zeros_(model.weight)
+    return model
+
+
+def _logits(model: "nn.Module", inputs: "Tensor", rows: "Tensor") -> "Tensor":
+    """`m p`.  rows: `m w`."""
+    import torch
+
+    gathered = inputs[rows + 1]
+    if gathered.ndim == 3:
+        return model(gathered.flatten(1))
+    num_codes = model.num_embeddings // rows.shape[1]  # pyright: ignore[reportAttributeAccessIssue, reportOperatorIssue]
+    return model(gathered + torch.arange(rows.shape[1]) * num_codes)
+
+
+def _accuracy(model: "nn.Module", inputs: "Tensor", rows: "Tensor", targets: "Tensor", part: "Tensor") -> float:
+    import torch
+
+    with torch.no_grad():
+        right = sum(
+            int((_logits(model, inputs, rows[batch]).argmax(dim=1) == targets[batch]).sum())
+            for batch in part.split(16 * BATCH_FRAMES)
+        )
+    return right / len(part)
