@@ -105,3 +105,50 @@ def test_an_empty_corpus_or_utterance_is_refused() -> None:
     for lengths in (np.array([], dtype=np.int64), np.array([5, 0])):
         with pytest.raises(VqaudioError, match="at least one utterance and no empty one"):
             CropSampler(lengths, lengths, crop_samples=10, seed=0, augmentation=Augmentation())
+
+
+def bucketed(lengths: np.ndarray, seed: int = 0) -> CropSampler:
+    return CropSampler(
+        lengths, np.arange(len(lengths)), crop_samples=CROP, seed=seed, augmentation=Augmentation(), bucket_samples=20
+    )
+
+
+MANY = np.random.default_rng(5).integers(10, 140, 1003)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64, 1003, 2500])
+def test_buckets_visit_the_same_utterances_in_every_epoch(batch_size: int) -> None:
+    sampler = bucketed(MANY)
+    steps = range(3 * sampler.num_crops // batch_size + 1)
+    visited = np.concatenate([sampler.utterances_at(step, batch_size) for step in steps])
+    for epoch in range(3):
+        part = visited[epoch * sampler.num_crops : (epoch + 1) * sampler.num_crops]
+        assert np.array_equal(np.sort(part), np.arange(len(MANY)))
+
+
+def test_a_bucketed_batch_holds_one_bucket_but_for_a_few_on_the_borders() -> None:
+    sampler, num_mixed, mean_lengths = bucketed(MANY), 0, []
+    for step in range(5 * sampler.num_crops // 16):
+        buckets = -(-np.minimum(MANY[sampler.utterances_at(step, 16)], CROP) // 20)
+        num_mixed += len(np.unique(buckets)) > 1
+        assert sampler.batch_samples(step, 16) == 20 * buckets.max()
+        mean_lengths.append(buckets.mean())
+    assert num_mixed <= 5 * 4  # five epochs, four borders between five buckets
+    assert abs(np.corrcoef(mean_lengths[1:], mean_lengths[:-1])[0, 1]) < 0.15  # batches come in random order
+
+
+def test_a_bucketed_step_drawn_alone_equals_the_step_drawn_in_a_run_and_differs_by_seed() -> None:
+    running = bucketed(MANY)
+    for step in range(200):
+        drawn = running.positions(step, 16)
+    for field, again in zip(drawn, bucketed(MANY).positions(199, 16), strict=True):
+        assert np.array_equal(field, again)
+    assert not np.array_equal(drawn.starts, bucketed(MANY, seed=1).positions(199, 16).starts)
+
+
+def test_a_bucket_longer_than_a_crop_is_refused() -> None:
+    for bucket_samples in (0, CROP + 1):
+        with pytest.raises(VqaudioError, match=r"bucket_samples must be 1 to crop_samples \(100\)"):
+            CropSampler(
+                MANY, MANY, crop_samples=CROP, seed=0, augmentation=Augmentation(), bucket_samples=bucket_samples
+            )

@@ -100,7 +100,7 @@ def test_prefetched_batches_come_in_order_from_any_step(corpus: list[Utterance])
     with dataset.prefetch(start_step=5, batch_size=4) as batches:
         for step, batch in zip(range(5, 12), batches, strict=False):
             assert np.array_equal(batch["audio"], dataset.batch(step, 4)["audio"])
-        assert 0.0 <= batches.wait_share <= 1.0
+        assert 0.0 <= batches.share_waiting <= 1.0
 
 
 def test_speakers_are_numbered_by_name_and_unknown_is_minus_one(corpus: list[Utterance]) -> None:
@@ -146,3 +146,25 @@ def test_a_dataset_without_utterances_or_cache_says_what_to_do(corpus: list[Utte
         make_dataset([])
     with pytest.raises(VqaudioError, match="cache=True"):
         _ = make_dataset(corpus, cache=False).samples
+
+
+def test_buckets_shorten_batches_of_short_utterances_and_lose_nothing(tmp_path: Path) -> None:
+    random, corpus = np.random.default_rng(1), []
+    for index, length in enumerate([300, 310, 390, 700, 720, 790, 5000, 9000]):
+        soundfile.write(tmp_path / f"{index}.wav", random.integers(-9000, 9000, length).astype(np.int16), RATE_HZ)
+        corpus.append(Utterance(str(index), tmp_path / f"{index}.wav"))
+    plain = make_dataset(corpus)
+    cached, seeking = (make_dataset(corpus, cache, bucket_samples=400) for cache in (True, False))
+    num_samples, num_padding, num_plain_padding = [], 0, 0
+    for step in range(2 * cached.crops_per_epoch):
+        batch, again = cached.batch(step, 3), seeking.batch(step, 3)
+        assert np.array_equal(batch["audio"], again["audio"])
+        whole = cached.batch_samples(step, 3)
+        assert batch["audio"].shape == (3, 1, whole)
+        assert batch["lengths"].max() > whole - 400
+        assert np.array_equal(cached.batch(step, 3, 1, 3)["audio"], batch["audio"][1:2])
+        num_samples.append(whole)
+        num_padding += int((whole - batch["lengths"]).sum())
+        num_plain_padding += int((CROP - plain.batch(step, 3)["lengths"]).sum())
+    assert set(num_samples) == {400, 800, 1600}
+    assert num_padding < 0.4 * num_plain_padding

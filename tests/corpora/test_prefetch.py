@@ -33,17 +33,18 @@ def test_an_error_is_raised_where_its_batch_would_have_come() -> None:
             next(ahead)
 
 
-def test_the_wait_share_is_high_for_a_slow_source_and_low_for_a_slow_reader() -> None:
+def test_the_share_of_waiting_is_high_for_a_slow_source_and_low_for_a_slow_reader() -> None:
     with Prefetcher(make_slowly, 0, workers=1, depth=1) as ahead:
         for _ in range(6):
             next(ahead)
-        assert ahead.wait_share > 0.7
+        assert ahead.share_waiting > 0.7
+        assert ahead.waited_s > 6 * 0.02 * 0.7
     with Prefetcher(make_slowly, 0, workers=2, depth=4) as ahead:
         time.sleep(0.1)
         for _ in range(6):
             next(ahead)
             time.sleep(0.05)
-        assert ahead.wait_share < 0.3
+        assert ahead.share_waiting < 0.3
 
 
 def test_no_more_than_depth_results_are_made_ahead() -> None:

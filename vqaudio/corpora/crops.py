@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.corpora.buckets import bucketed_order
 
-ORDER_STREAM, CROP_STREAM = 0, 1  # second half of the generator's key: the two uses never share numbers
+# Second half of the generator's key: the uses never share numbers.
+ORDER_STREAM, CROP_STREAM, BATCH_STREAM = 0, 1, 2
 UNKNOWN_SPEAKER = -1
 
 
@@ -54,16 +56,30 @@ class CropSampler:
     """Draws crops in shuffled epochs; an utterance of m crops' length is visited m times in each.
 
     lengths: `u` int64 samples of each utterance, each at least 1.  speakers: `u` int64.
-    crop_samples: length of a crop.  Raises VqaudioError for no utterances or an empty one.
+    crop_samples: length of a crop.
+    bucket_samples: None draws batches of any lengths.  A number puts crops into one batch whose lengths, rounded up
+        to its multiples, are the same, and `batch_samples` is that length: where utterances are shorter than a crop,
+        less of the batch is padding.
+    Raises VqaudioError for no utterances, an empty one, or a bucket that is not in 1 ... crop_samples.
     """
 
     def __init__(
-        self, lengths: np.ndarray, speakers: np.ndarray, *, crop_samples: int, seed: int, augmentation: Augmentation
+        self,
+        lengths: np.ndarray,
+        speakers: np.ndarray,
+        *,
+        crop_samples: int,
+        seed: int,
+        augmentation: Augmentation,
+        bucket_samples: int | None = None,
     ) -> None:
         if crop_samples < 1:
             raise VqaudioError(f"crop_samples must be at least 1, got {crop_samples}")
         if len(lengths) == 0 or lengths.min() < 1:
             raise VqaudioError("crops need at least one utterance and no empty one; check the corpus and its split")
+        if bucket_samples is not None and not 1 <= bucket_samples <= crop_samples:
+            raise VqaudioError(f"bucket_samples must be 1 to crop_samples ({crop_samples}), got {bucket_samples}")
+        self._bucket_samples = bucket_samples
         self._lengths = lengths.astype(np.int64)
         self._offsets = np.concatenate([[0], np.cumsum(self._lengths)[:-1]]).astype(np.int64)
         self._speakers = speakers.astype(np.int64)
@@ -72,7 +88,7 @@ class CropSampler:
         self._augmentation = augmentation
         visits = np.maximum(1, np.round(self._lengths / crop_samples)).astype(np.int64)
         self._owners = np.repeat(np.arange(len(lengths)), visits)  # one entry per visit: the utterance visited
-        self._orders: dict[int, np.ndarray] = {}
+        self._orders: dict[tuple[int, int], np.ndarray] = {}
 
     @property
     def offsets(self) -> np.ndarray:
@@ -91,7 +107,7 @@ class CropSampler:
         chosen = np.empty(batch_size, dtype=np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            chosen[here] = self._owners[self._order(int(epoch))[ranks[here]]]
+            chosen[here] = self._owners[self._order(int(epoch), batch_size)[ranks[here]]]
         return chosen
 
     def positions(self, step: int, batch_size: int, rank: int = 0, world_size: int = 1) -> CropPositions:
@@ -121,13 +137,26 @@ class CropSampler:
             signs=signs.astype(np.float32),
         )
 
-    def _order(self, epoch: int) -> np.ndarray:
-        order = self._orders.get(epoch)
+    def batch_samples(self, step: int, batch_size: int) -> int:
+        """The length of each crop of this step, the same in all processes: a whole crop, or less in a short bucket."""
+        if self._bucket_samples is None:
+            return self._crop_samples
+        longest = int(self._lengths[self.utterances_at(step, batch_size)].max())
+        return min(self._crop_samples, -(-longest // self._bucket_samples) * self._bucket_samples)
+
+    def _order(self, epoch: int, batch_size: int) -> np.ndarray:
+        key = (epoch, 0 if self._bucket_samples is None else batch_size)
+        order = self._orders.get(key)
         if order is None:
             order = np.argsort(_uniform(self._seed, ORDER_STREAM, epoch, self.num_crops), kind="stable")
+            if self._bucket_samples is not None:
+                kept_samples = np.minimum(self._lengths[self._owners[order]], self._crop_samples)
+                draws = _uniform(self._seed, BATCH_STREAM, epoch, self.num_crops // batch_size)
+                buckets = -(-kept_samples // self._bucket_samples)
+                order = bucketed_order(order, buckets, draws, -epoch * self.num_crops % batch_size, batch_size)
             # Threads that prefetch straddle two epochs at most; a whole new dictionary needs no lock.
             kept = {old: self._orders[old] for old in list(self._orders)[-1:] if old in self._orders}
-            self._orders = {**kept, epoch: order}
+            self._orders = {**kept, key: order}
         return order
 
 

@@ -19,10 +19,13 @@ class CropDataset:
     cache: True decodes everything once into memory as int16 (115 MB an hour at 16 kHz);
         False seeks in the files and decodes the crops alone.
     workers: threads that decode.  augmentation: gain and polarity, none by default.
+    bucket_samples: puts crops of about one length into a batch, which is then no longer than they need, rounded up to
+        a multiple of it; None, the default, pads every short utterance to a whole crop.  See CropSampler.
     Raises VqaudioError for an empty corpus or an utterance that cannot be read, naming it.
 
     To cut crops on a GPU, put `samples` there once and index it with `crop_positions`:
-    crop i is `samples[starts[i] : starts[i] + crop_samples] / 32768 * scales[i]`, zeroed from `lengths[i]` on.
+    crop i is `samples[starts[i] : starts[i] + n] / 32768 * scales[i]`, zeroed from `lengths[i]` on, with
+    n = `batch_samples(step, batch_size)`, which is `crop_samples` without buckets.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class CropDataset:
         cache: bool = True,
         workers: int = 1,
         augmentation: Augmentation | None = None,
+        bucket_samples: int | None = None,
     ) -> None:
         self.utterances = tuple(utterances)
         if not self.utterances:
@@ -56,6 +60,7 @@ class CropDataset:
             crop_samples=crop_samples,
             seed=seed,
             augmentation=augmentation or Augmentation(),
+            bucket_samples=bucket_samples,
         )
 
     @property
@@ -87,6 +92,10 @@ class CropDataset:
         """Where this process's crops of one step lie in `samples`; batch_size counts the crops of all processes."""
         return self._sampler.positions(step, batch_size, rank, world_size)
 
+    def batch_samples(self, step: int, batch_size: int) -> int:
+        """The length of each crop of one step, the same in all processes."""
+        return self._sampler.batch_samples(step, batch_size)
+
     def batch(self, step: int, batch_size: int, rank: int = 0, world_size: int = 1) -> dict[str, np.ndarray]:
         """This process's share of one training batch; the same call always gives the same batch.
 
@@ -95,8 +104,10 @@ class CropDataset:
         `speakers`, -1 for unknown).  Raises VqaudioError if the batch cannot be shared equally.
         """
         positions = self.crop_positions(step, batch_size, rank, world_size)
-        crops = self._cut(positions.starts) if self._samples is not None else self._decode(positions.starts)
-        crops[np.arange(self.crop_samples) >= positions.lengths[:, None]] = 0.0  # the next utterance begins there
+        num_samples = self.batch_samples(step, batch_size)
+        make = self._decode if self._samples is None else self._cut
+        crops = make(positions.starts, num_samples)
+        crops[np.arange(num_samples) >= positions.lengths[:, None]] = 0.0  # the next utterance begins there
         audio = crops * positions.scales[:, None]
         return {"audio": audio[:, None, :], "lengths": positions.lengths, "speaker": positions.speakers}
 
@@ -108,16 +119,16 @@ class CropDataset:
             lambda step: self.batch(step, batch_size, rank, world_size), start_step, workers=self._workers, depth=depth
         )
 
-    def _cut(self, starts: np.ndarray) -> np.ndarray:
-        places = starts[:, None] + np.arange(self.crop_samples)
+    def _cut(self, starts: np.ndarray, num_samples: int) -> np.ndarray:
+        places = starts[:, None] + np.arange(num_samples)
         return self.samples[places].astype(np.float32) / np.float32(FULL_SCALE)
 
-    def _decode(self, starts: np.ndarray) -> np.ndarray:
+    def _decode(self, starts: np.ndarray, num_samples: int) -> np.ndarray:
         owners = np.searchsorted(self.offsets, starts, side="right") - 1
 
         def one(place: int) -> np.ndarray:
             owner = int(owners[place])
             start = int(starts[place] - self.offsets[owner])
-            return decode_stretch(self.utterances[owner], self.sample_rate_hz, start, self.crop_samples)
+            return decode_stretch(self.utterances[owner], self.sample_rate_hz, start, num_samples)
 
         return np.stack(list(self._pool.map(one, range(len(starts)))))

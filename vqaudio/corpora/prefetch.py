@@ -13,6 +13,8 @@ class Prefetcher:
 
     At most `depth` results are made ahead, in `workers` threads.  An error in `make` is raised where its
     batch would have come.  Use it in a `with` block, or call `close()`, so that the threads end.
+
+    waited_s: seconds that the reader has spent waiting for data so far.
     """
 
     def __init__(self, make: Callable[[int], Any], start_step: int, *, workers: int = 1, depth: int = 4) -> None:
@@ -20,17 +22,20 @@ class Prefetcher:
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="prefetch")
         self._ahead: deque[Future[Any]] = deque()
         self._next_step = start_step
-        self._waited_s = 0.0
+        self.waited_s = 0.0
         self._first_asked_s: float | None = None
         for _ in range(max(1, depth)):
             self._submit()
 
     @property
-    def wait_share(self) -> float:
-        """The share of the time since the first batch was asked for that was spent waiting for data, 0 to 1."""
+    def share_waiting(self) -> float:
+        """The share of the time since the first batch was asked for that was spent waiting for data, 0 to 1.
+
+        A share above some hundredths says that the device is starved: more workers, or a corpus in memory.
+        """
         if self._first_asked_s is None:
             return 0.0
-        return min(1.0, self._waited_s / max(time.perf_counter() - self._first_asked_s, 1e-9))
+        return min(1.0, self.waited_s / max(time.perf_counter() - self._first_asked_s, 1e-9))
 
     def __iter__(self) -> "Prefetcher":
         return self
@@ -41,7 +46,7 @@ class Prefetcher:
             self._first_asked_s = asked_s
         result = self._ahead.popleft().result()
         self._submit()
-        self._waited_s += time.perf_counter() - asked_s
+        self.waited_s += time.perf_counter() - asked_s
         return result
 
     def close(self) -> None:
