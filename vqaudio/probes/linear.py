@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 BATCH_FRAMES = 1024
+MIN_STEPS = 300  # few frames are gone through more often
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class LinearOptions:
 
     radius_frames: int = 0
     num_epochs: int = 10
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     weight_decay: float = 1e-6
     seed: int = 0
 
@@ -109,9 +110,10 @@ def _fit(inputs: "Tensor", rows: "Tensor", targets: "Tensor", fitted: "Tensor", 
     num_phones = int(targets.max()) + 1
     model = _model(inputs, rows.shape[1], num_phones)
     optimizer = torch.optim.Adam(model.parameters(), options.learning_rate, weight_decay=options.weight_decay)
-    num_steps = options.num_epochs * -(-len(fitted) // BATCH_FRAMES)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps)
-    for _ in range(options.num_epochs):
+    num_batches = -(-len(fitted) // BATCH_FRAMES)
+    num_epochs = max(options.num_epochs, -(-MIN_STEPS // num_batches))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs * num_batches)
+    for _ in range(num_epochs):
         for batch in fitted[torch.randperm(len(fitted))].split(BATCH_FRAMES):
             optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(_logits(model, inputs, rows[batch]), targets[batch])

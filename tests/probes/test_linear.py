@@ -1,0 +1,60 @@
+"""Linear readers of codes and vectors, alone and with their neighbours."""
+
+import numpy as np
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.probes.linear import LinearOptions, linear_probe, window_frames
+
+STARTS = np.array([0, 1000, 2000, 3000])
+
+
+def split_and_phones() -> tuple[np.ndarray, np.ndarray]:
+    phones = np.random.default_rng(0).integers(0, 6, 3000)
+    return np.arange(3000) >= 2000, phones
+
+
+def test_codes_equal_to_phones_and_their_one_hot_vectors_are_read() -> None:
+    is_tested, phones = split_and_phones()
+    for values in (phones, np.eye(6)[phones]):
+        score = linear_probe(values, phones, STARTS, is_tested)
+        assert score.accuracy == score.fitted_accuracy == 1.0
+        assert (score.num_fitted, score.num_tested) == (2000, 1000)
+        assert score.prior < 0.25
+
+
+def test_only_a_window_reads_what_stands_beside() -> None:
+    """The code of each frame is the phone of the next one."""
+    is_tested, phones = split_and_phones()
+    codes = np.roll(phones, -1)
+    assert linear_probe(codes, phones, STARTS, is_tested).accuracy < 0.3
+    windowed = LinearOptions(radius_frames=1)
+    assert linear_probe(codes, phones, STARTS, is_tested, windowed).accuracy > 0.99
+    assert linear_probe(np.eye(6)[codes], phones, STARTS, is_tested, windowed).accuracy > 0.99
+
+
+def test_random_codes_give_no_more_than_the_prior() -> None:
+    is_tested, phones = split_and_phones()
+    score = linear_probe(np.random.default_rng(1).integers(0, 50, 3000), phones, STARTS, is_tested)
+    assert score.accuracy == pytest.approx(1 / 6, abs=0.06)
+
+
+def test_windows_end_with_their_utterance() -> None:
+    rows = window_frames(np.zeros(5), np.array([0, 2, 5]), 1)
+    assert rows.tolist() == [[-1, 0, 1], [0, 1, -1], [-1, 2, 3], [2, 3, 4], [3, 4, -1]]
+
+
+def test_the_same_seed_gives_the_same_score_and_leaves_torchs_own_random_numbers_alone() -> None:
+    import torch
+
+    is_tested, phones = split_and_phones()
+    codes = np.random.default_rng(1).integers(0, 50, 3000)
+    state = torch.get_rng_state()
+    assert linear_probe(codes, phones, STARTS, is_tested) == linear_probe(codes, phones, STARTS, is_tested)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_no_labels_on_one_side_is_an_error() -> None:
+    is_tested, phones = split_and_phones()
+    with pytest.raises(VqaudioError, match="0 to test on"):
+        linear_probe(phones, np.where(is_tested, -1, phones), STARTS, is_tested)

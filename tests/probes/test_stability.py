@@ -1,0 +1,52 @@
+"""Clean codes against changed ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.probes.stability import levenshtein, measure_stability
+
+SEQUENCES = st.lists(st.integers(0, 3), max_size=8)
+
+
+def edits(one: list[int], other: list[int]) -> int:
+    """By its definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    return min(edits(one[1:], other) + 1, edits(one, other[1:]) + 1, edits(one[1:], other[1:]) + (one[0] != other[0]))
+
+
+@given(st.lists(st.integers(0, 2), max_size=5), st.lists(st.integers(0, 2), max_size=5))
+def test_edits_are_the_fewest(one: list[int], other: list[int]) -> None:
+    assert levenshtein(np.array(one, dtype=int), np.array(other, dtype=int)) == edits(one, other)
+
+
+@given(SEQUENCES, SEQUENCES, SEQUENCES)
+def test_edit_distance_is_a_distance(one: list[int], other: list[int], third: list[int]) -> None:
+    a, b, c = (np.array(values, dtype=int) for values in (one, other, third))
+    assert levenshtein(a, b) == levenshtein(b, a)
+    assert (levenshtein(a, b) == 0) == (one == other)
+    assert levenshtein(a, c) <= levenshtein(a, b) + levenshtein(b, c)
+
+
+def test_the_same_codes_are_stable() -> None:
+    codes = [np.arange(10), np.arange(5)]
+    found = measure_stability(codes, codes)
+    assert (found.flips, found.edit_distance, found.merged_edit_distance, found.num_frames) == (0, 0, 0, 15)
+
+
+def test_slower_speech_keeps_its_runs() -> None:
+    clean = [np.repeat([1, 2, 3], 4)]
+    found = measure_stability(clean, [np.repeat([1, 2, 3], 6)], is_aligned=False)
+    assert np.isnan(found.flips)
+    assert found.edit_distance == pytest.approx(6 / 12)
+    assert found.merged_edit_distance == 0
+
+
+def test_flips_are_counted_frame_by_frame() -> None:
+    found = measure_stability([np.array([1, 2, 3, 4])], [np.array([1, 9, 3, 9, 5])])
+    assert found.flips == pytest.approx(0.5)
+    with pytest.raises(VqaudioError, match="edit distance"):
+        measure_stability([np.zeros(10, dtype=int)], [np.zeros(5, dtype=int)])
