@@ -211,7 +211,7 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
             logbook.advance(step)
             if step % config.log_every == 0:
                 figures = {name: float(value) for name, value in losses.items()}
-                figures |= {"waiting": batches.wait_share, "peak_memory_mb": peak_memory_mb(launch.device)}
+                figures |= {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)}
                 logbook.report(step, "train", {**figures, "skipped": training.learner.num_skipped})
             if step % config.eval_every == 0 or step == config.num_steps:
                 health, warnings = health_report(training.codec.quantizer)

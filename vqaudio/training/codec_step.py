@@ -88,7 +88,9 @@ class CodecLosses(nn.Module):
         if self.weights.spectrum:
             assert output.log_magnitudes is not None, "the spectrum loss needs a decoder with a Fourier head"
             delay_frames = codec.decoder.network_lookahead * codec.decoder.upsampling
-            value = self.spectrum(output.log_magnitudes, audio, hop=codec.decoder.head.hop, delay_frames=delay_frames)
+            hop = codec.decoder.head.hop
+            with torch.autocast(audio.device.type, enabled=False):
+                value = self.spectrum(output.log_magnitudes, audio, hop=hop, delay_frames=delay_frames)
             losses["spectrum"] = (value, self.weights.spectrum)
         if self.weights.reencoding:
             losses["reencoding"] = (self._reencoding(codec, output), self.weights.reencoding)
@@ -107,7 +109,8 @@ class CodecLosses(nn.Module):
         # The encoder's window t ends with its hop; the decoder's frame j begins delay_frames late: see FourierDecoder.
         first = codec.decoder.network_lookahead * codec.decoder.upsampling + 1 - head.n_fft // head.hop
         seen = log_magnitudes[:, first : first + num_frames * codec.decoder.upsampling]
-        heard, _ = stem.heard(torch.exp(2 * seen), stem.zero_state(len(seen))[1])
+        with torch.autocast(seen.device.type, enabled=False):
+            heard, _ = stem.heard(torch.exp(2 * seen), stem.zero_state(len(seen))[1])
         return codec.encoder.body(heard.features)
 
     def judge(self, discriminators: nn.Module, audio: Tensor, decoded: Tensor) -> tuple[Verdict, Verdict]:
