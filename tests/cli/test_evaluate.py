@@ -59,6 +59,13 @@ def test_table_and_json_tell_the_same_figures(folder: Path, capsys: pytest.Captu
     assert "16,000 frames" in printed
 
 
+def test_plots_are_drawn_where_asked(folder: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plots = folder.parent / "plots"
+    assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db", "--plots", str(plots)]) == 0
+    assert {path.name for path in plots.iterdir()} == {"rate_distortion.png", "rate_distortion.svg"}
+
+
 def test_a_file_left_out_is_told_and_gives_status_two(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "broken.wav").write_text("no sound")
     assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db"]) == 2

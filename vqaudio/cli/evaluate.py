@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi visqol mel_db ... (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw rate_distortion.png and .svg into this folder")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
     parser.add_argument("--device", default="cpu", help="where the codec runs")
 
@@ -49,6 +50,10 @@ def run(args: argparse.Namespace) -> int:
     print_report(report)
     if args.json:
         write_json(args.json, report, codec)
+    if args.plots:
+        from vqaudio.jobs.charts import write_rate_distortion
+
+        write_rate_distortion(report, args.plots)
     return 2 if report.failures else 0
 
 

@@ -8,25 +8,12 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from vqaudio.jobs.report import Report, Row
+from vqaudio.jobs.report import HEADINGS, Report, Row
 from vqaudio.metrics.bootstrap import MeanScore
 
-# metric -> (heading with its unit, digits)
-HEARD = {
-    "pesq_wb": ("PESQ-WB", 2),
-    "pesq_nb": ("PESQ-NB", 2),
-    "stoi": ("STOI", 3),
-    "estoi": ("ESTOI", 3),
-    "visqol": ("ViSQOL", 2),
-}
-MEASURED = {
-    "mel_db": ("mel dB", 2),
-    "mr_stft": ("MR-STFT", 3),
-    "si_sdr_db": ("SI-SDR dB", 1),
-    "f0_corr": ("F0 corr.", 3),
-    "voicing_error": ("voicing err.", 3),
-    "consistency": ("same codes", 3),
-}
+# The columns of the two tables.
+HEARD = ("pesq_wb", "pesq_nb", "stoi", "estoi", "visqol")
+MEASURED = tuple(name for name in HEADINGS if name not in HEARD)
 WIDEST = 130  # of a table, where the terminal does not say
 
 
@@ -46,17 +33,17 @@ def print_report(report: Report, stream: TextIO | None = None) -> None:
         console.print(line, markup=False)
 
 
-def _score_table(rows: Sequence[Row], columns: dict[str, tuple[str, int]]) -> Table | None:
+def _score_table(rows: Sequence[Row], columns: Sequence[str]) -> Table | None:
     shown = [name for name in columns if any(name in row.scores for row in rows)]
     if not shown:
         return None
     table = Table(box=None, pad_edge=False)
     table.add_column("coder", no_wrap=True)
-    for heading in ("nominal", "entropy", "file", *(columns[name][0] for name in shown)):
+    for heading in ("nominal", "entropy", "file", *(HEADINGS[name][0] for name in shown)):
         table.add_column(heading, justify="right")
     for row in rows:
         rates = (_number(rate, 2) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file))
-        scores = (_interval(row.scores.get(name), columns[name][1]) for name in shown)
+        scores = (_interval(row.scores.get(name), HEADINGS[name][1]) for name in shown)
         table.add_row(f"{row.coder} {row.setting}", *rates, *scores)
     table.caption = "nominal, entropy, file: kbit/s"
     table.caption_justify = "left"

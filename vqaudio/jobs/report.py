@@ -1,13 +1,31 @@
 """What `evaluate` found: rows of means with their coverage, the codebooks' health, the files left out."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.coders import CodecCoder, Rates
 from vqaudio.metrics.bootstrap import MeanScore
 from vqaudio.metrics.usage import entropy_bits, perplexity, top_share, usage
+
+# column -> (heading with its unit, digits): the metrics in table order, then what only a codec has
+HEADINGS = {
+    "pesq_wb": ("PESQ-WB", 2),
+    "pesq_nb": ("PESQ-NB", 2),
+    "stoi": ("STOI", 3),
+    "estoi": ("ESTOI", 3),
+    "visqol": ("ViSQOL", 2),
+    "mel_db": ("mel dB", 2),
+    "mr_stft": ("MR-STFT", 3),
+    "si_sdr_db": ("SI-SDR dB", 1),
+    "f0_corr": ("F0 corr.", 3),
+    "voicing_error": ("voicing err.", 3),
+    "consistency": ("same codes", 3),
+}
 
 
 @dataclass(frozen=True)
@@ -55,9 +73,41 @@ class Report:
                 return row
         raise KeyError((coder, setting))
 
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Coders that are codecs with codebooks, whose settings make one curve; the others are anchors."""
+        return tuple(dict.fromkeys(book.codec for book in self.codebooks))
+
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; what could not be scored is null."""
         return _plain(asdict(self))
+
+
+def read_report(path: Path) -> tuple[Report, str]:
+    """What `vqaudio evaluate --json` wrote, and the hash of the weights that it is about.
+
+    Raises VqaudioError for a file that cannot be read or is something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = tuple(
+            Row(row["coder"], row["setting"], Rates(**row["rates"]), {k: _score(v) for k, v in row["scores"].items()})
+            for row in found["rows"]
+        )
+        health = tuple(CodebookHealth(**book) for book in found["codebooks"])
+        failures, missing = tuple(found["failures"]), found.get("not_measured", {})
+        size = (int(found["num_files"]), float(found["seconds"]), int(found["sample_rate_hz"]))
+        return Report(*size, rows, health, failures, missing), str(found["weights_sha256"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VqaudioError(
+            f"{path} is not what `vqaudio evaluate --json` writes ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _score(entry: Mapping[str, Any]) -> MeanScore:
+    """JSON's null is NaN again; the fill alone may be absent."""
+    blanks = {name: math.nan for name in ("mean", "low", "high") if entry[name] is None}
+    return MeanScore(**{**entry, **blanks})
 
 
 def codebook_health(coder: CodecCoder) -> tuple[CodebookHealth, ...]:
