@@ -51,6 +51,7 @@ class DataConfig:
     eval_split: str | None = "eval"
     split_option: str = "split"
     crop_samples: int = 20_480
+    bucket_samples: int | None = None
     num_eval_crops: int = 32
     is_cached: bool = True
     num_workers: int = 2
@@ -233,6 +234,7 @@ def open_data(config: RecipeConfig, split: str | None) -> CropDataset:
     return CropDataset(
         read_corpus(data.kind, data.root, **options),
         crop_samples=data.crop_samples,
+        bucket_samples=data.bucket_samples,
         sample_rate_hz=config.codec.sample_rate_hz,
         seed=config.seed,
         cache=data.is_cached,

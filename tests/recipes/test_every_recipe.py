@@ -1,0 +1,87 @@
+"""Every YAML of recipes/ loads, builds, and takes a step at reduced width on the samples of the repository."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from vqaudio.codec.build import build_codec
+from vqaudio.codec.saving import open_codec
+from vqaudio.core.config import load_config
+from vqaudio.corpora.readers import READERS
+from vqaudio.training.launch import launched
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = sorted(path.name for path in (ROOT / "recipes").glob("*.yaml"))
+FRAME_RATES_HZ = {"vqvae2017_25hz.yaml": 25}
+WITH_ONE_CODEBOOK = {
+    "librispeech_single.yaml", "ljspeech_fsq.yaml", "units_16k.yaml", "vctk_speakers.yaml", "vqvae2017_25hz.yaml",
+    "vqvae2017_50hz.yaml",
+}  # fmt: skip
+SMALL = [
+    f"data.root={ROOT / 'data' / 'samples'}", "data.kind=manifest", "data.split_option=split", "data.split=train",
+    "data.crop_samples=6400", "data.is_cached=true", "data.num_workers=1", "batch_size=2", "device=cpu", "late_from=0",
+    "num_steps=2", "optimizer.warmup_steps=1", "start_from=''", "period_width=2", "spectrum_width=2",
+    "codec.latent_width=8", "codec.window_frames=10", "codec.speaker_width=4", "codec.quantizer.codebook_size=8",
+    "codec.decoder.width=8", "codec.decoder.hidden=8",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    spec = importlib.util.spec_from_file_location("train_codec", ROOT / "recipes" / "train_codec.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["train_codec"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def load(recipe, name, *overrides):
+    return load_config(ROOT / "recipes" / name, recipe.RecipeConfig, overrides)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_steps_and_leaves_a_codec_that_keeps_lengths(recipe, tmp_path, name):
+    config = load(recipe, name, *SMALL)
+    encoder = dataclasses.replace(config.codec.encoder, widths=(8,) * len(config.codec.encoder.strides))
+    config = dataclasses.replace(config, codec=dataclasses.replace(config.codec, encoder=encoder))
+    with launched("cpu") as launch:
+        training = recipe.CodecTraining(config, launch)
+        before = [value.clone() for value in training.codec.parameters()]
+        batch = recipe.open_data(config, "train").batch(0, config.batch_size)
+        losses = training.train_step(*recipe._on(launch, batch, config))
+    assert all(value.isfinite() for value in losses.values())
+    assert config.is_adversarial == ("discriminator" in losses)
+    assert training.learner.num_skipped == 0
+    moved = [not torch.equal(a, b) for a, b in zip(before, training.codec.parameters(), strict=True)]
+    assert sum(moved) > 0.8 * len(moved)
+    training.save_codec(tmp_path)
+    codec, speakers = open_codec(tmp_path), torch.zeros(1, dtype=torch.int64) if config.codec.num_speakers else None
+    assert codec.decode(codec.encode(torch.randn(1, 1, 7_001)), 7_001, speakers).shape == (1, 1, 7_001)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_builds_at_full_width_with_a_reader_that_has_its_splits(recipe, name):
+    config = load(recipe, name)
+    with torch.device("meta"):
+        codec = build_codec(config.codec)
+    assert codec.grid.sample_rate_hz / codec.grid.hop_samples == FRAME_RATES_HZ.get(name, 50)
+    assert (codec.num_codebooks == 1) == (name in WITH_ONE_CODEBOOK)
+    assert (codec.encoder.level is None) == (name in WITH_ONE_CODEBOOK)  # one codebook has no place for the level
+    if config.data.split is not None:
+        assert config.data.split_option in READERS[config.data.kind].__code__.co_varnames
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_a_short_overlay_whose_header_holds_its_command(name):
+    text = (ROOT / "recipes" / name).read_text()
+    header = [line for line in text.splitlines() if line.startswith("#")]
+    assert any(f"recipes/train_codec.py recipes/{name} " in line and " out=runs/" in line for line in header)
+    assert len(text.splitlines()) <= 25
+    assert name == "speech_16k.yaml" or "base" in yaml.safe_load(text)
