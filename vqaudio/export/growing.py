@@ -10,11 +10,15 @@ import pyarrow.parquet as pq
 
 from vqaudio.core.errors import VqaudioError
 
+BUFFER_BYTES = 1 << 20
 GROUP_WEIGHT = 1_000_000  # numbers that are held before a row group is written: a few megabytes
 
 
 class GrowingFile:
-    """Bytes that are appended.  num_bytes: how many of those that are there count; the rest is cut off."""
+    """Bytes that are appended; the file is open only while it is written, so that nothing is left open if a run ends.
+
+    num_bytes: how many of those that are there count; the rest is cut off.
+    """
 
     def __init__(self, path: Path, num_bytes: int = 0) -> None:
         self.path = path
@@ -22,25 +26,29 @@ class GrowingFile:
         path.touch()
         if path.stat().st_size < num_bytes:
             raise VqaudioError(f"{path} is shorter than its interrupted export had made it; remove {path.parent}")
-        self._file = open(path, "r+b")  # noqa: SIM115 - held until `close`
-        self._file.truncate(num_bytes)
-        self._file.seek(num_bytes)
+        os.truncate(path, num_bytes)
+        self._parts: list[bytes] = []
+        self._num_waiting = 0
 
     def write(self, content: bytes) -> None:
         """Appends."""
-        self._file.write(content)
+        self._parts.append(content)
+        self._num_waiting += len(content)
+        if self._num_waiting >= BUFFER_BYTES:
+            self._flush()
 
     def sync(self) -> int:
         """Brings all to the disk; returns how many bytes there are."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self._file.tell()
+        return self._flush(is_durable=True)
 
-    def close(self) -> None:
-        """The end; a second call does nothing."""
-        if not self._file.closed:
-            self.sync()
-            self._file.close()
+    def _flush(self, *, is_durable: bool = False) -> int:
+        with open(self.path, "ab") as file:
+            file.write(b"".join(self._parts))
+            self._parts, self._num_waiting = [], 0
+            file.flush()
+            if is_durable:
+                os.fsync(file.fileno())
+            return file.tell()
 
 
 class GrowingTable:

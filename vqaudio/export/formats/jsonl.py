@@ -43,7 +43,7 @@ class JSONLinesWriter:
 
     def close(self) -> None:
         """The end."""
-        self._file.close()
+        self._file.sync()
 
     def _told(self, tokens: list[int]) -> str | list[int]:
         words, style = self._words, self._style

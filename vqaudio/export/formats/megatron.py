@@ -44,8 +44,8 @@ class MegatronWriter:
 
     def close(self) -> None:
         """Writes .idx."""
-        self._tokens.close()
-        self._lengths.close()
+        self._tokens.sync()
+        self._lengths.sync()
         num_sequences = self._lengths.path.stat().st_size // 4
         item_bytes = TYPES[self._code].itemsize
         with open(self._path, "wb") as file:

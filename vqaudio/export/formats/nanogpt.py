@@ -33,7 +33,7 @@ class NanoGPTWriter:
 
     def close(self) -> None:
         """The end."""
-        self._file.close()
+        self._file.sync()
 
 
 def read_nanogpt(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:

@@ -57,7 +57,7 @@ class TextWriter:
     def close(self) -> None:
         """The end."""
         for file in self._files.values():
-            file.close()
+            file.sync()
 
     def _other(self, line: str) -> None:
         assert self._others is not None

@@ -49,7 +49,7 @@ class WebDatasetWriter:
     def close(self) -> None:
         """Ends the archive."""
         self._file.write(END_OF_TAR)
-        self._file.close()
+        self._file.sync()
 
     def _add(self, name: str, content: bytes) -> None:
         head = tarfile.TarInfo(name)

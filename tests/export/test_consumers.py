@@ -1,0 +1,152 @@
+"""The programs that exports are for read them: datasets and a Trainer, transformers, nanoGPT, Megatron."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.run import export_store
+from vqaudio.tokens.store import TokenStore
+
+
+@pytest.fixture(scope="module")
+def hf_export(store: TokenStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("hf") / "out"
+    options = ExportOptions("hf", pattern="flattened", has_eos=True, context_tokens=32, validation=0.4)
+    export_store(store, out, options)
+    return out
+
+
+@pytest.mark.filterwarnings("ignore")  # datasets, accelerate and the Trainer warn about themselves
+def test_a_gpt2_learns_from_the_parquet_with_nothing_in_between(hf_export, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+    import transformers
+
+    data = datasets.load_dataset(str(hf_export), cache_dir=str(tmp_path / "cache"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(hf_export / "tokenizer")
+    assert data["train"].features["input_ids"].feature.dtype == "int32"
+    assert set(data) == {"train", "validation"}
+    model = transformers.GPT2LMHeadModel(
+        transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=1, n_head=2, n_positions=32)
+    )
+    trainer = transformers.Trainer(
+        model,
+        transformers.TrainingArguments(
+            str(tmp_path / "run"),
+            max_steps=20,
+            per_device_train_batch_size=4,
+            learning_rate=1e-2,
+            logging_steps=1,
+            report_to=[],
+            save_strategy="no",
+            use_cpu=True,
+            disable_tqdm=True,
+        ),
+        data_collator=transformers.DataCollatorForLanguageModeling(tokenizer, mlm=False),
+        train_dataset=data["train"],
+    )
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert len(losses) == 20
+    assert np.mean(losses[-3:]) < losses[0] - 0.5
+
+
+def test_a_tokenizer_reads_and_writes_the_names_of_its_tokens(hf_export):
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(hf_export / "tokenizer")
+    text = "<|bos|><|s_17|><|s_3|><|speech|><|s_23|><|eos|>"
+    ids = tokenizer(text)["input_ids"]
+    assert len(tokenizer) % 64 == 0
+    assert (ids[1], ids[2], ids[4]) == (17, 3, 23)
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "<|s_17|><|s_3|><|s_23|>"
+    assert (ids[0], ids[-1]) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
+    assert json.loads((hf_export / "tokenizer" / "tokenizer_config.json").read_text())["tokenizer_class"] == (
+        "PreTrainedTokenizerFast"
+    )
+
+
+def test_an_extended_text_tokenizer_still_reads_text_and_reads_codes_after_it(store, text_tokenizer, tmp_path):
+    import transformers
+
+    out = tmp_path / "out"
+    record = export_store(store, out, ExportOptions("hf", prefix=("text",)), extend=text_tokenizer)
+    before = transformers.PreTrainedTokenizerFast.from_pretrained(text_tokenizer)
+    after = transformers.AutoTokenizer.from_pretrained(out / "tokenizer")
+    offset = record.vocabulary.offset
+    assert offset == 257
+    assert json.loads((out / "export.json").read_text())["vocabulary"]["offset"] == 257
+    assert len(after) == record.vocabulary.size
+    assert after("héllo")["input_ids"] == before("héllo")["input_ids"]
+    assert after("hi<|s_5|><|s_0|>")["input_ids"] == [*before("hi")["input_ids"], offset + 5, offset]
+    assert after.eos_token == "<|endoftext|>"
+    import pyarrow.parquet as pq
+
+    row = next(row for row in pq.read_table(next(out.glob("data/train-*"))).to_pylist() if row["text"])
+    assert after.decode(row["input_ids"]).startswith(f"<|text|>{row['text']}<|speech|><|s_")
+
+
+def test_nanogpt_draws_its_batches(store, tmp_path):
+    out = tmp_path / "out"
+    record = export_store(store, out, ExportOptions("nanogpt", has_eos=True, validation=0.4))
+    for name, split in (("train", "train"), ("val", "validation")):
+        data = np.memmap(out / f"{name}.bin", dtype=np.uint16, mode="r")  # as in nanoGPT's get_batch
+        places = np.random.default_rng(0).integers(0, len(data) - 8, 4)
+        x = np.stack([data[i : i + 8].astype(np.int64) for i in places])
+        y = np.stack([data[i + 1 : i + 1 + 8].astype(np.int64) for i in places])
+        assert (x[:, 1:] == y[:, :-1]).all()
+        eos = record.vocabulary.special("<|eos|>")
+        assert (data == eos).sum() == record.counts[split]["documents"]
+    meta = json.loads((out / "meta.json").read_text())
+    assert meta["vocab_size"] == record.vocabulary.size > int(data.max())
+    assert meta["itos"]["17"] == "<|s_17|>"
+    assert meta["stoi"]["<|s_17|>"] == 17
+    assert (out / "meta.pkl").stat().st_size > 100
+
+
+class MegatronIndex:
+    """Megatron's own way to read an index, by its published layout: arrays mapped one behind the other."""
+
+    def __init__(self, prefix: Path) -> None:
+        index = prefix.with_suffix(".idx").read_bytes()
+        assert index[:9] == b"MMIDIDX\x00\x00"
+        assert struct.unpack_from("<Q", index, 9)[0] == 1
+        dtype = {1: "u1", 2: "i1", 3: "i2", 4: "i4", 5: "i8", 6: "f8", 7: "f4", 8: "u2"}[index[17]]
+        num_sequences, num_documents = struct.unpack_from("<QQ", index, 18)
+        self.lengths = np.frombuffer(index, "<i4", num_sequences, offset=34)
+        self.pointers = np.frombuffer(index, "<i8", num_sequences, offset=34 + 4 * num_sequences)
+        self.documents = np.frombuffer(index, "<i8", num_documents, offset=34 + 12 * num_sequences)
+        assert len(index) == 34 + 12 * num_sequences + 8 * num_documents
+        self.data = np.fromfile(prefix.with_suffix(".bin"), dtype=f"<{dtype}")
+        self.item_bytes = self.data.itemsize
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        start = self.pointers[number] // self.item_bytes
+        return self.data[start : start + self.lengths[number]]
+
+
+@pytest.mark.parametrize(("size", "item_bytes"), [(8, 2), (30_000, 4)])
+def test_megatron_finds_every_document(size, item_bytes, make_store, make_rows, tmp_path):
+    from vqaudio.tokens.schema import CodecStamp
+
+    store = make_store(make_rows(12), CodecStamp("tiny", "0" * 64, 16_000, 320, 3, size))
+    record = export_store(store, tmp_path / "out", ExportOptions("megatron", has_eos=True, validation=0))
+    index = MegatronIndex(tmp_path / "out" / "train")
+    assert index.item_bytes == item_bytes
+    assert index.documents.tolist() == list(range(13))
+    for number, row in enumerate(store):
+        body = (row.codes.astype(np.int64) + np.arange(3)[:, None] * size).T.ravel()
+        assert index[number].tolist() == [*body, record.vocabulary.special("<|eos|>")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "documents",
+        "export.json",
+        "train.bin",
+        "train.idx",
+        "validation.bin",
+        "validation.idx",
+    ]

@@ -1,0 +1,160 @@
+"""Exports that are killed, repeated, or written where something stands."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.export import run
+from vqaudio.export.check import check_export
+from vqaudio.export.documents import DocumentCoder
+from vqaudio.export.formats.table import FORMATS
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.run import export_store
+from vqaudio.tokens.store import TokenStore
+
+KINDS = [(name, style) for name, format_ in FORMATS.items() for style in format_.styles]
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def options_for(name: str, style: str) -> ExportOptions:
+    """With everything that an interruption must keep: merges, speakers, a rest that waits to be joined."""
+    kept = {"bpe_merges": 5, "prefix": ("speaker",), "context_tokens": 37, "is_deduplicated": True}
+    return ExportOptions(name, style, validation=0.4, **kept)
+
+
+@pytest.fixture
+def checkpoint_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "CHECKPOINT_TOKENS", 1)
+
+
+@pytest.mark.usefixtures("checkpoint_always")
+@pytest.mark.parametrize(("name", "style"), KINDS)
+def test_an_interrupted_export_goes_on_to_the_same_bytes(name, style, store, tmp_path, monkeypatch):
+    options, encode, seen = options_for(name, style), DocumentCoder.encode, []
+    export_store(store, tmp_path / "whole", options)
+
+    def interrupted(self: DocumentCoder, row):
+        if len(seen) == 23:
+            raise KeyboardInterrupt
+        seen.append(row.id)
+        return encode(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DocumentCoder, "encode", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export_store(store, tmp_path / "out", options)
+    assert not (tmp_path / "out").exists()
+    again = []
+    monkeypatch.setattr(DocumentCoder, "encode", lambda self, row: again.append(row.id) or encode(self, row))
+    export_store(store, tmp_path / "out", options)
+    assert again == [row.id for row in store][18:]  # two of the three shards were safe
+    assert bytes_in(tmp_path / "out") == bytes_in(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
+KILLED = """
+import os, signal, sys
+from vqaudio.export import run
+from vqaudio.export.options import ExportOptions
+from vqaudio.tokens.store import TokenStore
+run.CHECKPOINT_TOKENS = 1
+done = 0
+def count(num_rows, num_samples):
+    global done
+    done += num_rows
+    if done >= int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+run.export_store(TokenStore.open(sys.argv[1]), sys.argv[2], ExportOptions("megatron"), on_progress=count)
+"""
+
+
+@pytest.mark.usefixtures("checkpoint_always")
+def test_a_killed_export_leaves_nothing_under_its_name_and_goes_on(store: TokenStore, tmp_path, project_root):
+    call = [sys.executable, "-c", KILLED, str(store.folder), str(tmp_path / "out"), "14"]
+    killed = subprocess.run(call, env={**os.environ, "PYTHONPATH": str(project_root)}, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    export_store(store, tmp_path / "out", ExportOptions("megatron"))
+    export_store(store, tmp_path / "whole", ExportOptions("megatron"))
+    assert bytes_in(tmp_path / "out") == bytes_in(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("checkpoint_always")
+def test_an_interrupted_export_with_other_options_starts_anew(store, tmp_path, monkeypatch):
+    def interrupted(num_rows: int, num_samples: int) -> None:
+        if (tmp_path / ".out.writing" / run.PROGRESS).exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_store(store, tmp_path / "out", ExportOptions("nanogpt"), on_progress=interrupted)
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt", has_eos=True))
+    assert check_export(tmp_path / "out", store).num_documents == len(store)
+
+
+def test_an_export_is_replaced_only_when_asked_and_nothing_else_ever(store, tmp_path):
+    out = tmp_path / "out"
+    export_store(store, out, ExportOptions("nanogpt"))
+    with pytest.raises(VqaudioError, match="--overwrite"):
+        export_store(store, out, ExportOptions("jsonl", "lists"))
+    export_store(store, out, ExportOptions("jsonl", "lists"), is_overwriting=True)
+    assert not (out / "train.bin").exists()
+    assert check_export(out, store).num_documents == len(store)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("all")
+    with pytest.raises(VqaudioError, match="is no export"):
+        export_store(store, tmp_path / "precious", ExportOptions("nanogpt"), is_overwriting=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_two_exports_into_one_folder_do_not_meet(store, tmp_path):
+    def second(num_rows: int, num_samples: int) -> None:
+        with pytest.raises(VqaudioError, match="another export"):
+            export_store(store, tmp_path / "out", ExportOptions("nanogpt"))
+
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt"), on_progress=second)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (ExportOptions("parquet"), "one of hf, nanogpt"),
+        (ExportOptions("text", "latin"), "gslm, fairseq, kaldi"),
+        (ExportOptions("nanogpt", num_codebooks=4), "holds 3 codebooks"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(options, message, store, tmp_path):
+    with pytest.raises(VqaudioError, match=message):
+        export_store(store, tmp_path / "out", options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vocabulary_that_does_not_fit_uint16_is_refused(make_store, make_rows, tmp_path):
+    from vqaudio.tokens.schema import CodecStamp
+
+    store = make_store(make_rows(2), CodecStamp("large", "0" * 64, 16_000, 320, 3, 30_000))
+    with pytest.raises(VqaudioError, match="room for 65536"):
+        export_store(store, tmp_path / "out", ExportOptions("nanogpt"))
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt", num_codebooks=2))
+
+
+def test_memory_does_not_grow_with_the_store(make_store, make_rows, tmp_path, monkeypatch):
+    """What waits in memory between two rows is bounded, for every format, however many rows there are."""
+    from vqaudio.export import growing
+
+    monkeypatch.setattr(growing, "GROUP_WEIGHT", 500)
+    store, waiting = make_store(make_rows(400), rows_per_shard=400), []
+    flush = growing.GrowingTable._flush
+    monkeypatch.setattr(
+        growing.GrowingTable, "_flush", lambda self: waiting.append(self._weight) or flush(self), raising=True
+    )
+    export_store(store, tmp_path / "out", ExportOptions("hf", is_deduplicated=True))
+    assert len(waiting) > 20
+    assert max(waiting) < 700
