@@ -1,19 +1,15 @@
-"""Phone and word alignments as Intervals: TextGrid, TIMIT .phn, CTM.
+"""Phone and word alignments as Intervals: TextGrid, TIMIT .phn, CTM; for the others see `alignment_formats.py`.
 
 Every reader keeps what the file says, pauses and empty labels included, and refuses what cannot be right:
 an interval that ends before it starts or begins before its neighbour has ended.
 """
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
+from vqaudio.corpora.intervals import alignment_lines, checked
 from vqaudio.corpora.textgrid import read_tiers
-
-# Aligners write rounded times: neighbours may overlap by half a unit of the last of three decimals, on either side.
-MAX_OVERLAP_S = 0.001
 
 
 def read_textgrid(path: str | Path, tier: str = "phones") -> list[Interval]:
@@ -25,7 +21,7 @@ def read_textgrid(path: str | Path, tier: str = "phones") -> list[Interval]:
     tiers = read_tiers(Path(path))
     for name, intervals in tiers.items():
         if name.lower() == tier.lower():
-            return _checked(path, intervals)
+            return checked(path, intervals)
     raise VqaudioError(f"{path} has no interval tier {tier!r}; its interval tiers: {', '.join(tiers) or 'none'}")
 
 
@@ -35,14 +31,14 @@ def read_phn(path: str | Path, sample_rate_hz: int = 16_000) -> list[Interval]:
     Raises VqaudioError for a line of another form or times that run backwards.
     """
     intervals = []
-    for number, fields in _lines(Path(path), 2):
+    for number, fields in alignment_lines(Path(path), 2):
         try:
             start, end = int(fields[0]), int(fields[1])
         except (ValueError, IndexError):
             raise VqaudioError(f"line {number} of {path}: wanted `first_sample end_sample label`") from None
         label = fields[2] if len(fields) > 2 else ""
         intervals.append(Interval(label, start / sample_rate_hz, end / sample_rate_hz))
-    return _checked(path, intervals)
+    return checked(path, intervals)
 
 
 def read_ctm(path: str | Path) -> dict[str, list[Interval]]:
@@ -52,7 +48,7 @@ def read_ctm(path: str | Path) -> dict[str, list[Interval]]:
     Raises VqaudioError for a line of another form or times that run backwards.
     """
     found: dict[str, list[Interval]] = {}
-    for number, fields in _lines(Path(path), -1):
+    for number, fields in alignment_lines(Path(path)):
         try:
             utterance, _, start, duration, label = fields[:5]
             start_s, duration_s = float(start), float(duration)
@@ -62,29 +58,4 @@ def read_ctm(path: str | Path) -> dict[str, list[Interval]]:
             ) from None
         # Sums of decimals such as 0.1 + 0.2 would not meet their neighbour's start: rounded to a nanosecond.
         found.setdefault(utterance, []).append(Interval(label, start_s, round(start_s + duration_s, 9)))
-    return {utterance: _checked(f"{utterance} in {path}", intervals) for utterance, intervals in found.items()}
-
-
-def _lines(path: Path, max_splits: int) -> list[tuple[int, list[str]]]:
-    """Numbers and fields of the lines that are neither blank nor a comment."""
-    if not path.is_file():
-        raise VqaudioError(f"there is no alignment file {path}")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise VqaudioError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
-    kept = enumerate((line.strip() for line in lines), 1)
-    return [(number, line.split(None, max_splits)) for number, line in kept if line and not line.startswith(";;")]
-
-
-def _checked(source: str | Path, intervals: Sequence[Interval]) -> list[Interval]:
-    last_end_s = 0.0
-    for place, one in enumerate(intervals, 1):
-        is_forward = 0 <= one.start_s <= one.end_s < math.inf  # false for NaN too
-        if not is_forward or one.start_s < last_end_s - MAX_OVERLAP_S:
-            raise VqaudioError(
-                f"{source}: interval {place}, {one.label!r}, runs from {one.start_s} s to {one.end_s} s after one that "
-                f"ends at {last_end_s} s; wanted times that run forwards; correct the file"
-            )
-        last_end_s = one.end_s
-    return list(intervals)
+    return {utterance: checked(f"{utterance} in {path}", intervals) for utterance, intervals in found.items()}
