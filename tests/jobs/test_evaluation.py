@@ -73,6 +73,14 @@ def test_first_codes_that_come_back_after_decoding_are_counted(folder: Path) -> 
     assert report.row("digits", "2").scores["consistency"].mean == 1.0
 
 
+def test_first_codes_that_a_gain_changes_are_counted(folder: Path) -> None:
+    soundfile.write(folder / "steps.wav", np.repeat([0.05, 0.2, -0.01], 1_000), RATE_HZ)
+    only = [source for source in choose_sources(folder) if source.id == "steps.wav"]
+    report = evaluate([CodecCoder(DigitTokenizer(), [2])], only, RATE_HZ, metrics=QUICK)
+    # In cells of 1/8: 0.05 stays in its cell when halved and doubled, 0.2 leaves it both times, -0.01 never.
+    assert report.row("digits", "2").scores["gain_flips"].mean == pytest.approx(1 / 3, abs=1e-3)
+
+
 def test_a_broken_file_is_named_and_no_mean_pretends_to_cover_it(folder: Path) -> None:
     report = report_of(folder)
     assert [entry["id"] for entry in report.failures] == ["broken.wav"]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,17 +18,21 @@ from vqaudio.metrics.distance import Samples
 from vqaudio.metrics.usage import code_agreement, count_codes, entropy_bitrate_bps, nominal_bitrate_bps
 
 FOLDER_INDEX = "decodings.json"
+GAIN_DB = 6.0
+# Shares of first-layer codes: the same when the decoded sound is encoded again; changed when the original is GAIN_DB
+# softer or louder, the mean of both.
+STABILITY = ("consistency", "gain_flips")
 
 
 class Reconstruction(NamedTuple):
     """One decoding.  setting: the row of the table it belongs to.  samples: `n`, as long as its original.
 
-    consistency: share of first-layer codes that come back when it is encoded again, where that can be said.
+    stability: what can be said of a coder with codes, by the names of STABILITY.
     """
 
     setting: str
     samples: Samples
-    consistency: float | None = None
+    stability: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,17 @@ class CodecCoder:
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
         """One decoding per number of codebooks, rounded to 16 bits as `vqaudio decode` writes it."""
         codes = self._encode(reference)
+        first = codes[0, :1].cpu().numpy()
         self.counts += count_codes([codes[0].cpu().numpy()], self.codec.codebook_size)
+        flips = np.mean([1 - self._same(first, reference * 10 ** (gain / 20)) for gain in (-GAIN_DB, GAIN_DB)])
         for k in self.num_codebooks:
             audio = self.codec.decode(codes[:, :k], length=len(reference))
             samples = as_sixteen_bit(audio[0, 0].float().cpu().numpy())
-            again = self._encode(samples)
-            same = code_agreement(codes[0, :1].cpu().numpy(), again[0, :1].cpu().numpy())
-            yield Reconstruction(str(k), samples, float(same[0]))
+            stability = {"consistency": self._same(first, samples), "gain_flips": float(flips)}
+            yield Reconstruction(str(k), samples, stability)
+
+    def _same(self, first: NDArray[np.int64], samples: Samples) -> float:
+        return float(code_agreement(first, self._encode(samples)[0, :1].cpu().numpy())[0])
 
     def rates(self) -> dict[str, Rates]:
         """Nominal and entropy rate of the first k codebooks over all files seen."""

@@ -9,14 +9,13 @@ import torch
 
 from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.coders import CodecCoder, Coder
+from vqaudio.jobs.coders import STABILITY, CodecCoder, Coder
 from vqaudio.jobs.report import Report, Row, codebook_health
 from vqaudio.jobs.scoring import Pair, score_pairs
 from vqaudio.jobs.walk import Source, find_sources
 from vqaudio.metrics.bootstrap import mean_score
 from vqaudio.metrics.pair import FILL, METRICS, check_metrics, missing_metrics
 
-CONSISTENCY = "consistency"
 Scores = dict[tuple[str, str], dict[str, dict[str, float]]]  # (coder, setting) -> id -> metric -> score
 
 
@@ -80,8 +79,7 @@ class _Run:
                 try:
                     for made in coder.reconstruct(source.id, reference):
                         row = self.scores[coder.name, made.setting].setdefault(source.id, {})
-                        if made.consistency is not None:
-                            row[CONSISTENCY] = made.consistency
+                        row.update(made.stability)
                         yield Pair((source.id, coder.name, made.setting), reference, made.samples)
                 except VqaudioError as error:
                     self.failures.append({"id": source.id, "coder": coder.name, "reason": str(error)})
@@ -93,7 +91,7 @@ class _Run:
             rates = coder.rates()
             for setting in coder.settings:
                 files = self.scores[coder.name, setting]
-                columns = [*names, CONSISTENCY] if isinstance(coder, CodecCoder) else names
+                columns = [*names, *STABILITY] if isinstance(coder, CodecCoder) else names
                 num_absent = len(self.sources) - len(files)
                 means = {}
                 for name in columns:

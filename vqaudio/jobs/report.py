@@ -25,6 +25,7 @@ HEADINGS = {
     "f0_corr": ("F0 corr.", 3),
     "voicing_error": ("voicing err.", 3),
     "consistency": ("same codes", 3),
+    "gain_flips": ("gain flips", 3),
 }
 
 
