@@ -17,7 +17,7 @@ def root(tmp_path: Path) -> Path:
     for name in ("common_voice_de_1.mp3", "common_voice_de_2.mp3", "0a1b.mp3", "unlisted.mp3"):
         (folder / "clips" / name).write_bytes(b"")
     lines = [
-        'aa\tcommon_voice_de_1.mp3\tx\t"Nein", sagte\u2028er.\t\t2\t0\t\t\tde\n',
+        'aa\tcommon_voice_de_1.mp3\tx\t"Nein",\rsagte\u2028er.\t\t2\t0\t\t\tde\n',
         "bb\tcommon_voice_de_2.mp3\ty\tEin Satz.\t\t2\t0\ttwenties\t\tde\n",
         "aa\t0a1b\tz\t\t\t2\t0\t\t\tde\n",  # releases before 3.0 leave .mp3 out
     ]
