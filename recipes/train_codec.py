@@ -11,8 +11,10 @@ The trained codec lies in OUT/codec, ready for `vqaudio tokenize WAV_DIR --codec
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,14 +27,14 @@ from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.corpora.readers import read_corpus
 from vqaudio.training.accumulation import batch_parts, gather_batches
-from vqaudio.training.adversary import balanced, judge
 from vqaudio.training.averaging import WeightAverage, take_weights
 from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
-from vqaudio.training.codec_step import CodecLosses, Losses, LossWeights, weighted_sum
+from vqaudio.training.codec_step import CodecLosses, LossWeights
 from vqaudio.training.compiling import compile_networks
 from vqaudio.training.discriminators import Discriminators
+from vqaudio.training.gradients import add_gradients
 from vqaudio.training.health import health_report, held_out_figures, peak_memory_mb
-from vqaudio.training.launch import Launch, launched, share_weights
+from vqaudio.training.launch import Launch, launched
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.logbook import Logbook
 
@@ -100,19 +102,18 @@ class CodecTraining:
         self.codec = build_codec(config.codec)
         if config.start_from:
             take_weights(self.codec, open_codec(config.start_from))
-        self.learner = self._learner(self.codec)
+        learner = partial(Learner, settings=config.optimizer, num_steps=config.num_steps, launch=launch)
+        self.learners = [learner(self.codec)]
         self.losses = CodecLosses(config.losses, config.codec.sample_rate_hz).to(launch.device)
         self.average = WeightAverage(self.codec, decay=config.average_decay)
-        self.parts: dict[str, Part] = {
-            "codec": self.codec, "optimizer": self.learner.optimizer, "average": self.average.tensors
-        }  # fmt: skip
-        self.discriminators = self.opponent = None
+        self.parts: dict[str, Part] = {"codec": self.codec, "optimizer": self.learners[0].optimizer}
+        self.parts["average"] = self.average.tensors
+        self.discriminators = None
         if config.is_adversarial:
             self.discriminators = Discriminators(period_width=config.period_width, spectrum_width=config.spectrum_width)
-            self.opponent = self._learner(self.discriminators)
-            self.parts |= {
-                "discriminators": self.discriminators, "discriminator_optimizer": self.opponent.optimizer
-            }  # fmt: skip
+            self.learners.append(learner(self.discriminators))
+            self.parts["discriminators"] = self.discriminators
+            self.parts["discriminator_optimizer"] = self.learners[1].optimizer
         gather_batches(self.codec, config.accumulation)
         if config.is_compiled:
             compile_networks(self.codec)
@@ -120,44 +121,26 @@ class CodecTraining:
 
     def train_step(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """One step on this process's audio `b 1 n`.  Returns the losses, still on the device."""
-        learners = [self.learner] if self.opponent is None else [self.learner, self.opponent]
         self.codec.train()
-        for learner in learners:
+        for learner in self.learners:
             learner.begin(self.step)
-        losses = [self._backward(*part) for part in batch_parts(self.config.accumulation, audio, speakers, lengths)]
-        for learner in learners:
+        losses = add_gradients(
+            self.codec,
+            self.losses,
+            batch_parts(self.config.accumulation, audio, speakers, lengths),
+            discriminators=self.discriminators if self.step >= self.config.late_from else None,
+            autocast=self.launch.autocast(self.config.precision),
+        )
+        for learner in self.learners:
             learner.finish()
         self.step += 1
         self.average.update(self.codec, self.step)
-        return {name: torch.stack([part[name][0].detach() for part in losses]).mean() for name in losses[0]}
-
-    def _backward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> Losses:
-        """Adds the gradients of one part of the batch."""
-        share = 1 / self.config.accumulation
-        with self.launch.autocast(self.config.precision):
-            output = self.codec(audio, speakers, lengths)
-            losses = self.losses.latent(self.codec, output, audio)
-            roots, gradients = [weighted_sum(losses) * share], [None]
-            if self.config.losses.has_sound:
-                gradient, heard = self._hear(output.audio, audio, share)
-                roots, gradients, losses = [*roots, output.audio], [None, gradient * share], losses | heard
-        torch.autograd.backward(roots, gradients)
         return losses
 
-    def _hear(self, decoded: Tensor, audio: Tensor, share: float) -> tuple[Tensor, Losses]:
-        """The gradient at the decoded sound, and the losses that it comes from."""
-        losses = self.losses.sound(decoded, audio)
-        gradient = torch.autograd.grad(weighted_sum(losses), decoded)[0]
-        if self.discriminators is not None and self.step >= self.config.late_from:
-            verdict, judged = judge(self.discriminators, self.losses, audio, decoded, share=share)
-            gradient = balanced(gradient, verdict, share=self.config.losses.adversarial_share)
-            losses = losses | judged
-        return gradient, losses
-
-    def _learner(self, module: torch.nn.Module) -> Learner:
-        share_weights(module.to(self.launch.device), self.launch.world_size)
-        settings = self.config.optimizer
-        return Learner(module, settings, num_steps=self.config.num_steps, world_size=self.launch.world_size)
+    @property
+    def num_skipped(self) -> int:
+        """Steps left out because a gradient was not finite, by the codec and by the discriminators."""
+        return sum(learner.num_skipped for learner in self.learners)
 
     def save(self, path: Path) -> None:
         """Writes everything that the next step depends on."""
@@ -196,24 +179,26 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
     out = Path(config.out)
     dataset, eval_set = open_data(config, config.data.split), open_data(config, config.data.eval_split)
     training = CodecTraining(config, launch)
-    checkpoint = out / "checkpoint.safetensors"
+    checkpoint, numbers = out / "checkpoint.safetensors", speaker_numbers(config, dataset, dataset)
     if checkpoint.exists():
         training.restore(checkpoint)
-    held_out = _on(launch, eval_set.batch(0, config.data.num_eval_crops), config)
+    held_out = _on(launch, eval_set.batch(0, config.data.num_eval_crops), speaker_numbers(config, dataset, eval_set))
     share = (config.batch_size, launch.rank, launch.world_size)
     logbook = Logbook(out, num_steps=config.num_steps, first_step=training.step, is_active=launch.is_main)
     with logbook, dataset.prefetch(training.step, *share) as batches:
         logbook.report(training.step, "start", {"hours": dataset.hours, "device": str(launch.device)})
+        if launch.is_main and numbers is not None:  # line i: the speaker whom the decoder knows as number i
+            (out / "speakers.txt").write_text("".join(f"{name}\n" for name in dataset.speakers), encoding="utf-8")
         for batch in batches:
             if training.step >= config.num_steps:
                 break
-            losses = training.train_step(*_on(launch, batch, config))
+            losses = training.train_step(*_on(launch, batch, numbers))
             step = training.step
             logbook.advance(step)
             if step % config.log_every == 0:
                 figures = {name: float(value) for name, value in losses.items()}
                 figures |= {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)}
-                logbook.report(step, "train", {**figures, "skipped": training.learner.num_skipped})
+                logbook.report(step, "train", {**figures, "skipped": training.num_skipped})
             if step % config.eval_every == 0 or step == config.num_steps:
                 health, warnings = health_report(training.codec.quantizer)
                 logbook.report(step, "eval", {**training.evaluate(*held_out), **health})
@@ -243,15 +228,28 @@ def open_data(config: RecipeConfig, split: str | None) -> CropDataset:
     )
 
 
-def _on(launch: Launch, batch: dict, config: RecipeConfig) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def speaker_numbers(config: RecipeConfig, known: CropDataset, dataset: CropDataset) -> np.ndarray | None:
+    """For every speaker of a dataset the number that the decoder is told; None for a codec without speakers.
+
+    That is the speaker's place among those trained on; a speaker who is not among them, or unknown, gets 0.
+    """
+    if not config.codec.num_speakers:
+        return None
+    if len(known.speakers) > config.codec.num_speakers:
+        raise VqaudioError(
+            f"the corpus has {len(known.speakers)} speakers and the codec knows {config.codec.num_speakers}; "
+            f"set codec.num_speakers={len(known.speakers)}"
+        )
+    places = {name: place for place, name in enumerate(known.speakers)}
+    return np.array([places.get(name, 0) for name in dataset.speakers] + [0])  # -1, for unknown, finds the last
+
+
+def _on(launch: Launch, batch: dict, numbers: np.ndarray | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Audio `b 1 n`, speakers and lengths `b`; None for what the codec or the batch does not need."""
     audio = torch.from_numpy(batch["audio"]).to(launch.device, non_blocking=True)
-    speakers = lengths = None
-    if config.codec.num_speakers:
-        speakers = torch.from_numpy(batch["speaker"]).clamp(min=0, max=config.codec.num_speakers - 1).to(launch.device)
-    if batch["lengths"].min() < audio.shape[-1]:
-        lengths = torch.from_numpy(batch["lengths"]).to(launch.device)
-    return audio, speakers, lengths
+    speakers = None if numbers is None else torch.from_numpy(numbers[batch["speaker"]]).to(launch.device)
+    is_padded = batch["lengths"].min() < audio.shape[-1]
+    return audio, speakers, torch.from_numpy(batch["lengths"]).to(launch.device) if is_padded else None
 
 
 if __name__ == "__main__":

@@ -54,11 +54,12 @@ def test_a_recipe_steps_and_leaves_a_codec_that_keeps_lengths(recipe, tmp_path, 
     with launched("cpu") as launch:
         training = recipe.CodecTraining(config, launch)
         before = [value.clone() for value in training.codec.parameters()]
-        batch = recipe.open_data(config, "train").batch(0, config.batch_size)
-        losses = training.train_step(*recipe._on(launch, batch, config))
+        dataset = recipe.open_data(config, "train")
+        batch, numbers = dataset.batch(0, config.batch_size), recipe.speaker_numbers(config, dataset, dataset)
+        losses = training.train_step(*recipe._on(launch, batch, numbers))
     assert all(value.isfinite() for value in losses.values())
     assert config.is_adversarial == ("discriminator" in losses)
-    assert training.learner.num_skipped == 0
+    assert training.num_skipped == 0
     moved = [not torch.equal(a, b) for a, b in zip(before, training.codec.parameters(), strict=True)]
     assert sum(moved) > 0.8 * len(moved)
     training.save_codec(tmp_path)

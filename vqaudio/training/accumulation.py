@@ -1,11 +1,11 @@
 """A batch in parts, one after the other, where the whole does not fit into memory."""
 
-from collections.abc import Iterator
-
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.ema_codebook import EmaCodebook
+
+Part = tuple[Tensor, Tensor | None, Tensor | None]  # audio `b 1 n`, speakers `b`, lengths `b`
 
 
 def gather_batches(module: nn.Module, num_parts: int) -> None:
@@ -15,9 +15,7 @@ def gather_batches(module: nn.Module, num_parts: int) -> None:
             layer.num_parts = num_parts
 
 
-def batch_parts(
-    num_parts: int, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None
-) -> Iterator[tuple[Tensor, Tensor | None, Tensor | None]]:
+def batch_parts(num_parts: int, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> list[Part]:
     """Equal parts of audio `b 1 n`, speakers and lengths `b`, in order; None stays None.
 
     Raises VqaudioError if b does not divide so.
@@ -28,6 +26,7 @@ def batch_parts(
             f"batch_size must be a multiple of it times the number of processes"
         )
     size = audio.shape[0] // num_parts
-    for start in range(0, audio.shape[0], size):
-        part = slice(start, start + size)
-        yield audio[part], None if speakers is None else speakers[part], None if lengths is None else lengths[part]
+    return [
+        (audio[one], None if speakers is None else speakers[one], None if lengths is None else lengths[one])
+        for one in (slice(start, start + size) for start in range(0, audio.shape[0], size))
+    ]

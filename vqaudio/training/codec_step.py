@@ -35,6 +35,10 @@ class Codec(Protocol):
     quantizer: Any
     decoder: Any
 
+    def __call__(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> Any:
+        """A `CodecOutput`."""
+        ...
+
 
 @dataclass(frozen=True)
 class LossWeights:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from vqaudio.training.launch import average_gradients, clip_gradients
+from vqaudio.training.launch import Launch, average_gradients, clip_gradients, share_weights
 from vqaudio.training.schedules import set_learning_rate, warmup_cosine
 
 
@@ -21,14 +21,15 @@ class OptimizerConfig:
 
 
 class Learner:
-    """One step is `begin`, a backward pass or several, `finish`.
+    """One step is `begin`, a backward pass or several, `finish`.  All processes start with the first one's weights.
 
     num_skipped: steps that were left out because a gradient was not finite; they would have destroyed the weights.
     """
 
-    def __init__(self, module: nn.Module, settings: OptimizerConfig, *, num_steps: int, world_size: int) -> None:
-        self.module, self.settings, self.num_steps, self.world_size = module, settings, num_steps, world_size
+    def __init__(self, module: nn.Module, settings: OptimizerConfig, *, num_steps: int, launch: Launch) -> None:
+        self.module, self.settings, self.num_steps, self.launch = module, settings, num_steps, launch
         self.num_skipped = 0
+        share_weights(module.to(launch.device), launch.world_size)
         self.optimizer = torch.optim.AdamW(
             module.parameters(),
             lr=settings.learning_rate,
@@ -45,7 +46,7 @@ class Learner:
 
     def finish(self) -> None:
         """Takes the step: gradients averaged over the processes, then clipped."""
-        average_gradients([self.module], self.world_size)
+        average_gradients([self.module], self.launch.world_size)
         norm = clip_gradients(self.module, self.settings.max_gradient_norm)
         if torch.isfinite(norm):
             self.optimizer.step()
