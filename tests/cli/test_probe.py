@@ -1,0 +1,190 @@
+"""`vqaudio probe` from outside: codes of a store beside alignments of a folder."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqaudio.cli.main import main
+from vqaudio.core.units import FrameGrid
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.writer import TokenWriter
+
+GRID = FrameGrid(16_000, 320)
+PHONES = ("AA1", "IY0", "S", "T", "M", "sil")
+NUM_CODES = 12
+
+
+def phone_spans(seed: int, num_phones: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of phones and their ends in frames; 4 to 9 frames each, none the same as the one before."""
+    generator = np.random.default_rng(seed)
+    phones = np.cumsum(1 + generator.integers(0, len(PHONES) - 1, num_phones)) % len(PHONES)
+    return phones, np.cumsum(generator.integers(4, 10, num_phones))
+
+
+def write_ctm(path: Path, spans: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    lines = [
+        f"{name} 1 {start / 50:.3f} {(end - start) / 50:.3f} {PHONES[phone]}"
+        for name, (phones, ends) in spans.items()
+        for phone, start, end in zip(phones, [0, *ends[:-1]], ends, strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """`tokens`: 24 utterances of 4 speakers, two codes for every phone; `alignments`: x.phones.ctm without the last."""
+    spans = {f"u{number}": phone_spans(number, 60) for number in range(24)}
+    generator = np.random.default_rng(0)
+    stamp = CodecStamp("two", "ab" * 32, 16_000, 320, 2, NUM_CODES)
+    with TokenWriter(tmp_path / "tokens", stamp) as writer:
+        for number, (name, (phones, ends)) in enumerate(spans.items()):
+            frames = np.repeat(phones, np.diff(ends, prepend=0))
+            codes = np.stack([2 * frames + number % 2, generator.integers(0, NUM_CODES, len(frames))])
+            row = TokenRow(f"s{number % 4}/{name}.wav", codes.astype(np.uint16), len(frames) * 320, 16_000,
+                           len(frames) / 50, f"s{number % 4}")  # fmt: skip
+            writer.append(row)
+    (tmp_path / "alignments").mkdir()
+    del spans["u23"]
+    write_ctm(tmp_path / "alignments" / "x.phones.ctm", spans)
+    (tmp_path / "alignments" / "x.words.ctm").write_text("u0 1 0.0 0.5 hello\n")
+    return tmp_path
+
+
+def run_probe(corpus: Path, *flags: str) -> tuple[int, dict]:
+    status = main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments"), "--out",
+                   str(corpus / "out"), *flags])  # fmt: skip
+    return status, json.loads((corpus / "out" / "probe.json").read_text())
+
+
+def test_codes_made_from_phones_stand_above_their_controls(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, found = run_probe(corpus)
+    printed = capsys.readouterr().out
+    assert status == 0
+    codes, shuffled, random = (found["headline"][name] for name in ("codes", "shuffled codes", "random codes"))
+    assert codes["information"]["pnmi"] == pytest.approx(1)
+    assert codes["mapping"]["accuracy"] == codes["mapping_speech"]["accuracy"] == 1
+    assert codes["boundaries"]["r_value"] == pytest.approx(1)
+    for control in (shuffled, random):
+        assert control["information"]["pnmi"] < 0.02
+        assert control["mapping"]["accuracy"] < 0.3
+    assert "no control on MFCC" in printed
+    assert "shuffled codes" in printed
+    assert {row["label"] for row in found["phones"]} == {"AA", "IY", "S", "T", "M", "SIL"}
+    assert [row["label"] for row in found["classes"]["manner"]] == ["vowel", "nasal", "fricative", "stop", "silence"]
+
+
+def test_what_has_no_label_is_counted(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, found = run_probe(corpus)
+    assert found["coverage"]["num_utterances"] == 23
+    assert found["coverage"]["skipped"] == {"no alignment": 1}
+    assert found["coverage"]["examples"] == {"no alignment": ["s3/u23.wav"]}
+    assert found["coverage"]["num_skipped_frames"] > 0
+    assert "left out: 1 utterances with no alignment, such as s3/u23.wav" in capsys.readouterr().out
+
+
+def test_the_other_codebook_tells_nothing(corpus: Path) -> None:
+    _, found = run_probe(corpus, "--codebook", "1")
+    assert found["headline"]["codes"]["information"]["pnmi"] < 0.02
+    assert main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments"), "--codebook", "2"]) == 1
+
+
+def test_the_line_of_fairseq_has_its_columns(corpus: Path) -> None:
+    _, found = run_probe(corpus)
+    names, values = ((line.split("\t")) for line in (corpus / "out" / "fairseq.tsv").read_text().splitlines())
+    line = dict(zip(names, values, strict=True))
+    assert (line["ref pur"], line["MI/H(ref)"], line["p_xy shape"]) == ("1.0000", "1.0000", "(6, 12)")
+    assert line["frm tot"] == str(found["coverage"]["num_frames"])
+    assert (line["utt tot"], line["utt miss"]) == ("24", "1")
+    assert line["ref segL"] == line["hyp segL"] == f"{found['runs']['mean_frames']:.4f}"
+
+
+def test_few_frames_are_refused_until_they_are_accepted(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ctm = corpus / "alignments" / "x.phones.ctm"
+    ctm.write_text(
+        "".join(line for line in ctm.read_text().splitlines(keepends=True) if line.startswith(("u0 ", "u1 ")))
+    )
+    status, found = run_probe(corpus)
+    assert status == 2
+    assert found["headline"] == {}
+    assert "headline refused" in capsys.readouterr().out
+    status, found = run_probe(corpus, "--accept-few-frames")
+    assert status == 0
+    assert found["headline"]["codes"]["information"]["pnmi"] == pytest.approx(1)
+    assert "NOT A HEADLINE" in capsys.readouterr().out
+
+
+def test_held_out_speakers_are_only_tested_on(corpus: Path) -> None:
+    (corpus / "held.txt").write_text("s1\ns3\n")
+    _, found = run_probe(corpus, "--held-out", str(corpus / "held.txt"))
+    codes = found["headline"]["codes"]
+    assert codes["information"]["phone_purity"] == 1
+    assert codes["mapping"]["num_unseen"] == codes["mapping"]["num_frames"]  # they use the other code of each phone
+    assert codes["mapping"]["accuracy"] == codes["mapping"]["prior"]
+
+
+def test_unknown_labels_are_an_error_that_lists_them(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ctm = corpus / "alignments" / "x.phones.ctm"
+    ctm.write_text(ctm.read_text().replace(" S\n", " ZZ\n"))
+    assert main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments")]) == 1
+    assert "'ZZ'" in capsys.readouterr().err
+    assert run_probe(corpus, "--labels", "plain")[0] == 0
+
+
+def test_two_recordings_do_not_share_one_alignment(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with TokenWriter(
+        corpus / "tokens", CodecStamp("two", "ab" * 32, 16_000, 320, 2, NUM_CODES), mode="resume"
+    ) as writer:
+        writer.append(TokenRow("s9/u0.wav", np.zeros((2, 500), dtype=np.uint16), 160_000, 16_000, 10.0, "s9"))
+    assert main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments")]) == 1
+    assert "would both have" in capsys.readouterr().err
+
+
+def test_further_probes_and_the_control_on_mfcc_are_measured(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """White noise in the place of speech: MFCC tell nothing of the phones."""
+    generator = np.random.default_rng(0)
+    for number in range(24):
+        _, ends = phone_spans(number, 60)
+        path = corpus / "wavs" / f"s{number % 4}" / f"u{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, generator.normal(0, 0.1, int(ends[-1]) * 320), 16_000)
+    flags = ("--audio", str(corpus / "wavs"), "--with", "leakage", "abx", "linear")
+    _, found = run_probe(corpus, *flags)
+    assert found["headline"]["MFCC k-means"]["information"]["pnmi"] < 0.02
+    assert found["leakage"]["codes"]["num_speakers"] == 4
+    assert set(found["leakage"]) == {"codes", "MFCC k-means"}
+    assert found["abx"]["codes, within speakers"]["error"] < 0.005
+    assert found["abx"]["MFCC k-means, within speakers"]["error"] == pytest.approx(0.5, abs=0.1)
+    assert found["linear"]["codes, 1 frame"]["accuracy"] == 1
+    assert "ABX error, codes, across speakers" in capsys.readouterr().out
+    (corpus / "wavs" / "s0" / "u0.wav").unlink()
+    assert main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments"), *flags]) == 1
+
+
+def test_sample_sentences_end_to_end(
+    tokenize, samples_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sentences with exact phones through a codec and back to phones.
+
+    The codec has random weights and 64 codes; 2,164 frames are few, so the comparison is with shuffled codes and with
+    the prior, held out by speaker, and the gate is told to let it pass.
+    """
+    import csv
+
+    for row in csv.DictReader((samples_dir / "metadata.csv").read_text(encoding="utf-8").splitlines()):
+        path = tmp_path / "wavs" / row["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(samples_dir / row["path"], path)
+    tokenize(tmp_path / "wavs", "tokens", "--codebooks", "1", "--metadata", str(samples_dir / "metadata.csv"))
+    capsys.readouterr()
+    flags = ["--labels", "plain", "--accept-few-frames", "--audio", str(tmp_path / "wavs"), "--json"]
+    assert main(["probe", str(tmp_path / "tokens"), "--alignments", str(samples_dir), *flags]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["coverage"]["num_utterances"], found["coverage"]["skipped"]) == (18, {})
+    codes, shuffled, mfcc = (found["headline"][name] for name in ("codes", "shuffled codes", "MFCC k-means"))
+    assert codes["mapping"]["accuracy"] > 1.5 * max(shuffled["mapping"]["accuracy"], codes["mapping"]["prior"])
+    assert mfcc["mapping"]["accuracy"] > 3 * shuffled["mapping"]["accuracy"]
+    assert codes["information"]["ami"] > 0.05 > abs(shuffled["information"]["ami"])

@@ -1,0 +1,85 @@
+"""`vqaudio probe TOKENS --alignments DIR`: what the codes have to do with phones, beside what chance and MFCC give."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vqaudio.jobs.probe_report import ProbeReport
+    from vqaudio.jobs.probing import ProbeOptions
+
+EXIT_REFUSED = 2
+EXTRA_PROBES = ("leakage", "abx", "linear")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("tokens", type=Path, metavar="TOKENS", help="a token store, as `vqaudio tokenize` makes it")
+    alignments = "folder of *.TextGrid, *.phn or *.phones.ctm; found by the recordings' names"
+    parser.add_argument("--alignments", type=Path, required=True, metavar="DIR", help=alignments)
+    parser.add_argument("--audio", type=Path, metavar="DIR", help="the recordings, for the control on MFCC")
+    labels = "set of labels: arpabet39 (default), timit39, or plain, which keeps every label"
+    parser.add_argument("--labels", default="arpabet39", metavar="SET", help=labels)
+    parser.add_argument("--tier", default="phones", metavar="NAME", help="of TextGrid and CTM files (default: phones)")
+    parser.add_argument("--codebook", type=int, default=0, metavar="K", help="counted from 0 (default: 0)")
+    held_out = "list of ids or speakers that the mapping is tested on and not fitted on (default: folds of speakers)"
+    parser.add_argument("--held-out", type=Path, metavar="FILE", help=held_out)
+    parser.add_argument("--folds", type=int, default=5, metavar="N", help="of speakers (default: 5)")
+    parser.add_argument("--with", dest="probes", nargs="+", default=["leakage"], choices=(*EXTRA_PROBES, "none"),
+                        help="further probes: leakage (default), abx, linear, none")  # fmt: skip
+    parser.add_argument("--accept-few-frames", action="store_true", help="show a headline the gate would refuse")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write probe.json, fairseq.tsv and plots there")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the tables")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
+    from vqaudio.cli.probe_table import print_probe
+    from vqaudio.jobs.alignment_folder import AlignmentFolder
+    from vqaudio.jobs.probe_corpus import join_labels
+    from vqaudio.jobs.probing import probe_corpus
+    from vqaudio.tokens.store import TokenStore
+
+    store, options = TokenStore.open(args.tokens), options_from(args)
+    folder = AlignmentFolder(args.alignments, tier=args.tier, sample_rate_hz=store.stamp.sample_rate_hz)
+    corpus = join_labels(store, folder, labels=options.labels, codebook=options.codebook)
+    report = probe_corpus(store, corpus, options)
+    if args.json:
+        print(json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False))
+    else:
+        print_probe(report)
+    if args.out:
+        write_report(args.out, report)
+    return EXIT_REFUSED if report.is_refused else 0
+
+
+def options_from(args: argparse.Namespace) -> "ProbeOptions":
+    """What the command line asks for."""
+    from vqaudio.jobs.probing import ProbeOptions, read_names
+
+    return ProbeOptions(
+        codebook=args.codebook,
+        labels=args.labels,
+        tier=args.tier,
+        audio=args.audio,
+        held_out=read_names(args.held_out) if args.held_out else (),
+        num_folds=args.folds,
+        accepts_few_frames=args.accept_few_frames,
+        probes=frozenset(args.probes),
+    )
+
+
+def write_report(folder: Path, report: "ProbeReport") -> None:
+    """probe.json and, where there is a headline, fairseq.tsv.  Raises VqaudioError if they cannot be written."""
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.tokens.durable import replace_durably
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VqaudioError(f"{folder} cannot be made: {error.strerror}") from None
+    text = json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    replace_durably(folder / "probe.json", lambda path: path.write_text(text, encoding="utf-8"))
+    if line := report.fairseq_line():
+        replace_durably(folder / "fairseq.tsv", lambda path: path.write_text(line + "\n", encoding="utf-8"))

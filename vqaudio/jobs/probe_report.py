@@ -1,0 +1,99 @@
+"""What `probe` found, ready for a table, JSON, or one line in fairseq's column names."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.jobs.probe_corpus import Coverage
+from vqaudio.probes.abx import AbxScore
+from vqaudio.probes.durations import Bitrates, RunStatistics
+from vqaudio.probes.headline import Gate, Headline
+from vqaudio.probes.leakage import SpeakerLeakage
+from vqaudio.probes.linear import LinearScore
+from vqaudio.probes.tables import PhoneRow
+from vqaudio.tokens.schema import CodecStamp
+
+# examples/hubert/measure_teacher_quality.py of fairseq: ref are the phones, hyp the codes.
+FAIRSEQ_COLUMNS = (
+    "ref pur", "hyp pur", "H(ref)", "H(hyp)", "MI", "MI/H(ref)", "ref segL", "hyp segL", "p_xy shape", "frm tot",
+    "frm diff", "utt tot", "utt miss",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeReport:
+    """rows: the codes first, then every control; empty where the gate refused.
+
+    leakage, abx, linear: what was measured -> its score.  classes: `manner`, `place` -> their rows.
+    notes: what could not be measured and why.  counts: `v p`; phone_seconds: mean length of a phone.
+    """
+
+    stamp: CodecStamp
+    codebook: int
+    labels: tuple[str, ...]
+    label_set: str
+    split: str
+    coverage: Coverage
+    gate: Gate
+    is_gate_overridden: bool
+    rows: tuple[Headline, ...]
+    runs: RunStatistics
+    bitrates: Bitrates
+    phone_frames: float
+    counts: NDArray[np.int64]
+    phones: tuple[PhoneRow, ...] = ()
+    classes: Mapping[str, tuple[PhoneRow, ...]] = field(default_factory=dict)
+    leakage: Mapping[str, SpeakerLeakage] = field(default_factory=dict)
+    abx: Mapping[str, AbxScore] = field(default_factory=dict)
+    linear: Mapping[str, LinearScore] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def row(self, name: str) -> Headline:
+        """The row of that name; KeyError if there is none."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+    @property
+    def is_refused(self) -> bool:
+        """No headline: too few frames for so many codes."""
+        return self.gate.is_refused and not self.is_gate_overridden
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists, without the table of counts; what could not be scored is null."""
+        found = {name: value for name, value in vars(self).items() if name not in ("counts", "stamp", "rows")}
+        gate = {**asdict(self.gate), "is_refused": self.is_refused, "is_biased": self.gate.is_biased}
+        rows = {row.name: {key: value for key, value in asdict(row).items() if key != "name"} for row in self.rows}
+        return plain({**found, "codec": self.stamp.to_json(), "gate": gate, "headline": rows})
+
+    def fairseq_line(self) -> str:
+        """Column names and values of the codes' row, tab-separated: two lines.  Empty where the gate refused."""
+        if not self.rows:
+            return ""
+        found, num_skipped = self.rows[0].information, sum(self.coverage.skipped.values())
+        shape = tuple(int((self.counts.sum(axis=axis) > 0).sum()) for axis in (0, 1))
+        decimals = (
+            found.phone_purity, found.cluster_purity, found.phone_entropy_nats, found.code_entropy_nats,
+            found.mutual_information_nats, found.pnmi, self.phone_frames, self.runs.mean_frames,
+        )  # fmt: skip
+        counted = (shape, self.coverage.num_frames, 0, self.coverage.num_utterances + num_skipped, num_skipped)
+        values = [*(f"{value:.4f}" for value in decimals), *(str(value) for value in counted)]
+        return "\t".join(FAIRSEQ_COLUMNS) + "\n" + "\t".join(values)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings, sequences and numbers as JSON has them: NaN is null."""
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
