@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,8 +25,8 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.corpora.readers import read_corpus
-from vqaudio.training.accumulation import batch_parts, gather_batches
 from vqaudio.training.averaging import WeightAverage, take_weights
+from vqaudio.training.batches import batch_parts, gather_batches, on_device, speaker_numbers
 from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
 from vqaudio.training.codec_step import CodecLosses, LossWeights
 from vqaudio.training.compiling import compile_networks
@@ -179,10 +178,13 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
     out = Path(config.out)
     dataset, eval_set = open_data(config, config.data.split), open_data(config, config.data.eval_split)
     training = CodecTraining(config, launch)
-    checkpoint, numbers = out / "checkpoint.safetensors", speaker_numbers(config, dataset, dataset)
+    checkpoint = out / "checkpoint.safetensors"
     if checkpoint.exists():
         training.restore(checkpoint)
-    held_out = _on(launch, eval_set.batch(0, config.data.num_eval_crops), speaker_numbers(config, dataset, eval_set))
+    numbers, eval_numbers = (
+        speaker_numbers(config.codec.num_speakers, dataset.speakers, one.speakers) for one in (dataset, eval_set)
+    )
+    held_out = on_device(eval_set.batch(0, config.data.num_eval_crops), launch.device, eval_numbers)
     share = (config.batch_size, launch.rank, launch.world_size)
     logbook = Logbook(out, num_steps=config.num_steps, first_step=training.step, is_active=launch.is_main)
     with logbook, dataset.prefetch(training.step, *share) as batches:
@@ -192,7 +194,7 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
         for batch in batches:
             if training.step >= config.num_steps:
                 break
-            losses = training.train_step(*_on(launch, batch, numbers))
+            losses = training.train_step(*on_device(batch, launch.device, numbers))
             step = training.step
             logbook.advance(step)
             if step % config.log_every == 0:
@@ -226,30 +228,6 @@ def open_data(config: RecipeConfig, split: str | None) -> CropDataset:
         workers=data.num_workers,
         augmentation=data.augmentation,
     )
-
-
-def speaker_numbers(config: RecipeConfig, known: CropDataset, dataset: CropDataset) -> np.ndarray | None:
-    """For every speaker of a dataset the number that the decoder is told; None for a codec without speakers.
-
-    That is the speaker's place among those trained on; a speaker who is not among them, or unknown, gets 0.
-    """
-    if not config.codec.num_speakers:
-        return None
-    if len(known.speakers) > config.codec.num_speakers:
-        raise VqaudioError(
-            f"the corpus has {len(known.speakers)} speakers and the codec knows {config.codec.num_speakers}; "
-            f"set codec.num_speakers={len(known.speakers)}"
-        )
-    places = {name: place for place, name in enumerate(known.speakers)}
-    return np.array([places.get(name, 0) for name in dataset.speakers] + [0])  # -1, for unknown, finds the last
-
-
-def _on(launch: Launch, batch: dict, numbers: np.ndarray | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Audio `b 1 n`, speakers and lengths `b`; None for what the codec or the batch does not need."""
-    audio = torch.from_numpy(batch["audio"]).to(launch.device, non_blocking=True)
-    speakers = None if numbers is None else torch.from_numpy(numbers[batch["speaker"]]).to(launch.device)
-    is_padded = batch["lengths"].min() < audio.shape[-1]
-    return audio, speakers, torch.from_numpy(batch["lengths"]).to(launch.device) if is_padded else None
 
 
 if __name__ == "__main__":

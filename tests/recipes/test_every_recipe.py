@@ -13,6 +13,7 @@ from vqaudio.codec.build import build_codec
 from vqaudio.codec.saving import open_codec
 from vqaudio.core.config import load_config
 from vqaudio.corpora.readers import READERS
+from vqaudio.training.batches import on_device, speaker_numbers
 from vqaudio.training.launch import launched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,8 +56,11 @@ def test_a_recipe_steps_and_leaves_a_codec_that_keeps_lengths(recipe, tmp_path, 
         training = recipe.CodecTraining(config, launch)
         before = [value.clone() for value in training.codec.parameters()]
         dataset = recipe.open_data(config, "train")
-        batch, numbers = dataset.batch(0, config.batch_size), recipe.speaker_numbers(config, dataset, dataset)
-        losses = training.train_step(*recipe._on(launch, batch, numbers))
+        batch, numbers = (
+            dataset.batch(0, config.batch_size),
+            speaker_numbers(config.codec.num_speakers, dataset.speakers, dataset.speakers),
+        )
+        losses = training.train_step(*on_device(batch, launch.device, numbers))
     assert all(value.isfinite() for value in losses.values())
     assert config.is_adversarial == ("discriminator" in losses)
     assert training.num_skipped == 0

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -133,16 +132,6 @@ def test_a_codec_of_which_nothing_fits_cannot_be_started_from(recipe, tmp_path):
     config = config_of(recipe, tmp_path, f"start_from={tmp_path / 'codec'}", *others)
     with launched("cpu") as launch, pytest.raises(VqaudioError, match="no weight"):
         recipe.CodecTraining(config, launch)
-
-
-def test_a_speaker_keeps_the_number_of_training_in_every_split(recipe, tmp_path):
-    train, other = SimpleNamespace(speakers=("ada", "clara", "emil")), SimpleNamespace(speakers=("bruno", "emil"))
-    config = config_of(recipe, tmp_path, "codec.num_speakers=3")
-    assert recipe.speaker_numbers(config, train, train).tolist() == [0, 1, 2, 0]
-    assert recipe.speaker_numbers(config, train, other)[[0, 1, -1]].tolist() == [0, 2, 0]
-    assert recipe.speaker_numbers(config_of(recipe, tmp_path), train, other) is None
-    with pytest.raises(VqaudioError, match=r"codec\.num_speakers=3"):
-        recipe.speaker_numbers(config_of(recipe, tmp_path, "codec.num_speakers=2"), train, other)
 
 
 def test_a_run_with_speakers_writes_who_has_which_number(recipe, tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vqaudio.training.accumulation import Part
+from vqaudio.training.batches import Batch
 from vqaudio.training.codec_step import Codec, CodecLosses, Losses, weighted_sum
 from vqaudio.training.discriminators import Discriminators
 from vqaudio.training.launch import mean_over_processes
@@ -15,7 +15,7 @@ from vqaudio.training.losses import discriminator_loss
 def add_gradients(
     codec: Codec,
     losses: CodecLosses,
-    parts: Sequence[Part],
+    parts: Sequence[Batch],
     *,
     discriminators: Discriminators | None,
     autocast: torch.autocast,
