@@ -42,8 +42,8 @@ from vqaudio.training.logbook import Logbook
 class DataConfig:
     """Which corpus, and how crops are cut from it.
 
-    split_option: what the reader calls its splits, `subset` for LibriSpeech; with split and eval_split null it is not
-    asked, and what is evaluated during training is speech that was trained on.
+    split_option: what the reader calls its splits, `subset` for LibriSpeech; it is not asked for a split that is null.
+    held_out_every: for a corpus without splits: of so many utterances the first is left for evaluation; 0 takes all.
     """
 
     kind: str = "manifest"
@@ -51,6 +51,7 @@ class DataConfig:
     split: str | None = "train"
     eval_split: str | None = "eval"
     split_option: str = "split"
+    held_out_every: int = 0
     crop_samples: int = 20_480
     bucket_samples: int | None = None
     num_eval_crops: int = 32
@@ -176,7 +177,7 @@ def main(arguments: Sequence[str]) -> None:
 def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
     """Trains from the last checkpoint in config.out, or from the start, to the end."""
     out = Path(config.out)
-    dataset, eval_set = open_data(config, config.data.split), open_data(config, config.data.eval_split)
+    dataset, eval_set = open_data(config), open_data(config, is_held_out=True)
     training = CodecTraining(config, launch)
     checkpoint = out / "checkpoint.safetensors"
     if checkpoint.exists():
@@ -212,14 +213,17 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
     return training
 
 
-def open_data(config: RecipeConfig, split: str | None) -> CropDataset:
-    """The crops of one split of the corpus."""
-    data = config.data
+def open_data(config: RecipeConfig, *, is_held_out: bool = False) -> CropDataset:
+    """The crops to train on, or those of the speech that is held out."""
+    data, split = config.data, config.data.eval_split if is_held_out else config.data.split
     if not data.root:
         raise VqaudioError("the recipe names no corpus; add data.root=DIR")
     options = {} if split is None else {data.split_option: split}
+    utterances = read_corpus(data.kind, data.root, **options)
+    if data.held_out_every:
+        utterances = [one for at, one in enumerate(utterances) if (at % data.held_out_every == 0) == is_held_out]
     return CropDataset(
-        read_corpus(data.kind, data.root, **options),
+        utterances,
         crop_samples=data.crop_samples,
         bucket_samples=data.bucket_samples,
         sample_rate_hz=config.codec.sample_rate_hz,

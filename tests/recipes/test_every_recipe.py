@@ -55,7 +55,7 @@ def test_a_recipe_steps_and_leaves_a_codec_that_keeps_lengths(recipe, tmp_path, 
     with launched("cpu") as launch:
         training = recipe.CodecTraining(config, launch)
         before = [value.clone() for value in training.codec.parameters()]
-        dataset = recipe.open_data(config, "train")
+        dataset = recipe.open_data(config)
         batch, numbers = (
             dataset.batch(0, config.batch_size),
             speaker_numbers(config.codec.num_speakers, dataset.speakers, dataset.speakers),

@@ -86,6 +86,7 @@ def test_training_lowers_the_loss_and_leaves_a_codec_that_opens(recipe, tmp_path
     codec = open_codec(tmp_path / "codec")
     audio = torch.randn(1, 1, 7_000) * 0.1
     assert codec.decode(codec.encode(audio), 7_000).shape == audio.shape
+    assert all(line["peak_memory_mb"] > 0 and 0 <= line["waiting"] <= 1 for line in lines(tmp_path, "train"))
     (health,) = lines(tmp_path, "eval")
     assert len(health["usage"]) == len(health["perplexity"]) == len(health["dead_codes"]) == 4
 
@@ -134,9 +135,17 @@ def test_a_codec_of_which_nothing_fits_cannot_be_started_from(recipe, tmp_path):
         recipe.CodecTraining(config, launch)
 
 
+def test_what_is_held_out_of_a_corpus_without_splits_is_not_trained_on(recipe, tmp_path):
+    config = config_of(recipe, tmp_path, "data.split=null", "data.eval_split=null", "data.held_out_every=5")
+    train, held_out = recipe.open_data(config), recipe.open_data(config, is_held_out=True)
+    ids = [{one.id for one in dataset.utterances} for dataset in (train, held_out)]
+    assert [len(some) for some in ids] == [14, 4]
+    assert ids[0].isdisjoint(ids[1])
+
+
 def test_a_run_with_speakers_writes_who_has_which_number(recipe, tmp_path):
     run(recipe, tmp_path, "num_steps=3", "codec.num_speakers=9")
-    dataset = recipe.open_data(config_of(recipe, tmp_path), "train")
+    dataset = recipe.open_data(config_of(recipe, tmp_path))
     assert tuple((tmp_path / "speakers.txt").read_text().split()) == dataset.speakers
 
 

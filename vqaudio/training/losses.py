@@ -1,4 +1,8 @@
-"""Reconstruction, adversarial and re-encoding losses.  Every one returns a scalar, a mean over its elements."""
+"""Reconstruction, adversarial and re-encoding losses.  Every one returns a scalar, a mean over its elements.
+
+Where a loss is relative to its batch, that is the batch of all processes.  The parts of an accumulated batch are each
+relative to themselves.
+"""
 
 import torch
 import torch.nn.functional as F
