@@ -65,7 +65,7 @@ def test_samples_are_counted_at_the_rate_of_the_recording(write) -> None:
     assert read_alignment(path, sample_rate_hz=8000) == WANTED
 
 
-def test_a_folder_is_read_by_one_kind_of_file_and_words_by_theirs(write, tmp_path: Path) -> None:
+def test_in_a_folder_texts_are_no_alignments_and_words_have_their_own_files(write, tmp_path: Path) -> None:
     write("x/a.PHN", FORMATS["a.PHN"])
     write("x/a.WRD", "4000 8000 he\n")
     write("x/a.TXT", "0 8000 He.\n")
@@ -74,6 +74,26 @@ def test_a_folder_is_read_by_one_kind_of_file_and_words_by_theirs(write, tmp_pat
     assert set(phones.readers) == {"x/a", "b"}
     assert phones.readers["x/a"]() == WANTED
     assert {name: read() for name, read in words.readers.items()} == {"x/a": [Interval("he", 0.25, 0.5)]}
+
+
+def test_a_folder_may_mix_aligners_and_a_hands_labels_win(write, tmp_path: Path) -> None:
+    write("mfa/a.TextGrid", TEXTGRID.replace("iy", "ih"))
+    write("mfa/b.TextGrid", TEXTGRID)
+    write("mfa/a.phn", FORMATS["a.PHN"])
+    write("mfa/metadata.csv", "path,text\n")
+    write("x.phones.ctm", "c 1 0.0 0.25 sil\nc 1 0.25 0.25 iy\n")
+    write("x.words.ctm", "c 1 0.0 0.5 he\n")
+    index = index_alignments(tmp_path)
+    assert {name: read() for name, read in index.readers.items()} == dict.fromkeys(("c", "mfa/a", "mfa/b"), WANTED)
+    assert index_alignments(tmp_path, tier="words").readers["c"]() == [Interval("he", 0.0, 0.5)]
+
+
+def test_two_utterances_with_one_alignment_are_refused(write, tmp_path: Path) -> None:
+    write("a.phn", "0 1 q\n")
+    index = index_alignments(tmp_path)
+    index.check_distinct(["s1/a.wav", "s1/b.wav"])
+    with pytest.raises(VqaudioError, match=r"s1/a\.wav and s2/a\.wav would both have the alignment 'a'"):
+        index.check_distinct(["s1/a.wav", "s2/a.wav"])
 
 
 def test_an_utterance_is_found_by_its_id_its_path_or_its_name(write, tmp_path: Path) -> None:
@@ -90,7 +110,7 @@ def test_an_utterance_is_found_by_its_id_its_path_or_its_name(write, tmp_path: P
 def test_what_is_no_alignment_is_told_with_what_is_known(write, tmp_path: Path) -> None:
     with pytest.raises(VqaudioError, match=r"no suffix of an alignment .* \.textgrid, \.json"):
         read_alignment(write("a.elan", ""))
-    with pytest.raises(VqaudioError, match=r"no alignments below .*; looked for \.phn, \.phones, \.textgrid"):
+    with pytest.raises(VqaudioError, match=r"no alignments below .*; looked for \.phn, \.phones, \.textgrid, \.ctm"):
         index_alignments(tmp_path)
     with pytest.raises(VqaudioError, match="say at which frame_rate_hz"):
         index_alignments(write("all.tsv", MANY["all.tsv"]))
