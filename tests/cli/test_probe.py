@@ -80,10 +80,10 @@ def test_codes_made_from_phones_stand_above_their_controls(corpus: Path, capsys:
 def test_what_has_no_label_is_counted(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, found = run_probe(corpus)
     assert found["coverage"]["num_utterances"] == 23
-    assert found["coverage"]["skipped"] == {"no alignment": 1}
-    assert found["coverage"]["examples"] == {"no alignment": ["s3/u23.wav"]}
+    assert found["coverage"]["skipped"] == {"missing": 1}
+    assert found["coverage"]["examples"] == {"missing": ["s3/u23.wav"]}
     assert found["coverage"]["num_skipped_frames"] > 0
-    assert "left out: 1 utterances with no alignment, such as s3/u23.wav" in capsys.readouterr().out
+    assert "left out: 1 utterances (missing), such as s3/u23.wav" in capsys.readouterr().out
 
 
 def test_the_other_codebook_tells_nothing(corpus: Path) -> None:

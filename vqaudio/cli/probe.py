@@ -16,11 +16,13 @@ EXTRA_PROBES = ("leakage", "abx", "linear")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("tokens", type=Path, metavar="TOKENS", help="a token store, as `vqaudio tokenize` makes it")
-    alignments = "folder of *.TextGrid, *.phn or *.phones.ctm; found by the recordings' names"
+    alignments = (
+        "folder of TextGrid, .phn, .lab ... files named as the recordings, or of CTM and MLF files, or one file"
+    )
     parser.add_argument("--alignments", type=Path, required=True, metavar="DIR", help=alignments)
     parser.add_argument("--audio", type=Path, metavar="DIR", help="the recordings, for the control on MFCC")
-    labels = "set of labels: arpabet39 (default), timit39, or plain, which keeps every label"
-    parser.add_argument("--labels", default="arpabet39", metavar="SET", help=labels)
+    labels = "arpabet-39 (default), timit-39, ipa-arpabet ..., or plain, which keeps every label"
+    parser.add_argument("--labels", default="arpabet-39", metavar="SET", help=labels)
     parser.add_argument("--tier", default="phones", metavar="NAME", help="of TextGrid and CTM files (default: phones)")
     parser.add_argument("--codebook", type=int, default=0, metavar="K", help="counted from 0 (default: 0)")
     held_out = "list of ids or speakers that the mapping is tested on and not fitted on (default: folds of speakers)"
@@ -36,14 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
     from vqaudio.cli.probe_table import print_probe
-    from vqaudio.jobs.alignment_folder import AlignmentFolder
     from vqaudio.jobs.probe_corpus import join_labels
     from vqaudio.jobs.probing import probe_corpus
     from vqaudio.tokens.store import TokenStore
 
     store, options = TokenStore.open(args.tokens), options_from(args)
-    folder = AlignmentFolder(args.alignments, tier=args.tier, sample_rate_hz=store.stamp.sample_rate_hz)
-    corpus = join_labels(store, folder, labels=options.labels, codebook=options.codebook)
+    corpus = join_labels(store, args.alignments, labels=options.labels, tier=options.tier, codebook=options.codebook)
     report = probe_corpus(store, corpus, options)
     if args.json:
         print(json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False))

@@ -49,7 +49,7 @@ def _coverage(report: ProbeReport) -> Iterator[str]:
         f"{found.seconds / 60:.1f} minutes; {found.num_unlabelled_frames:,} frames there have no label"
     )
     for reason, count in found.skipped.items():
-        yield f"left out: {count:,} utterances with {reason}, such as {found.examples[reason][0]}"
+        yield f"left out: {count:,} utterances ({reason}), such as {found.examples[reason][0]}"
     if found.skipped:
         yield f"left out in all: {found.num_skipped_frames:,} frames"
     yield f"mapping held out: {report.split}"

@@ -75,7 +75,7 @@ class ProbeReport:
         """Column names and values of the codes' row, tab-separated: two lines.  Empty where the gate refused."""
         if not self.rows:
             return ""
-        found, num_skipped = self.rows[0].information, sum(self.coverage.skipped.values())
+        found, num_skipped = self.rows[0].information, self.coverage.num_skipped
         shape = tuple(int((self.counts.sum(axis=axis) > 0).sum()) for axis in (0, 1))
         decimals = (
             found.phone_purity, found.cluster_purity, found.phone_entropy_nats, found.code_entropy_nats,

@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.alignment_folder import AlignmentFolder
 from vqaudio.jobs.mfcc_control import mfcc_control
 from vqaudio.jobs.probe_corpus import ProbeCorpus, join_labels
 from vqaudio.jobs.probe_report import ProbeReport
@@ -33,14 +32,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """labels: the name of a set of labels.  held_out: ids or speakers that are tested and not fitted on.
+    """labels: a label map, or "plain".  held_out: ids or speakers that are tested and not fitted on.
 
     audio: the folder the codes were made from, for the control on MFCC.  accepts_few_frames: show a headline that
     rests on fewer than 100 labelled frames for each code.
     """
 
     codebook: int = 0
-    labels: str = "arpabet39"
+    labels: str = "arpabet-39"
     tier: str = "phones"
     audio: Path | None = None
     held_out: tuple[str, ...] = ()
@@ -52,8 +51,8 @@ class ProbeOptions:
 
 def probe(store: TokenStore, alignments: Path, options: ProbeOptions) -> ProbeReport:
     """Measures the codes and every control.  Raises VqaudioError if codes and labels do not meet."""
-    folder = AlignmentFolder(alignments, tier=options.tier, sample_rate_hz=store.stamp.sample_rate_hz)
-    return probe_corpus(store, join_labels(store, folder, labels=options.labels, codebook=options.codebook), options)
+    corpus = join_labels(store, alignments, labels=options.labels, tier=options.tier, codebook=options.codebook)
+    return probe_corpus(store, corpus, options)
 
 
 def probe_corpus(store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions) -> ProbeReport:
