@@ -35,16 +35,38 @@ def test_search_in_blocks_equals_search_of_the_whole(monkeypatch):
 
 def test_search_never_holds_the_matrix_of_all_scores(monkeypatch):
     largest = 0
-    real_addmm = torch.addmm
+    real_baddbmm = torch.baddbmm
 
-    def spy(*args, out):
+    def spy(*args, **options):
         nonlocal largest
-        largest = max(largest, out.numel())
-        return real_addmm(*args, out=out)
+        scores = real_baddbmm(*args, **options)
+        largest = max(largest, scores.numel())
+        return scores
 
-    monkeypatch.setattr(torch, "addmm", spy)
+    monkeypatch.setattr(torch, "baddbmm", spy)
     nearest_codes(torch.randn(20_000, 2), torch.randn(256, 2))
     assert largest == search.CPU_BLOCK_SCORES
+
+
+@pytest.mark.parametrize("num_frames", [1, 7, 8, 129, 515])
+def test_a_frame_gets_its_code_whatever_the_number_of_frames(num_frames):
+    frames, codebook = torch.randn(600, 16), torch.randn(100, 16)
+    assert torch.equal(nearest_codes(frames[:num_frames], codebook), nearest_codes(frames, codebook)[:num_frames])
+
+
+def test_frames_may_lie_in_memory_in_any_order():
+    frames, codebook = torch.randn(16, 600).t(), torch.randn(100, 16)
+    assert torch.equal(nearest_codes(frames, codebook), nearest_codes(frames.contiguous(), codebook))
+
+
+def test_a_frame_that_is_not_finite_gets_some_code_and_leaves_its_neighbours_alone():
+    frames, codebook = torch.randn(40, 16), torch.randn(100, 16)
+    sound = nearest_codes(frames, codebook)
+    frames[3], frames[5] = float("nan"), float("inf")
+    codes = nearest_codes(frames, codebook)
+    assert ((codes >= 0) & (codes < 100)).all()
+    is_sound = frames.isfinite().all(dim=1)
+    assert torch.equal(codes[is_sound], sound[is_sound])
 
 
 def test_search_of_no_frames_gives_no_codes():

@@ -83,7 +83,7 @@ class EmaCodebook(nn.Module):
         if self.l2_normalized:
             return normalize(self.sums, dim=1)
         total = self.counts.sum()
-        smoothed = (self.counts + EPSILON) / (total + self.codebook_size * EPSILON) * total
+        smoothed = (self.counts + EPSILON).div_(total + self.codebook_size * EPSILON).mul_(total)
         return self.sums / smoothed.unsqueeze(1)
 
     @torch.no_grad()
@@ -111,10 +111,15 @@ class EmaCodebook(nn.Module):
         )
         assert sums is not None
         self.window.add(counts)
-        is_sound = (sizes.sum() > 0) & sums.sum().isfinite()
-        step = (1 - self.decay) * is_sound
+        is_sound = (sums.sum() / sizes.sum()).isfinite()  # nor is 0 / 0
+        step = 1 - self.decay
+        if not is_sound.is_cpu:  # no look at it: that would mean to wait
+            step = step * is_sound
+            sums.nan_to_num_(0.0, 0.0, 0.0)
+        elif not is_sound:
+            return sizes
         self.counts.lerp_(counts, step)
-        self.sums.lerp_(sums.nan_to_num_(0.0, 0.0, 0.0), step)
+        self.sums.lerp_(sums, step)
         if self.revive_below > 0:
             self._revive(frames, sizes, is_sound)
         return sizes
@@ -156,9 +161,9 @@ class EmaCodebook(nn.Module):
         On a CPU only when there is one; elsewhere always, on fixed shapes, because to look would mean to wait.
         """
         mean = self.counts.mean()
-        is_dead = (self.counts < self.revive_below * mean) & is_sound
-        if is_dead.device.type == "cpu" and not is_dead.any():
+        if mean.is_cpu and self.counts.amin() >= self.revive_below * mean:
             return
+        is_dead = (self.counts < self.revive_below * mean) & is_sound
         fresh = frames_at(random_positions(self.codebook_size, sizes), frames, sizes)
         self.sums.copy_(torch.where(is_dead.unsqueeze(1), fresh * mean, self.sums))
         self.counts.copy_(torch.where(is_dead, mean, self.counts))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 # Scores (frames x codes) held at once. On a CPU a block of 4 MB stays in the caches, as long as there are enough
-# rows for a matrix product to pay; a GPU wants long rows of work.
+# columns for a matrix product to pay; a GPU wants long rows of work.
 CPU_BLOCK_SCORES = 2**20
 GPU_BLOCK_SCORES = 2**24
 MIN_BLOCK_FRAMES = 256
-# Codes per group of the two-stage maximum.
-GROUP_CODES = 64
+# On a CPU a block is cut into parts, each for one thread, of a multiple of 8 frames: as many as a register holds.
+MAX_PARTS, MIN_PART_FRAMES, PART_STEP = 4, 128, 8
 
 
 @torch.no_grad()
@@ -22,34 +23,46 @@ def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
     |x - e|^2 = |x|^2 - 2 (x.e - |e|^2 / 2), and |x|^2 is the same for every code: so take the largest x.e - |e|^2 / 2.
     Scores are made block by block: the whole matrix `n v` is never held.
     """
-    num_frames, num_codes = frames.shape[0], codebook.shape[0]
-    block_scores = CPU_BLOCK_SCORES if frames.device.type == "cpu" else GPU_BLOCK_SCORES
-    block = max(1, min(num_frames, max(MIN_BLOCK_FRAMES, block_scores // num_codes)))
-    offset = codebook.square().sum(dim=1).mul_(-0.5)
-    directions = codebook.t()
-    codes = torch.empty(num_frames, dtype=torch.int64, device=frames.device)
-    scores = frames.new_empty(block, num_codes)
-    for start in range(0, num_frames, block):
-        rows = frames[start : start + block]
-        block_result = torch.addmm(offset, rows, directions, out=scores[: rows.shape[0]])
-        codes[start : start + block] = _largest(block_result)
-    return codes
+    if frames.shape[0] == 0:
+        return torch.empty(0, dtype=torch.int64, device=frames.device)
+    is_on_cpu = frames.device.type == "cpu"
+    search, block_scores = (_by_columns, CPU_BLOCK_SCORES) if is_on_cpu else (_by_rows, GPU_BLOCK_SCORES)
+    block_frames = max(MIN_BLOCK_FRAMES, block_scores // codebook.shape[0])
+    norms = codebook.square().sum(dim=1)
+    if frames.shape[0] <= block_frames:
+        return search(frames, codebook, norms)
+    return torch.cat([search(block, codebook, norms) for block in frames.split(block_frames)])
 
 
-def _largest(scores: Tensor) -> Tensor:
-    """`scores.argmax(dim=1)`; on a CPU 4 times as fast.
+def _by_rows(frames: Tensor, codebook: Tensor, norms: Tensor) -> Tensor:
+    """Codes `n` by scores `n v`."""
+    return torch.addmm(norms, frames, codebook.t(), beta=-0.5).argmax(dim=1)
 
-    torch's argmax runs element by element there while amax is vectorised, so: the best group of codes by amax,
-    then argmax within the few maxima and within that group.
+
+def _by_columns(frames: Tensor, codebook: Tensor, norms: Tensor) -> Tensor:
+    """Codes `n` by scores `v n`, several parts of the frames side by side."""
+    num_frames = frames.shape[0]
+    num_parts = min(MAX_PARTS, max(1, num_frames // MIN_PART_FRAMES))
+    missing = -num_frames % (num_parts * PART_STEP)
+    if missing > 0:
+        frames = pad(frames, (0, 0, 0, missing))
+    parts = frames.view(num_parts, -1, frames.shape[1]).transpose(1, 2)
+    scores = torch.baddbmm(norms.unsqueeze(1), codebook.expand(num_parts, -1, -1), parts, beta=-0.5)
+    codes = _row_of_largest(scores)
+    return codes if missing == 0 else codes[:num_frames]
+
+
+def _row_of_largest(scores: Tensor) -> Tensor:
+    """Row of the largest score in each column of scores `b v n`, as one list `b * n`.
+
+    That is `scores.argmax(dim=1)`, which torch computes element by element. Its max pooling of images in
+    channels-last memory is vectorised and 5 to 10 times as fast: so the scores are images of v x 1 pixels with n
+    channels, pooled as a whole, and the position of the largest pixel is its row.
     """
-    num_frames, num_codes = scores.shape
-    if scores.device.type != "cpu" or num_codes % GROUP_CODES or num_codes <= 4 * GROUP_CODES:
-        return scores.argmax(dim=1)
-    num_groups = num_codes // GROUP_CODES
-    group = scores.view(num_frames, num_groups, GROUP_CODES).amax(dim=2).argmax(dim=1)
-    rows = torch.arange(0, num_frames * num_groups, num_groups).add_(group)
-    within = scores.view(-1, GROUP_CODES).index_select(0, rows).argmax(dim=1)
-    return within.add_(group, alpha=GROUP_CODES)
+    num_codes = scores.shape[1]
+    images = scores.unsqueeze(2).permute(0, 3, 1, 2)  # b n v 1
+    _, rows = torch.ops.aten.max_pool2d_with_indices(images, [num_codes, 1])
+    return rows.view(-1)
 
 
 @torch.no_grad()
