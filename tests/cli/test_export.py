@@ -1,0 +1,102 @@
+"""`vqaudio export` from outside."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vqaudio.cli.main import main
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.writer import TokenWriter
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Path:
+    """A store of 12 rows by 6 speakers, 2 codebooks of 16."""
+    generator = np.random.default_rng(0)
+    with TokenWriter(tmp_path / "tokens", CodecStamp("tiny", "0" * 64, 16_000, 320, 2, 16)) as writer:
+        for number in range(12):
+            codes = generator.integers(0, 16, (2, 20)).astype(np.uint16)
+            writer.append(TokenRow(f"{number}.wav", codes, 6400, 16_000, 0.4, f"s{number % 6}", "some text"))
+    return tmp_path / "tokens"
+
+
+@pytest.fixture
+def export(tokens: Path, tmp_path: Path):
+    """Runs the verb into `tmp_path / out`; returns the exit status."""
+    return lambda *flags: main(["export", str(tokens), "--out", str(tmp_path / "out"), *flags])
+
+
+def test_an_export_is_told_and_checked(export, tmp_path, capsys):
+    assert export("--format", "hf", "--validation", "0.4", "--check") == 0
+    told = capsys.readouterr().out
+    assert "vocabulary  64 tokens" in told
+    assert "checked     12 documents, 480 codes" in told
+    counts = json.loads((tmp_path / "out" / "export.json").read_text())["splits"]
+    assert counts["train"]["documents"] + counts["validation"]["documents"] == 12
+    assert counts["train"]["tokens"] == counts["train"]["documents"] * 41  # with an EOS each, as of itself for hf
+
+
+def test_every_flag_reaches_the_record(export, tmp_path):
+    flags = "--format text --style kaldi --codebooks 1 --interleave delayed --deduplicate --bpe 3 --bos --eos"
+    flags += " --prefix speaker,text --context 64 --validation 0.3 --quiet"
+    assert export(*flags.split()) == 0
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["options"] == {
+        "format": "text",
+        "style": "kaldi",
+        "num_codebooks": 1,
+        "pattern": "delayed",
+        "is_deduplicated": True,
+        "bpe_merges": 3,
+        "has_bos": True,
+        "has_eos": True,
+        "prefix": ["speaker", "text"],
+        "context_tokens": 64,
+        "validation": 0.3,
+    }
+
+
+def test_a_check_alone_needs_no_format_and_tells_what_is_wrong(export, tmp_path, capsys):
+    assert export("--format", "nanogpt", "--quiet") == 0
+    assert export("--check") == 0
+    assert "480 codes" in capsys.readouterr().out
+    path = tmp_path / "out" / "train.bin"
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+    assert export("--check") == 1
+    assert "the codes of 0.wav are not those of the store" in capsys.readouterr().err
+
+
+def test_an_empty_split_is_pointed_out(export, capsys):
+    assert export("--format", "nanogpt", "--validation", "0") == 0
+    assert "no speaker falls into validation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "--format"),
+        (("--format", "mp3"), "one of hf, nanogpt"),
+        (("--format", "jsonl", "--style", "kaldi"), "lists, tokens, speechgpt"),
+        (("--format", "hf", "--interleave", "zigzag"), "parallel, delayed"),
+        (("--format", "hf", "--codebooks", "3"), "holds 2 codebooks"),
+        (("--format", "hf", "--prefix", "voice"), "speaker, text"),
+        (("--format", "hf", "--extend", "nowhere"), "tokenizer.json"),
+        (("--check",), "no finished export"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(export, tmp_path, capsys, flags, message):
+    assert export(*flags) == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_the_library_tokenizers_the_extra_is_named(export, capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    assert export("--format", "hf", "--bpe", "4") == 1
+    assert "vqaudio[lm]" in capsys.readouterr().err
+    assert export("--format", "hf", "--check") == 0

@@ -1,0 +1,129 @@
+"""What stands in the files, letter by letter: other programs read them by these rules."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from vqaudio.export.formats import webdataset
+from vqaudio.export.formats.text import safe_name
+from vqaudio.export.options import ExportOptions
+from vqaudio.export.run import export_store
+from vqaudio.tokens.schema import TokenRow
+
+
+@pytest.fixture
+def two(make_store):
+    """Two short rows of three codebooks."""
+    codes = np.array([[1, 1, 2], [0, 0, 7], [4, 4, 4]], dtype=np.uint16)
+    return make_store(
+        [
+            TokenRow("a dir/x.wav", codes, 960, 16_000, 0.06, "ada", "hi"),
+            TokenRow("y.wav", codes[:, :1], 320, 16_000, 0.02),
+        ]
+    )
+
+
+@pytest.fixture
+def written(two, tmp_path):
+    """Exports `two` with the first codebook unless told otherwise; gives the folder."""
+
+    def write(name: str, style: str = "", **chosen) -> Path:
+        out = tmp_path / f"{name}-{style}"
+        export_store(two, out, ExportOptions(name, style, **{"num_codebooks": 1, "validation": 0, **chosen}))
+        return out
+
+    return write
+
+
+def test_gslm_lines(written):
+    assert (written("text", "gslm") / "train.txt").read_text() == "a%20dir/x.wav|1 1 2\ny.wav|1\n"
+
+
+def test_fairseq_files(written):
+    out = written("text", "fairseq")
+    assert (out / "train.tsv").read_text() == ".\na%20dir/x.wav\t960\ny.wav\t320\n"
+    assert (out / "train.km").read_text() == "1 1 2\n1\n"
+    assert (out / "valid.tsv").read_text() == ".\n"
+    dictionary = (out / "dict.km.txt").read_text().splitlines()
+    assert dictionary[:2] == ["0 1", "1 1"]
+    assert len(dictionary) == 64
+
+
+def test_kaldi_files(written):
+    out = written("text", "kaldi")
+    assert (out / "train" / "text").read_text() == "a%20dir/x.wav 1 1 2\ny.wav 1\n"
+    assert (out / "train" / "utt2spk").read_text() == "a%20dir/x.wav ada\ny.wav y.wav\n"
+
+
+@pytest.mark.parametrize("name", ["a b|c%d\te\n.wav", "%20", "Größe/猫\u2028.wav"])
+def test_names_are_one_word_and_give_back_the_id(name):
+    assert len(safe_name(name).split()) == 1
+    assert "|" not in safe_name(name)
+    assert unquote(safe_name(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("style", "key", "value"),
+    [
+        ("lists", "input_ids", [1, 1, 2]),
+        ("tokens", "text", "<|s_1|><|s_1|><|s_2|>"),
+        ("speechgpt", "units", "<sosp><1><1><2><eosp>"),
+    ],
+)
+def test_json_lines(written, style, key, value):
+    first = json.loads((written("jsonl", style) / "train.jsonl").read_text().splitlines()[0])
+    assert first == {"id": "a dir/x.wav", "speaker": "ada", "seconds": 0.06, key: value}
+
+
+def test_durations_stand_beside_merged_frames(written):
+    first = json.loads((written("jsonl", "lists", is_deduplicated=True) / "train.jsonl").read_text().splitlines()[0])
+    assert (first["input_ids"], first["durations"]) == ([1, 2], [2, 1])
+
+
+def test_delayed_streams_fold_into_steps_of_all_codebooks(written):
+    out = written("jsonl", "lists", num_codebooks=3, pattern="delayed")
+    first = json.loads((out / "train.jsonl").read_text().splitlines()[0])["input_ids"]
+    hole = 24
+    assert np.reshape(first, (-1, 3)).tolist() == [
+        [1, hole, hole],
+        [1, 8, hole],
+        [2, 8, 20],
+        [hole, 15, 20],
+        [hole, hole, 20],
+    ]
+
+
+def test_joined_documents_fill_their_sequences(written):
+    lines = (written("jsonl", "lists", context_tokens=3, has_eos=True) / "train.jsonl").read_text().splitlines()
+    eos = 8 + 1
+    assert [json.loads(line) for line in lines] == [
+        {"id": "train-000000000", "input_ids": [1, 1, 2]},
+        {"id": "train-000000001", "input_ids": [eos, 1, eos]},
+    ]
+    lines = (written("jsonl", "tokens", context_tokens=4) / "train.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["text"] == "<|s_1|><|s_1|><|s_2|><|s_1|>"
+
+
+def test_web_archives_hold_an_array_and_what_is_known_under_one_key(written):
+    with tarfile.open(written("webdataset") / "train-000000.tar") as archive:
+        names = archive.getnames()
+        about = archive.extractfile("000000000.json")
+        codes = archive.extractfile("000000000.codes.npy")
+        assert about is not None
+        assert codes is not None
+        assert json.load(about)["id"] == "a dir/x.wav"
+        assert np.load(io.BytesIO(codes.read())).tolist() == [1, 1, 2]
+    assert names == ["000000000.codes.npy", "000000000.json", "000000001.codes.npy", "000000001.json"]
+
+
+def test_a_full_archive_is_followed_by_another(written, monkeypatch):
+    monkeypatch.setattr(webdataset, "MAX_SHARD_BYTES", 1)
+    out = written("webdataset")
+    assert [path.name for path in sorted(out.glob("train-*"))] == ["train-000000.tar", "train-000001.tar"]
+    with tarfile.open(out / "train-000001.tar") as archive:
+        assert archive.getnames() == ["000000001.codes.npy", "000000001.json"]
