@@ -33,7 +33,7 @@ from vqaudio.training.compiling import compile_networks
 from vqaudio.training.discriminators import Discriminators
 from vqaudio.training.gradients import add_gradients
 from vqaudio.training.health import health_report, held_out_figures, peak_memory_mb
-from vqaudio.training.launch import Launch, launched
+from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.logbook import Logbook
 
@@ -199,7 +199,7 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
             step = training.step
             logbook.advance(step)
             if step % config.log_every == 0:
-                figures = {name: float(value) for name, value in losses.items()}
+                figures = {name: float(mean_over_processes(value)) for name, value in losses.items()}
                 figures |= {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)}
                 logbook.report(step, "train", {**figures, "skipped": training.num_skipped})
             if step % config.eval_every == 0 or step == config.num_steps:

@@ -4,6 +4,7 @@ This file is also the program of the processes.
 """
 
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NUM_STEPS = 50
 SMALL = [
     f"data.root={ROOT / 'data' / 'samples'}", f"num_steps={NUM_STEPS}", "batch_size=4", "device=cpu",
-    "log_every=1000", "eval_every=1000", "save_every=1000", "data.crop_samples=3200", "data.num_eval_crops=1",
+    "log_every=5", "eval_every=1000", "save_every=1000", "data.crop_samples=3200", "data.num_eval_crops=1",
     "data.num_workers=1", "codec.window_frames=10", "codec.encoder={widths: [16, 24], stem_bands: 20}",
     "codec.latent_width=8", "codec.quantizer={num_codebooks: 3, codebook_size: 16}",
     "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "losses.reencoding=1",
@@ -92,6 +93,15 @@ def weights(tensors):
     return {name: value.double() for name, value in tensors.items() if name.startswith(kinds)}
 
 
+def logged_losses(folder):
+    """The losses of every report on training, `reports losses`."""
+    lines = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
+    others = ("step", "event", "steps_per_s", "waiting", "peak_memory_mb", "skipped")
+    return torch.tensor(
+        [[value for key, value in line.items() if key not in others] for line in lines if line["event"] == "train"]
+    )
+
+
 def largest_difference(one, other):
     assert one.keys() == other.keys()
     return max(float((value - other[name]).abs().max()) for name, value in one.items())
@@ -109,6 +119,7 @@ def test_two_processes_end_where_one_ends(tmp_path, losses):
     first, second = by_two_processes(tmp_path / "two", *LOSSES[losses])
     assert [name for name in weights(first) if not torch.equal(first[name], second[name])] == []
     assert largest_difference(one, weights(first)) < 1e-5
+    torch.testing.assert_close(logged_losses(tmp_path / "two"), logged_losses(tmp_path / "one"), rtol=1e-4, atol=1e-5)
 
 
 def test_a_batch_in_two_parts_trains_like_the_whole(tmp_path):
