@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -13,6 +15,7 @@ GPU_BLOCK_SCORES = 2**24
 MIN_BLOCK_FRAMES = 256
 # On a CPU a block is cut into parts, each for one thread, of a multiple of 8 frames: as many as a register holds.
 MAX_PARTS, MIN_PART_FRAMES, PART_STEP = 4, 128, 8
+MAX_PADDING = MAX_PARTS * PART_STEP
 
 
 @torch.no_grad()
@@ -29,26 +32,31 @@ def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
     search, block_scores = (_by_columns, CPU_BLOCK_SCORES) if is_on_cpu else (_by_rows, GPU_BLOCK_SCORES)
     block_frames = max(MIN_BLOCK_FRAMES, block_scores // codebook.shape[0])
     norms = codebook.square().sum(dim=1)
+    # One memory for the scores of all blocks: fresh pages would cost more than the product that fills them.
+    scores = codebook.new_empty((min(block_frames, frames.shape[0]) + MAX_PADDING) * codebook.shape[0])
     if frames.shape[0] <= block_frames:
-        return search(frames, codebook, norms)
-    return torch.cat([search(block, codebook, norms) for block in frames.split(block_frames)])
+        return search(frames, codebook, norms, scores)
+    return torch.cat([search(block, codebook, norms, scores) for block in frames.split(block_frames)])
 
 
-def _by_rows(frames: Tensor, codebook: Tensor, norms: Tensor) -> Tensor:
-    """Codes `n` by scores `n v`."""
-    return torch.addmm(norms, frames, codebook.t(), beta=-0.5).argmax(dim=1)
+def _by_rows(frames: Tensor, codebook: Tensor, norms: Tensor, scores: Tensor) -> Tensor:
+    """Codes `n` by scores `n v`, which overwrite `scores`."""
+    shape = frames.shape[0], codebook.shape[0]
+    out = scores[: math.prod(shape)].view(shape)
+    return torch.addmm(norms, frames, codebook.t(), beta=-0.5, out=out).argmax(dim=1)
 
 
-def _by_columns(frames: Tensor, codebook: Tensor, norms: Tensor) -> Tensor:
-    """Codes `n` by scores `v n`, several parts of the frames side by side."""
+def _by_columns(frames: Tensor, codebook: Tensor, norms: Tensor, scores: Tensor) -> Tensor:
+    """Codes `n` by scores `v n`, several parts of the frames side by side, which overwrite `scores`."""
     num_frames = frames.shape[0]
     num_parts = min(MAX_PARTS, max(1, num_frames // MIN_PART_FRAMES))
     missing = -num_frames % (num_parts * PART_STEP)
     if missing > 0:
         frames = pad(frames, (0, 0, 0, missing))
     parts = frames.view(num_parts, -1, frames.shape[1]).transpose(1, 2)
-    scores = torch.baddbmm(norms.unsqueeze(1), codebook.expand(num_parts, -1, -1), parts, beta=-0.5)
-    codes = _row_of_largest(scores)
+    out = scores[: frames.shape[0] * codebook.shape[0]].view(num_parts, codebook.shape[0], -1)
+    torch.baddbmm(norms.unsqueeze(1), codebook.expand(num_parts, -1, -1), parts, beta=-0.5, out=out)
+    codes = _row_of_largest(out)
     return codes if missing == 0 else codes[:num_frames]
 
 
