@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
     from vqaudio.cli.probe_table import print_probe
     from vqaudio.jobs.probe_corpus import join_labels
+    from vqaudio.jobs.probe_plots import write_plots
     from vqaudio.jobs.probing import probe_corpus
     from vqaudio.tokens.store import TokenStore
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         print_probe(report)
     if args.out:
         write_report(args.out, report)
+        write_plots(args.out, report, corpus, args.audio)
     return EXIT_REFUSED if report.is_refused else 0
 
 

@@ -1,0 +1,49 @@
+"""The pictures of a probe report, as PNG files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqaudio.audio.files import read_audio
+from vqaudio.jobs.probe_corpus import ProbeCorpus
+from vqaudio.jobs.probe_report import ProbeReport
+from vqaudio.probes import plots
+from vqaudio.tokens.durable import replace_durably
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MAX_TIMELINE_S = 5.0  # the utterance drawn is the longest that is not longer
+
+
+def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: Path | None) -> list[Path]:
+    """Heat map, confusions, PNMI against bitrate, and with the recordings a timeline of one utterance.
+
+    Nothing where the gate refused the headline.  Raises VqaudioError without matplotlib or if a file cannot be written.
+    """
+    if not report.rows:
+        return []
+    figures = {
+        "phone_given_code.png": plots.phone_given_code(report.counts, report.labels),
+        "class_confusion.png": plots.class_confusions(report.counts, report.labels),
+        "pnmi_bitrate.png": plots.pnmi_against_bitrate(
+            {row.name: (report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
+        ),
+    }
+    if audio:
+        figures["timeline.png"] = _timeline(corpus, audio)
+    for name, figure in figures.items():
+        replace_durably(folder / name, lambda path, figure=figure: figure.savefig(path, format="png"))
+    return [folder / name for name in figures]
+
+
+def _timeline(corpus: ProbeCorpus, audio: Path) -> "Figure":
+    frames, codes = corpus.frames, corpus.frames.codes_by_utterance()
+    longest = int(MAX_TIMELINE_S * frames.frame_rate_hz)
+    short_enough = [number for number, one in enumerate(codes) if len(one) <= longest]
+    if short_enough:
+        number = max(short_enough, key=lambda one: len(codes[one]))
+    else:
+        number = min(range(len(codes)), key=lambda one: len(codes[one]))
+    row_id, rate_hz = frames.ids[number], corpus.grid.sample_rate_hz
+    samples = read_audio(audio / row_id, rate_hz)
+    return plots.code_timeline(samples, rate_hz, codes[number], frames.frame_rate_hz, corpus.intervals[row_id])
