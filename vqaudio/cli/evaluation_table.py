@@ -1,15 +1,14 @@
 """A report on the terminal: what is heard, what is measured, how the codebooks are used, what was left out."""
 
-import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from vqaudio.jobs.report import HEADINGS, Report, Row
-from vqaudio.metrics.bootstrap import MeanScore
+from vqaudio.jobs.wording import coverage_notes, format_rate, format_score
 
 # The columns of the two tables.
 HEARD = ("pesq_wb", "pesq_nb", "stoi", "estoi", "visqol")
@@ -29,7 +28,7 @@ def print_report(report: Report, stream: TextIO | None = None) -> None:
             console.print(table)
     if report.codebooks:
         console.print(_codebook_table(report))
-    for line in (*_not_measured(report), *_coverage(report.rows), *_failures(report)):
+    for line in coverage_notes(report):
         console.print(line, markup=False)
 
 
@@ -42,8 +41,8 @@ def _score_table(rows: Sequence[Row], columns: Sequence[str]) -> Table | None:
     for heading in ("nominal", "entropy", "file", *(HEADINGS[name][0] for name in shown)):
         table.add_column(heading, justify="right")
     for row in rows:
-        rates = (_number(rate, 2) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file))
-        scores = (_interval(row.scores.get(name), HEADINGS[name][1]) for name in shown)
+        rates = (format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file))
+        scores = (format_score(row.scores.get(name), HEADINGS[name][1]) for name in shown)
         table.add_row(f"{row.coder} {row.setting}", *rates, *scores)
     table.caption = "nominal, entropy, file: kbit/s"
     table.caption_justify = "left"
@@ -60,42 +59,3 @@ def _codebook_table(report: Report) -> Table:
     table.caption = f"over {report.codebooks[0].num_frames:,} frames; usage grows with their number"
     table.caption_justify = "left"
     return table
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _interval(score: MeanScore | None, digits: int) -> str:
-    if score is None or math.isnan(score.mean):
-        return "-"
-    return f"{score.mean:.{digits}f} ±{(score.high - score.low) / 2:.{digits}f}"
-
-
-def _not_measured(report: Report) -> list[str]:
-    """One line per reason: which metrics have no column, and what would give them one."""
-    reasons: dict[str, list[str]] = {}
-    for name, reason in report.not_measured.items():
-        reasons.setdefault(reason, []).append(name)
-    return [f"not measured: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
-
-
-def _coverage(rows: Iterable[Row]) -> list[str]:
-    """One line per row and metric whose mean does not rest on a score of every file."""
-    lines = []
-    for row in rows:
-        for name, score in row.scores.items():
-            label = f"{row.coder} {row.setting}: {name}"
-            if score.num_filled:
-                lines.append(f"{label} gave up on {_files(score.num_filled)}; each counts as {score.fill:g}")
-            if score.num_left_out:
-                lines.append(f"{label} leaves out {_files(score.num_left_out)}")
-    return lines
-
-
-def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
-
-
-def _failures(report: Report) -> list[str]:
-    return [f"left out: {entry['id']} {entry['coder']}: {entry['reason']}" for entry in report.failures[:20]]

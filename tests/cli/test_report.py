@@ -1,0 +1,106 @@
+"""The verb `report`, with a tokenizer of sixteen levels in the place of a trained one."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from torch import Tensor
+
+from vqaudio.cli.main import main
+from vqaudio.core.units import FrameGrid
+
+pytest.importorskip("matplotlib")
+RATE_HZ = 16_000
+
+
+class LevelTokenizer:
+    """One codebook of sixteen levels; one frame is one sample."""
+
+    name, weights_sha256 = "levels", "ab" * 32
+    num_codebooks, codebook_size = 1, 16
+    grid = FrameGrid(RATE_HZ, 1)
+
+    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
+        """Codes `b 1 n`."""
+        return ((audio + 1) * 8).long().clamp(0, 15)
+
+    def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
+        """The middle of each level."""
+        return (audio_codes + 0.5) / 8 - 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three sound files; the codec `levels` is the only one there is, and no optional metric is installed."""
+    monkeypatch.setattr("vqaudio.codec.saving.open_codec", lambda name, device: LevelTokenizer())
+    for package in ("pesq", "pystoi", "visqol"):
+        monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / "wavs").mkdir()
+    for seed, name in enumerate(("a.wav", "b.wav", "c.wav")):
+        soundfile.write(tmp_path / "wavs" / name, np.random.default_rng(seed).normal(0, 0.2, 6000).clip(-1, 1), RATE_HZ)
+    return tmp_path / "wavs"
+
+
+def test_the_page_holds_as_many_recordings_as_asked_and_measures_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder.parent / "new" / "report.html"
+    flags = ["--out", str(out), "--num-utterances", "2", "--workers", "0"]
+    assert main(["report", "levels", str(folder), *flags]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert page.count("<audio ") == 2 * 2
+    assert "Measured on the 2 recordings of this page" in page
+    assert "not measured: visqol" in page
+    assert f"{out}: 2 recordings, {out.stat().st_size / 1e6:.1f} MB" in capsys.readouterr().out
+
+
+def test_an_evaluation_that_was_made_before_is_shown_as_it_is(folder: Path) -> None:
+    found, out = folder.parent / "found.json", folder.parent / "report.html"
+    assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db", "--json", str(found)]) == 0
+    flags = ["--out", str(out), "--num-utterances", "1", "--evaluation", str(found)]
+    assert main(["report", "levels", str(folder), *flags]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert "Measured on 3 files" in page
+    assert "SI-SDR" not in page
+    mean = json.loads(found.read_text())["rows"][0]["scores"]["mel_db"]["mean"]
+    assert f"<td>{mean:.2f} ±" in page
+    assert "64.00 kbit/s" in page
+
+
+def test_an_evaluation_of_other_weights_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, out = folder.parent / "found.json", folder.parent / "report.html"
+    assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db", "--json", str(found)]) == 0
+    found.write_text(found.read_text().replace("ab" * 32, "cd" * 32))
+    assert main(["report", "levels", str(folder), "--out", str(out), "--evaluation", str(found)]) == 1
+    assert "is about weights cdcd" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_file_that_cannot_be_heard_is_told_on_the_page_and_gives_status_two(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.wav").write_text("no sound")
+    out = folder.parent / "report.html"
+    assert main(["report", "levels", str(folder), "--out", str(out), "--workers", "0"]) == 2
+    assert "left out: broken.wav" in capsys.readouterr().out
+    assert "broken.wav" in out.read_text(encoding="utf-8")
+
+
+def test_mistakes_are_answered_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*flags: str) -> str:
+        assert main(["report", "levels", str(folder), "--out", str(folder.parent / "x.html"), *flags]) == 1
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        return said
+
+    assert "one utterance" in answer("--num-utterances", "0")
+    assert "log.jsonl" in answer("--training", str(folder / "log.jsonl"))
+    assert "opus:6" in answer("--against", "mp3:64")
+    assert "vqaudio evaluate --json" in answer("--evaluation", str(folder / "a.wav"))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "vqaudio[plots]" in answer()

@@ -1,0 +1,92 @@
+"""`vqaudio report CODEC WAV_DIR --out report.html`: one page to hear, see and judge a codec; it needs no network."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vqaudio.codec.model import Codec
+    from vqaudio.jobs.coders import Coder
+    from vqaudio.jobs.report import Report
+    from vqaudio.jobs.walk import Source
+
+LARGEST_BYTES = 15_000_000  # what browsers on phones and mail take without trouble
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("codec", metavar="CODEC", help="a shipped codec's name or a saved codec's folder")
+    parser.add_argument("audio", type=Path, metavar="WAV_DIR", help="folder of speech files, searched through")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", required=True, help="the page to write, such as report.html"
+    )
+    parser.add_argument(
+        "--num-utterances", type=int, default=6, metavar="N", help="recordings on the page (default: 6)"
+    )
+    parser.add_argument("--list", type=Path, metavar="FILE", help="choose among these: one path below WAV_DIR a line")
+    parser.add_argument(
+        "--codebooks", type=int, nargs="+", metavar="K", help="one player each (default: 1 2 4 ... all)"
+    )
+    parser.add_argument(
+        "--against", action="append", default=[], metavar="CODER", help="opus:6 or codec2:3200; repeatable"
+    )
+    control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
+    parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
+    evaluation = "what `vqaudio evaluate --json` wrote about this codec (default: the page's files are measured)"
+    parser.add_argument("--evaluation", type=Path, metavar="JSON", help=evaluation)
+    parser.add_argument("--training", type=Path, metavar="JSONL", help="log.jsonl of the training, for its curve")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
+    parser.add_argument("--device", default="cpu", help="where the codec runs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decode, measure, write.  0 when every file is on the page, 2 when some could not be heard."""
+    from vqaudio.cli.evaluate import choose_coders
+    from vqaudio.codec.saving import open_codec
+    from vqaudio.jobs.charts import drawing
+    from vqaudio.jobs.evaluation import choose_sources
+    from vqaudio.jobs.page.document import Page, write_page
+    from vqaudio.jobs.page.listening import listen, spread
+    from vqaudio.jobs.page.training_log import read_training_log
+
+    with drawing():  # says that matplotlib is missing before minutes are spent
+        pass
+    training = read_training_log(args.training) if args.training else None
+    sources = spread(choose_sources(args.audio, args.list), args.num_utterances)
+    codec = open_codec(args.codec, args.device)
+    coders = choose_coders(codec, args)
+    report, source = find_report(args, codec, coders, sources)
+    listening = listen(codec, coders, sources, args.device)
+    num_bytes = write_page(Page(codec, listening, report, source, training), args.out)
+    print(f"{args.out}: {len(listening.utterances)} recordings, {num_bytes / 1e6:.1f} MB")
+    if num_bytes > LARGEST_BYTES:
+        print(f"more than {LARGEST_BYTES / 1e6:.0f} MB is slow to open: fewer --num-utterances or --codebooks help")
+    for entry in listening.failures:
+        print(f"left out: {entry['id']} {entry['coder']}: {entry['reason']}")
+    return 2 if listening.failures else 0
+
+
+def find_report(
+    args: argparse.Namespace, codec: "Codec", coders: "Sequence[Coder]", sources: "Sequence[Source]"
+) -> "tuple[Report, str]":
+    """The evaluation that was given, or one of the page's own files, and in words which it is.
+
+    Raises VqaudioError if the one that was given is about other weights.
+    """
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.evaluation import evaluate
+    from vqaudio.jobs.report import read_report
+
+    if args.evaluation is None:
+        report = evaluate(coders, sources, codec.grid.sample_rate_hz, num_workers=args.workers)
+        return report, f"Measured on the {len(sources)} recordings of this page, whole."
+    report, weights_sha256 = read_report(args.evaluation)
+    if weights_sha256 != codec.weights_sha256:
+        raise VqaudioError(
+            f"{args.evaluation} is about weights {weights_sha256[:16]}, but {codec.name} has "
+            f"{codec.weights_sha256[:16]}; run `vqaudio evaluate --json` again"
+        )
+    return report, f"Measured on {report.num_files} files, {report.seconds / 60:.1f} minutes."

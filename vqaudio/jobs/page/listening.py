@@ -1,0 +1,95 @@
+"""What a page lets people hear and see: a few recordings, their decodings and their first codes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqaudio.audio.files import read_audio
+from vqaudio.codec.interface import AudioTokenizer
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.coders import Coder, as_sixteen_bit
+from vqaudio.jobs.walk import Source
+from vqaudio.metrics.distance import Samples
+
+LONGEST_S = 6.0  # of each recording on a page: ten versions of six recordings then take about 10 MB
+
+
+class Version(NamedTuple):
+    """One decoding of a recording, as long as its original.  samples: `n`."""
+
+    coder: str
+    setting: str
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A recording's beginning.  original: `n`, whole frames where it was cut.  first_codes: `t`, of codebook 0."""
+
+    id: str
+    original: Samples
+    versions: tuple[Version, ...]
+    first_codes: NDArray[np.int64]
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The utterances, and what could not be heard: id, coder, reason."""
+
+    utterances: tuple[Utterance, ...]
+    failures: tuple[dict[str, str], ...]
+
+
+def spread(sources: Sequence[Source], number: int) -> list[Source]:
+    """That many, evenly through the list, the first among them; all if there are no more."""
+    if number < 1:
+        raise VqaudioError(f"a page needs one utterance or more, got {number}")
+    places = [index * len(sources) // number for index in range(number)]
+    return list(sources) if len(sources) <= number else [sources[place] for place in places]
+
+
+def listen(codec: AudioTokenizer, coders: Sequence[Coder], sources: Sequence[Source], device: str = "cpu") -> Listening:
+    """Every source through every coder, cut to its first seconds after decoding.
+
+    A file that cannot be read or decoded is left out and named.  Raises VqaudioError if none can be read.
+    """
+    rate_hz, hop = codec.grid.sample_rate_hz, codec.grid.hop_samples
+    longest = int(LONGEST_S * rate_hz) // hop * hop
+    utterances: list[Utterance] = []
+    failures: list[dict[str, str]] = []
+    for source in sources:
+        try:
+            if source.refusal:
+                raise VqaudioError(source.refusal)
+            whole = read_audio(source.path, rate_hz)
+            if not len(whole):
+                raise VqaudioError("it holds no samples")
+        except VqaudioError as error:
+            failures.append({"id": source.id, "coder": "", "reason": str(error)})
+            continue
+        versions: list[Version] = []
+        for coder in coders:
+            try:
+                made = list(coder.reconstruct(source.id, whole))
+            except VqaudioError as error:
+                failures.append({"id": source.id, "coder": coder.name, "reason": str(error)})
+                continue
+            versions += (Version(coder.name, one.setting, as_sixteen_bit(one.samples[:longest])) for one in made)
+        original = as_sixteen_bit(whole[:longest])
+        codes = _first_codes(codec, whole[:longest], device)
+        utterances.append(Utterance(source.id, original, tuple(versions), codes, source.text))
+    if not utterances:
+        raise VqaudioError(f"none of {len(sources)} files can be heard; the first reason: {failures[:1]}")
+    return Listening(tuple(utterances), tuple(failures))
+
+
+@torch.inference_mode()
+def _first_codes(codec: AudioTokenizer, samples: Samples, device: str) -> NDArray[np.int64]:
+    """Codes of codebook 0: `t`.  The encoder is causal: those of a beginning are the beginning of those of the file."""
+    audio = torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(device)
+    return codec.encode(audio[None, None])[0, 0].cpu().numpy()

@@ -1,0 +1,56 @@
+"""The page's tables: what was measured, and how the codebooks are used."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from vqaudio.jobs.report import HEADINGS, Report
+from vqaudio.jobs.wording import format_rate, format_score
+
+
+def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that scrolls by itself, by keyboard too; the first cell of each row is its heading."""
+    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows
+    )
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def score_table(report: Report) -> str:
+    """Rates and means of every row, with half of the 95 % intervals."""
+    metrics = [name for name in HEADINGS if any(name in row.scores for row in report.rows)]
+    headings = ["coder", "nominal", "entropy", "file", *(HEADINGS[name][0] for name in metrics)]
+    rows = (
+        [
+            f"{row.coder} {row.setting}",
+            *(format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file)),
+            *(format_score(row.scores.get(name), HEADINGS[name][1]) for name in metrics),
+        ]
+        for row in report.rows
+    )
+    caption = (
+        f"{report.num_files} files, {report.seconds / 60:.1f} minutes; rates in kbit/s; "
+        "means ± half of their 95 % bootstrap intervals"
+    )
+    return table(caption, headings, rows)
+
+
+def codebook_table(report: Report) -> str:
+    """Usage, perplexity, entropy and the most frequent code of every codebook."""
+    rows = (
+        [
+            f"{book.codec} #{book.codebook + 1}",
+            f"{book.used:.1%}",
+            f"{book.perplexity:.0f}",
+            f"{book.entropy_bits:.2f}",
+            f"{book.top_code:.1%}",
+        ]
+        for book in report.codebooks
+    )
+    num_frames = report.codebooks[0].num_frames if report.codebooks else 0
+    caption = f"Codebooks over {num_frames:,} frames; usage grows with their number"
+    return table(caption, ["codebook", "used", "perplexity", "bits a frame", "top code"], rows)
