@@ -45,7 +45,7 @@ class DecoderConfig:
 
     kind: str = "fourier"
     lookahead_frames: int = 4
-    phase_iterations: int = 16
+    phase_iterations: int = 24
     width: int = 384
     hidden: int = 768
     slow_dilations: tuple[int, ...] = (1, 3)
