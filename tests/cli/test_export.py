@@ -67,6 +67,20 @@ def test_a_check_alone_needs_no_format_and_tells_what_is_wrong(export, tmp_path,
     assert "the codes of 0.wav are not those of the store" in capsys.readouterr().err
 
 
+def test_an_interrupted_export_says_that_the_same_command_goes_on(export, tmp_path, capsys, monkeypatch):
+    from vqaudio.export.documents import DocumentCoder
+
+    def interrupt(self: DocumentCoder, row: TokenRow) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DocumentCoder, "encode", interrupt)
+        assert export("--format", "nanogpt") == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert export("--format", "nanogpt", "--check") == 0
+
+
 def test_an_empty_split_is_pointed_out(export, capsys):
     assert export("--format", "nanogpt", "--validation", "0") == 0
     assert "no speaker falls into validation" in capsys.readouterr().out

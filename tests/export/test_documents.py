@@ -8,7 +8,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.merging import UnitMerges
 from vqaudio.export.options import ExportOptions
-from vqaudio.export.vocabulary import SPECIALS, Vocabulary
+from vqaudio.export.vocabulary import SPECIALS, Vocabulary, expand
 from vqaudio.tokens.patterns import PATTERNS
 from vqaudio.tokens.schema import TokenRow
 
@@ -60,6 +60,14 @@ def test_merged_documents_give_back_their_codes(codes):
     coder = coder_of(2, merges=merges, pattern="delayed", is_deduplicated=True)
     document = coder.encode(row_of(codes))
     assert np.array_equal(coder.decode(document.tokens, document.durations), codes)
+
+
+def test_units_are_merged_beyond_the_numbers_that_are_no_characters():
+    units = np.tile([55_038, 55_039, 55_040, 57_000, 59_999], 40)  # character 0xD800, of unit 55,040, does not exist
+    merges = UnitMerges.train([units], num_units=60_000, num_merges=4)
+    symbols = merges.encode(units)
+    assert len(symbols) < len(units) / 2
+    assert expand(symbols, 60_000, merges.merges).tolist() == units.tolist()
 
 
 def test_a_document_reads_as_its_prefix_says():

@@ -14,6 +14,7 @@ from vqaudio.export.options import ExportOptions
 from vqaudio.export.run import export_store
 from vqaudio.export.splits import SPLITS, split_of
 from vqaudio.tokens.patterns import PATTERNS
+from vqaudio.tokens.schema import TokenRow
 
 KINDS = [(name, style) for name, format_ in FORMATS.items() for style in format_.styles]
 
@@ -70,6 +71,19 @@ def test_merged_units_make_shorter_documents_of_the_same_codes(make_store, make_
         assert len(record.vocabulary.merges) == merges
     assert counts[20] < 0.8 * counts[0]
     assert codes_in(tmp_path / "0") == codes_in(tmp_path / "20")
+
+
+def test_merges_are_found_in_training_documents_only(make_store, tmp_path):
+    pairs = {"train": [0, 1], "validation": [2, 3]}
+    rows = []
+    for number in range(20):
+        pair = pairs[split_of(f"s{number}", "", 0.5)]
+        codes = np.tile(pair, 10)[None].repeat(3, axis=0).astype(np.uint16)
+        rows.append(TokenRow(f"{number}.wav", codes, 20 * 320, 16_000, 0.4, f"s{number}"))
+    options = ExportOptions("nanogpt", num_codebooks=1, bpe_merges=4, validation=0.5)
+    record = export_store(make_store(rows), tmp_path / "out", options)
+    assert {unit for units in record.vocabulary.merges for unit in units} == {0, 1}
+    assert all(counts["documents"] for counts in record.counts.values())
 
 
 def test_of_one_codebook_ids_are_codes(store, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.export import run
+from vqaudio.export import growing, run
 from vqaudio.export.check import check_export
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.table import FORMATS
@@ -33,6 +33,7 @@ def options_for(name: str, style: str) -> ExportOptions:
 @pytest.fixture
 def checkpoint_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "CHECKPOINT_TOKENS", 1)
+    monkeypatch.setattr(growing, "BUFFER_BYTES", 1)  # so that more is written than the checkpoint counts
 
 
 @pytest.mark.usefixtures("checkpoint_always")
@@ -62,7 +63,7 @@ def test_an_interrupted_export_goes_on_to_the_same_bytes(name, style, store, tmp
 
 KILLED = """
 import os, signal, sys
-from vqaudio.export import run
+from vqaudio.export import growing, run
 from vqaudio.export.options import ExportOptions
 from vqaudio.tokens.store import TokenStore
 run.CHECKPOINT_TOKENS = 1
@@ -147,8 +148,6 @@ def test_a_vocabulary_that_does_not_fit_uint16_is_refused(make_store, make_rows,
 
 def test_memory_does_not_grow_with_the_store(make_store, make_rows, tmp_path, monkeypatch):
     """What waits in memory between two rows is bounded, for every format, however many rows there are."""
-    from vqaudio.export import growing
-
     monkeypatch.setattr(growing, "GROUP_WEIGHT", 500)
     store, waiting = make_store(make_rows(400), rows_per_shard=400), []
     flush = growing.GrowingTable._flush

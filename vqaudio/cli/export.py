@@ -11,6 +11,7 @@ Speakers are held out whole.  Every option can be undone: --check reads the expo
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,10 +99,14 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
     from vqaudio.export.run import export_store
 
     options = options_of(args)
-    with _Progress(store, is_quiet=args.quiet) as progress:
-        return export_store(
-            store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=progress.finish
-        )
+    try:
+        with _Progress(store, is_quiet=args.quiet) as progress:
+            return export_store(
+                store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=progress.finish
+            )
+    except KeyboardInterrupt:
+        print(f"stopped; {args.out} is as it was, and the same command goes on", file=sys.stderr)
+        raise
 
 
 def check(args: argparse.Namespace, store: "TokenStore") -> None:

@@ -17,6 +17,7 @@ from vqaudio.export.tokenizer import TOKENIZER, write_tokenizer
 FOLDER = "data"
 IDS = pa.list_(pa.int32())
 READ_ROWS = 16
+IN_ORDER = {"batch_readahead": 1, "fragment_readahead": 1}  # more would be read than is wanted: memory
 
 
 class HuggingFaceWriter:
@@ -47,7 +48,7 @@ def read_hf(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
         return
     try:
         table = pyarrow.dataset.dataset(files, format="parquet")
-        for batch in table.to_batches(columns=["input_ids"], batch_size=READ_ROWS, use_threads=False):
+        for batch in table.to_batches(columns=["input_ids"], batch_size=READ_ROWS, use_threads=False, **IN_ORDER):
             for ids in batch.column("input_ids"):
                 yield ids.values.to_numpy() if ids.is_valid else np.zeros(0, dtype=np.int32)
     except (pa.ArrowException, OSError) as error:
