@@ -115,6 +115,13 @@ def test_an_export_is_replaced_only_when_asked_and_nothing_else_ever(store, tmp_
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_the_folder_one_stands_in_can_be_exported_into_if_it_is_empty(store, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    export_store(store, ".", ExportOptions("nanogpt"))
+    assert check_export(tmp_path / "here", store).num_documents == len(store)
+
+
 def test_two_exports_into_one_folder_do_not_meet(store, tmp_path):
     def second(num_rows: int, num_samples: int) -> None:
         with pytest.raises(VqaudioError, match="another export"):

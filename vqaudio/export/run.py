@@ -45,7 +45,7 @@ def export_store(
     The same call goes on after an interruption.  Raises VqaudioError if `out` is there already, unless
     is_overwriting and it is an export, or if another run is writing it.
     """
-    out, extend = Path(out), Path(extend) if extend else None
+    out, extend = Path(os.path.abspath(out)), Path(extend) if extend else None
     options = options.with_codebooks(store.stamp.num_codebooks)
     format_of(options.format, options.style)
     _require_free(out, is_overwriting)
