@@ -16,17 +16,26 @@ if TYPE_CHECKING:
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 120_000  # the machine may be busy
 
-# Plays one player from its start until its time moves; answers its duration, and its time then.
-PLAY = """async (player) => {
-  if (player.readyState < 1) await new Promise((done, fail) => {
-    player.addEventListener("loadedmetadata", done); player.addEventListener("error", () => fail(player.error.message));
-  });
+# An answer or an error, never a wait without an end: a script that is being evaluated has no limit of its own.
+UNTIL = f"""const until = async (holds) => {{
+  const end = performance.now() + {PATIENCE_MS // 4};
+  while (!holds()) {{
+    if (performance.now() > end) throw new Error(`waited in vain: ${{holds}}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }}
+}};"""
+
+# Plays one player until its time moves; answers its duration and its time then.
+PLAY = f"""async (player) => {{
+  {UNTIL}
+  await until(() => player.error || player.readyState > 0);
+  if (player.error) throw new Error(player.error.message);
   await player.play();
-  while (player.currentTime === 0) await new Promise((done) => setTimeout(done, 20));
+  await until(() => player.currentTime > 0);
   const found = [player.duration, player.currentTime];
   player.pause();
   return found;
-}"""
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -96,17 +105,18 @@ def test_pictures_and_plots_are_there_and_nothing_reaches_beyond_a_phone(tab: "T
 
 
 def test_one_sound_stops_another_and_the_line_shows_where_it_is(tab: "Tab", complaints: list[str]) -> None:
-    found = tab.evaluate("""async () => {
+    found = tab.evaluate(f"""async () => {{
+      {UNTIL}
       const [first, second] = document.querySelectorAll("audio");
+      const head = document.querySelector(".playhead");
       await first.play();
       await second.play();
-      while (second.currentTime < 0.2) await new Promise((done) => setTimeout(done, 20));
+      await until(() => second.currentTime > 0.2);
       second.pause();
       await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-      const head = document.querySelector(".playhead");
       const place = parseFloat(head.style.left) / 100;
       return [first.paused, second.currentTime / second.duration, place, head.style.opacity];
-    }""")
+    }}""")
     is_stopped, share, place, opacity = found
     assert is_stopped
     assert place == pytest.approx(share, abs=0.1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.coders import CodecCoder
 from vqaudio.jobs.page import listening
@@ -43,7 +44,7 @@ def test_versions_are_those_of_the_whole_file_cut_to_frames(
     assert (len(short.original), len(long.original)) == (5001, 16_000)  # 50.5 frames are 50
     assert (len(short.first_codes), len(long.first_codes)) == (16, 50)
     for utterance in heard.utterances:
-        whole, _ = soundfile.read(folder / utterance.id, dtype="float32")
+        whole = read_audio(folder / utterance.id, RATE_HZ)
         wanted = {made.setting: made.samples for made in coders[0].reconstruct(utterance.id, whole)}
         assert [version.setting for version in utterance.versions] == ["1", "2"]
         for version in utterance.versions:
