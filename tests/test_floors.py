@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-OPTIONAL_LIBRARIES = ["tensorboard", "pesq", "pystoi", "transformers", "visqol", "matplotlib", "playwright", "vector_quantize_pytorch", "datasets"]
+OPTIONAL_LIBRARIES = [
+    "tensorboard",
+    "pesq",
+    "pystoi",
+    "transformers",
+    "visqol",
+    "matplotlib",
+    "playwright",
+    "vector_quantize_pytorch",
+    "datasets",
+]
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
