@@ -133,7 +133,8 @@ def test_the_keyboard_reaches_the_recordings_and_plays_them(tab: "Tab", complain
         if tab.evaluate("document.activeElement.tagName") == "AUDIO":
             break
     tab.keyboard.press("Space")
-    tab.wait_for_function("document.querySelector('audio').currentTime > 0")
+    # The page forbids `eval`, on which playwright's own wait_for_function rests.
+    tab.evaluate(f"async () => {{ {UNTIL} await until(() => document.querySelector('audio').currentTime > 0); }}")
     assert complaints == []
 
 
