@@ -10,6 +10,7 @@ import soundfile
 
 from vqaudio.cli.main import main
 from vqaudio.core.units import FrameGrid
+from vqaudio.probes.items import read_items
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.writer import TokenWriter
 
@@ -160,6 +161,8 @@ def test_further_probes_and_the_control_on_mfcc_are_measured(corpus: Path, capsy
     assert found["abx"]["MFCC k-means, within speakers"]["error"] == pytest.approx(0.5, abs=0.1)
     assert found["linear"]["codes, 1 frame"]["accuracy"] == 1
     assert "ABX error, codes, across speakers" in capsys.readouterr().out
+    assert len(read_items(corpus / "out" / "phones.item")) > 500
+    assert (corpus / "out" / "timeline.png").stat().st_size > 1000
     (corpus / "wavs" / "s0" / "u0.wav").unlink()
     assert main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments"), *flags]) == 1
 
@@ -188,3 +191,27 @@ def test_sample_sentences_end_to_end(
     assert codes["mapping"]["accuracy"] > 1.5 * max(shuffled["mapping"]["accuracy"], codes["mapping"]["prior"])
     assert mfcc["mapping"]["accuracy"] > 3 * shuffled["mapping"]["accuracy"]
     assert codes["information"]["ami"] > 0.05 > abs(shuffled["information"]["ami"])
+
+
+def test_stability_needs_the_codec_that_made_the_store(
+    tokenize, tiny_codec: Path, samples_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence through a small codec, changed in fourteen ways, and vectors beside codes."""
+    (tmp_path / "wavs").mkdir()
+    for name in ("emil_1", "emil_2"):
+        shutil.copy(samples_dir / "emil" / f"{name}.flac", tmp_path / "wavs")
+    tokenize(tmp_path / "wavs", "tokens")
+    capsys.readouterr()
+    command = ["probe", str(tmp_path / "tokens"), "--alignments", str(samples_dir), "--labels", "plain",
+               "--accept-few-frames", "--with", "stability", "linear", "--json"]  # fmt: skip
+    assert main(command) == 1
+    assert "--codec" in capsys.readouterr().err
+    assert main([*command, "--codec", "speech-16k", "--audio", str(tmp_path / "wavs")]) == 1
+    assert "use the codec that made them" in capsys.readouterr().err
+    assert main([*command, "--codec", str(tiny_codec), "--audio", str(tmp_path / "wavs")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    changes = found["stability"]
+    assert changes["noise 30 dB"]["codes"]["flips"] < changes["noise 5 dB"]["codes"]["flips"]
+    assert changes["speed 0.9"]["codes"]["flips"] is None
+    assert set(changes["Opus"]) == {"codes", "MFCC k-means"}
+    assert {"encoder outputs, 1 frame", "codebook vectors, 11 frames", "codes, 1 frame"} <= set(found["linear"])

@@ -40,7 +40,7 @@ def test_rows_of_a_confusion_sum_to_one() -> None:
 
 def test_published_points_stand_where_they_were_published() -> None:
     figure = pnmi_against_bitrate({"codes": (450.0, 0.4)})
-    drawn = {line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines}
+    drawn = {line.get_label(): tuple(np.asarray(line.get_xydata())[0].tolist()) for line in figure.axes[0].lines}
     assert drawn["codes"] == (450.0, 0.4)
     assert drawn["MFCC, K=100 (published)"] == (pytest.approx(664.4, abs=0.1), 0.255)
     assert len(drawn) == len(PUBLISHED) + 1

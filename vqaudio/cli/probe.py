@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vqaudio.jobs.probing import ProbeOptions
 
 EXIT_REFUSED = 2
-EXTRA_PROBES = ("leakage", "abx", "linear")
+EXTRA_PROBES = ("leakage", "abx", "linear", "stability")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,29 +29,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--held-out", type=Path, metavar="FILE", help=held_out)
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="of speakers (default: 5)")
     parser.add_argument("--with", dest="probes", nargs="+", default=["leakage"], choices=(*EXTRA_PROBES, "none"),
-                        help="further probes: leakage (default), abx, linear, none")  # fmt: skip
+                        help="further probes: leakage (default), abx, linear, stability, none")  # fmt: skip
+    codec = "the codec that made TOKENS: stability needs it, abx and linear then read its vectors too; with --audio"
+    parser.add_argument("--codec", metavar="NAME|DIR", help=codec)
+    stability = "utterances that stability changes and encodes again (default: 20)"
+    parser.add_argument("--stability-utterances", type=int, default=20, metavar="N", help=stability)
     parser.add_argument("--accept-few-frames", action="store_true", help="show a headline the gate would refuse")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write probe.json, fairseq.tsv and plots there")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write probe.json, fairseq.tsv, phones.item (with abx) and plots"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the tables")
 
 
 def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
     from vqaudio.cli.probe_table import print_probe
+    from vqaudio.codec.saving import open_codec
     from vqaudio.jobs.probe_corpus import join_labels
+    from vqaudio.jobs.probe_extras import abx_items
     from vqaudio.jobs.probe_plots import write_plots
     from vqaudio.jobs.probing import probe_corpus
+    from vqaudio.probes.items import write_items
     from vqaudio.tokens.store import TokenStore
 
     store, options = TokenStore.open(args.tokens), options_from(args)
     corpus = join_labels(store, args.alignments, labels=options.labels, tier=options.tier, codebook=options.codebook)
-    report = probe_corpus(store, corpus, options)
+    report = probe_corpus(store, corpus, options, open_codec(args.codec, "cpu") if args.codec else None)
     if args.json:
         print(json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False))
     else:
         print_probe(report)
     if args.out:
         write_report(args.out, report)
+        if "abx" in options.probes:
+            write_items(args.out / "phones.item", abx_items(corpus))
         write_plots(args.out, report, corpus, args.audio)
     return EXIT_REFUSED if report.is_refused else 0
 
@@ -69,6 +80,7 @@ def options_from(args: argparse.Namespace) -> "ProbeOptions":
         num_folds=args.folds,
         accepts_few_frames=args.accept_few_frames,
         probes=frozenset(args.probes),
+        num_stability=args.stability_utterances,
     )
 
 

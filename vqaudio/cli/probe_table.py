@@ -1,5 +1,6 @@
 """A probe report on the terminal: coverage, the headline among its controls, phones by class, further probes."""
 
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TextIO
@@ -36,6 +37,8 @@ def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
         console.print(_class_table(report))
     say(_rates(report))
     say(_further(report))
+    if report.stability:
+        console.print(_stability_table(report))
     if line := report.fairseq_line():
         say(["as fairseq's measure_teacher_quality.py prints it (ref: phones, hyp: codes):", line])
     say(report.notes)
@@ -122,3 +125,23 @@ def _further(report: ProbeReport) -> Iterator[str]:
         yield f"ABX error, {name}: {one.error:.2%} over {size}"
     for name, one in report.linear.items():
         yield f"linear probe, {name}: {one.accuracy:.3f}, prior {one.prior:.3f}, {one.num_tested:,} frames tested"
+
+
+def _stability_table(report: ProbeReport) -> Table:
+    """Flips and edits, the codes beside the control."""
+    kinds = list(next(iter(report.stability.values())))
+    table = Table("changed sound", box=None, pad_edge=False)
+    for kind in kinds:
+        for heading in ("flips", "edits", "run edits"):
+            table.add_column(f"{kind}: {heading}", justify="right")
+    for change, scores in report.stability.items():
+        shares = [
+            "-" if math.isnan(value) else f"{value:.3f}"
+            for kind in kinds
+            for value in (scores[kind].flips, scores[kind].edit_distance, scores[kind].merged_edit_distance)
+        ]
+        table.add_row(change, *shares)
+    first = report.stability[next(iter(report.stability))][kinds[0]]
+    table.caption = f"shares of the frames (run edits: of the runs) of {first.num_utterances} utterances"
+    table.caption_justify = "left"
+    return table

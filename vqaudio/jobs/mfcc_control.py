@@ -5,6 +5,7 @@ second differences, not normalised.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,29 +57,46 @@ def mfcc_of(ids: Sequence[str], audio: Path, grid: FrameGrid) -> Iterable[NDArra
         yield mfcc_vectors(read_audio(path, grid.sample_rate_hz), grid)
 
 
-def kmeans_codes(
-    vectors: NDArray[np.float32], is_fitted: NDArray[np.bool_], num_codes: int, seed: int = 0
-) -> NDArray[np.int64]:
-    """The nearest of `num_codes` means for every frame: `n`.  Fitted on at most 100,000 of the frames marked."""
-    import torch
+@dataclass(frozen=True, eq=False)
+class MfccCodes:
+    """means: `v 39`."""
 
-    from vqaudio.quantizers.kmeans import kmeans
-    from vqaudio.quantizers.search import nearest_codes
+    means: NDArray[np.float32]
 
-    candidates = np.flatnonzero(is_fitted)
-    generator = np.random.default_rng(seed)
-    if len(candidates) > MAX_FITTED_FRAMES:
-        candidates = generator.choice(candidates, MAX_FITTED_FRAMES, replace=False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        counts, sums = kmeans(torch.from_numpy(vectors[candidates]), num_codes, NUM_ITERATIONS)
-    return nearest_codes(torch.from_numpy(vectors), sums / counts.unsqueeze(1)).numpy()
+    @classmethod
+    def fit(cls, vectors: NDArray[np.float32], num_codes: int, seed: int = 0) -> "MfccCodes":
+        """k-means of `n 39`, of at most 100,000 of them.  Raises VqaudioError for no vectors."""
+        import torch
+
+        from vqaudio.quantizers.kmeans import kmeans
+
+        if not len(vectors):
+            raise VqaudioError("k-means on MFCC has no frame to be fitted on")
+        if len(vectors) > MAX_FITTED_FRAMES:
+            chosen = np.random.default_rng(seed).choice(len(vectors), MAX_FITTED_FRAMES, replace=False)
+            vectors = vectors[chosen]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            counts, sums = kmeans(torch.from_numpy(vectors), num_codes, NUM_ITERATIONS)
+        return cls((sums / counts.unsqueeze(1)).numpy())
+
+    def nearest(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The nearest mean of each of `n 39`: `n`."""
+        import torch
+
+        from vqaudio.quantizers.search import nearest_codes
+
+        return nearest_codes(torch.from_numpy(vectors), torch.from_numpy(self.means)).numpy()
+
+    def encode(self, samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.int64]:
+        """Codes `t` of a recording `n`."""
+        return self.nearest(mfcc_vectors(samples, grid))
 
 
 def mfcc_control(
     frames: LabelledFrames, audio: Path, grid: FrameGrid, is_fitted: NDArray[np.bool_], seed: int = 0
-) -> LabelledFrames:
-    """The same frames with k-means codes of their MFCC.
+) -> tuple[LabelledFrames, MfccCodes]:
+    """The same frames with k-means codes of their MFCC, and the means.
 
     is_fitted: `u`, utterances that the means may be fitted on.
     Raises VqaudioError if a recording is missing or of another length than its codes.
@@ -89,5 +107,6 @@ def mfcc_control(
         if len(vectors) != length:
             raise VqaudioError(f"{audio / row_id} has {len(vectors)} frames, its codes have {length}")
         parts.append(vectors)
-    codes = kmeans_codes(np.concatenate(parts), is_fitted[frames.utterance_of_frame], frames.num_codes, seed)
-    return frames.with_codes(codes)
+    vectors = np.concatenate(parts)
+    means = MfccCodes.fit(vectors[is_fitted[frames.utterance_of_frame]], frames.num_codes, seed)
+    return frames.with_codes(means.nearest(vectors)), means

@@ -14,6 +14,7 @@ from vqaudio.probes.durations import Bitrates, RunStatistics
 from vqaudio.probes.headline import Gate, Headline
 from vqaudio.probes.leakage import SpeakerLeakage
 from vqaudio.probes.linear import LinearScore
+from vqaudio.probes.stability import Stability
 from vqaudio.probes.tables import PhoneRow
 from vqaudio.tokens.schema import CodecStamp
 
@@ -28,8 +29,9 @@ FAIRSEQ_COLUMNS = (
 class ProbeReport:
     """rows: the codes first, then every control; empty where the gate refused.
 
-    leakage, abx, linear: what was measured -> its score.  classes: `manner`, `place` -> their rows.
-    notes: what could not be measured and why.  counts: `v p`; phone_seconds: mean length of a phone.
+    leakage, abx, linear: what was measured -> its score.  stability: change -> whose codes -> score.
+    classes: `manner`, `place` -> their rows.  notes: what could not be measured and why.
+    counts: `v p` · phone_frames: mean length of a phone.
     """
 
     stamp: CodecStamp
@@ -50,6 +52,7 @@ class ProbeReport:
     leakage: Mapping[str, SpeakerLeakage] = field(default_factory=dict)
     abx: Mapping[str, AbxScore] = field(default_factory=dict)
     linear: Mapping[str, LinearScore] = field(default_factory=dict)
+    stability: Mapping[str, Mapping[str, Stability]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def row(self, name: str) -> Headline:

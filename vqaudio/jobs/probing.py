@@ -1,33 +1,32 @@
 """Codes of a store beside the phones of its recordings: the headline, its controls, and what else was asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.mfcc_control import mfcc_control
+from vqaudio.jobs.mfcc_control import MfccCodes, mfcc_control
 from vqaudio.jobs.probe_corpus import ProbeCorpus, join_labels
+from vqaudio.jobs.probe_extras import Values, measure_extras, utterance_lengths
 from vqaudio.jobs.probe_report import ProbeReport
-from vqaudio.probes.abx import AbxScore, abx_score, item_frames
-from vqaudio.probes.counts import UNLABELLED, Counts
+from vqaudio.jobs.stamps import stamp_of
+from vqaudio.probes.counts import Counts
 from vqaudio.probes.durations import bitrates, run_statistics
 from vqaudio.probes.frames import LabelledFrames
 from vqaudio.probes.headline import Headline, code_controls, count_frames, gate, measure_headline
-from vqaudio.probes.items import Item, items_of
-from vqaudio.probes.leakage import SpeakerLeakage, speaker_leakage
-from vqaudio.probes.linear import LinearOptions, LinearScore, linear_probe
 from vqaudio.probes.phone_classes import MANNER, PLACE, classes_of
 from vqaudio.probes.splits import Split, is_named, split_at, split_by_speaker
+from vqaudio.probes.stability import Stability
 from vqaudio.probes.tables import PhoneRow, merge_phones, phone_rows
 from vqaudio.tokens.store import TokenStore
 
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
+
 CODES, MFCC = "codes", "MFCC k-means"
-WINDOW_FRAMES = 5  # on either side, of the windowed linear probe
-Tokens = Mapping[str, LabelledFrames]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class ProbeOptions:
     """labels: a label map, or "plain".  held_out: ids or speakers that are tested and not fitted on.
 
     audio: the folder the codes were made from, for the control on MFCC.  accepts_few_frames: show a headline that
-    rests on fewer than 100 labelled frames for each code.
+    rests on fewer than 100 labelled frames for each code.  probes: of leakage, abx, linear, stability.
+    num_stability: utterances that are changed in sound.
     """
 
     codebook: int = 0
@@ -46,33 +46,38 @@ class ProbeOptions:
     num_folds: int = 5
     seed: int = 0
     accepts_few_frames: bool = False
-    probes: frozenset[str] = field(default_factory=frozenset)  # of abx, linear, leakage
+    probes: frozenset[str] = field(default_factory=frozenset)
+    num_stability: int = 20
 
 
-def probe(store: TokenStore, alignments: Path, options: ProbeOptions) -> ProbeReport:
-    """Measures the codes and every control.  Raises VqaudioError if codes and labels do not meet."""
+def probe(store: TokenStore, alignments: Path, options: ProbeOptions, codec: "Codec | None" = None) -> ProbeReport:
+    """Measures the codes and every control.
+
+    codec: the one that made the store, for stability and for probes of vectors; both need `audio` too.
+    Raises VqaudioError if codes and labels do not meet, or for a codec that did not make the store.
+    """
     corpus = join_labels(store, alignments, labels=options.labels, tier=options.tier, codebook=options.codebook)
-    return probe_corpus(store, corpus, options)
+    return probe_corpus(store, corpus, options, codec)
 
 
-def probe_corpus(store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions) -> ProbeReport:
+def probe_corpus(
+    store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions, codec: "Codec | None" = None
+) -> ProbeReport:
     """The same on codes and labels that have been brought together already."""
+    if codec is not None:
+        store.stamp.require_same(stamp_of(codec))
     frames, split = corpus.frames, choose_split(corpus.frames, options)
     counts = count_frames(frames)
     found_gate = gate(counts)
-    is_shown = not found_gate.is_refused or options.accepts_few_frames
-    notes: list[str] = []
-    rows: list[Headline] = []
-    tokens: dict[str, LabelledFrames] = {CODES: frames}
-    if is_shown:
-        if options.audio:
-            is_fitted = split.groups == 0 if split.is_fixed else np.ones(len(frames.ids), dtype=bool)
-            tokens[MFCC] = mfcc_control(frames, options.audio, corpus.grid, is_fitted, options.seed)
-        else:
-            notes.append("no control on MFCC: give --audio, the folder that the codes were made from")
-        compared = [(CODES, frames), *code_controls(frames, options.seed), *list(tokens.items())[1:]]
-        rows = [measure_headline(name, one, split) for name, one in compared]
-    codes = frames.codes_by_utterance()
+    is_refused = found_gate.is_refused and not options.accepts_few_frames
+    codes: dict[str, LabelledFrames] = {CODES: frames}
+    means: MfccCodes | None = None
+    if options.audio and not is_refused:
+        codes[MFCC], means = mfcc_control(frames, options.audio, corpus.grid, fitted_utterances(split), options.seed)
+    by_utterance = frames.codes_by_utterance()
+    vectors = probe_vectors(store, corpus, options, codec)
+    extras = measure_extras(corpus, codes, vectors, split, options.probes, options.seed)
+    no_mfcc = () if MFCC in codes else ("no control on MFCC: give --audio, the folder that the codes were made from",)
     return ProbeReport(
         stamp=store.stamp,
         codebook=options.codebook,
@@ -82,18 +87,26 @@ def probe_corpus(store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions) 
         coverage=corpus.coverage,
         gate=found_gate,
         is_gate_overridden=found_gate.is_refused and options.accepts_few_frames,
-        rows=tuple(rows),
-        runs=run_statistics(codes, frames.frame_rate_hz),
-        bitrates=bitrates(codes, frames.num_codes, frames.frame_rate_hz),
+        rows=() if is_refused else headline_rows(codes, split, options.seed),
+        runs=run_statistics(by_utterance, frames.frame_rate_hz),
+        bitrates=bitrates(by_utterance, frames.num_codes, frames.frame_rate_hz),
         phone_frames=mean_phone_frames(frames),
         counts=counts,
-        phones=tuple(phone_rows(counts, frames.labels.names)) if is_shown else (),
-        classes=class_rows(counts, frames.labels.names) if is_shown else {},
-        leakage=_each(tokens, options, "leakage", notes, lambda one: leakage_of(one, options.seed)),
-        abx=abx_scores(corpus, tokens, options, notes),
-        linear=linear_scores(tokens, split, options, notes) if is_shown else {},
-        notes=tuple(notes),
+        phones=() if is_refused else tuple(phone_rows(counts, frames.labels.names)),
+        classes={} if is_refused else class_rows(counts, frames.labels.names),
+        leakage=extras.leakage,
+        abx=extras.abx,
+        linear=extras.linear,
+        stability=measure_changes(store, corpus, options, codec, means),
+        notes=(*no_mfcc, *extras.notes),
     )
+
+
+def headline_rows(codes: Mapping[str, LabelledFrames], split: Split, seed: int) -> tuple[Headline, ...]:
+    """The codes, what knows nothing of the phones, and the other kinds of codes."""
+    others = [(name, one) for name, one in codes.items() if name != CODES]
+    compared = [(CODES, codes[CODES]), *code_controls(codes[CODES], seed), *others]
+    return tuple(measure_headline(name, one, split) for name, one in compared)
 
 
 def choose_split(frames: LabelledFrames, options: ProbeOptions) -> Split:
@@ -103,13 +116,18 @@ def choose_split(frames: LabelledFrames, options: ProbeOptions) -> Split:
     return split_at(frames.speakers, is_named(frames.ids, frames.speakers, options.held_out))
 
 
+def fitted_utterances(split: Split) -> np.ndarray:
+    """`u`: what k-means may see; with folds everything, for it sees no labels."""
+    return split.groups == 0 if split.is_fixed else np.ones(len(split.groups), dtype=bool)
+
+
 def mean_phone_frames(frames: LabelledFrames) -> float:
     """Mean length of a run of one label, in frames, as fairseq's `ref segL` counts."""
     return run_statistics(frames.with_codes(frames.phones).codes_by_utterance(), frames.frame_rate_hz).mean_frames
 
 
 def class_rows(counts: Counts, names: tuple[str, ...]) -> dict[str, tuple[PhoneRow, ...]]:
-    """Rows of phone classes by manner and by place."""
+    """Rows of phone classes by manner and by place; each code is read as its most frequent class."""
     found = {}
     for kind, table in (("manner", MANNER), ("place", PLACE)):
         classes, numbers = classes_of(names, table)
@@ -117,69 +135,31 @@ def class_rows(counts: Counts, names: tuple[str, ...]) -> dict[str, tuple[PhoneR
     return found
 
 
-def leakage_of(frames: LabelledFrames, seed: int) -> SpeakerLeakage:
-    """Speaker leakage of one kind of codes."""
-    return speaker_leakage(frames.codes_by_utterance(), frames.speakers, frames.num_codes, seed=seed)
-
-
-def _each(
-    tokens: Tokens, options: ProbeOptions, name: str, notes: list[str], measure: Callable[[LabelledFrames], T]
-) -> dict[str, T]:
-    """What `measure` finds for every kind of codes; why it cannot becomes a note."""
-    if name not in options.probes:
+def probe_vectors(store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions, codec: "Codec | None") -> Values:
+    """What the codec's encoder and codebook gave, where a probe reads vectors and there is a codec."""
+    if codec is None or not options.audio or not options.probes & {"abx", "linear"}:
         return {}
-    try:
-        return {kind: measure(one) for kind, one in tokens.items()}
-    except VqaudioError as error:
-        notes.append(f"no {name}: {error}")
+    from vqaudio.jobs.probe_vectors import store_vectors
+
+    frames = corpus.frames
+    return store_vectors(codec, store.stamp, frames.ids, utterance_lengths(frames), options.audio, options.codebook)
+
+
+def measure_changes(
+    store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions, codec: "Codec | None", means: MfccCodes | None
+) -> dict[str, dict[str, Stability]]:
+    """Stability of the codec and of the control.  Raises VqaudioError if it is asked for without a codec or audio."""
+    if "stability" not in options.probes:
         return {}
+    if codec is None or not options.audio:
+        raise VqaudioError("stability needs --audio and --codec: the recordings are changed and encoded again")
+    from vqaudio.jobs.probe_stability import choose_utterances, codec_encoder, mfcc_encoder, stability_scores
 
-
-def abx_items(corpus: ProbeCorpus) -> list[Item]:
-    """Every phone between two phones, in the order of the utterances; `file` is the id."""
-    silence = corpus.frames.labels.silence
-    return [
-        item
-        for row_id, speaker in zip(corpus.frames.ids, corpus.frames.speakers, strict=True)
-        for item in items_of(row_id, speaker, corpus.intervals[row_id], silence)
-    ]
-
-
-def abx_scores(corpus: ProbeCorpus, tokens: Tokens, options: ProbeOptions, notes: list[str]) -> dict[str, AbxScore]:
-    """Within and across speakers, for every kind of codes."""
-    if "abx" not in options.probes:
-        return {}
-    items = abx_items(corpus)
-    found: dict[str, AbxScore] = {}
-    for kind, frames in tokens.items():
-        codes = dict(zip(frames.ids, frames.codes_by_utterance(), strict=True))
-        kept = [item for item in items if item.onset_s * frames.frame_rate_hz + 1 < len(codes[item.file])]
-        parts = [item_frames(codes[item.file], item, corpus.grid) for item in kept]
-        for is_across, condition in ((False, "within"), (True, "across")):
-            try:
-                found[f"{kind}, {condition} speakers"] = abx_score(parts, kept, is_across=is_across)
-            except VqaudioError as error:
-                notes.append(f"no ABX {condition} speakers: {error}")
-    return found
-
-
-def linear_scores(tokens: Tokens, split: Split, options: ProbeOptions, notes: list[str]) -> dict[str, LinearScore]:
-    """One-hot codes, alone and with their neighbours; of folds the first is tested."""
-    if "linear" not in options.probes:
-        return {}
-    tested = 1 if split.is_fixed else 0
-    found = {}
-    for kind, frames in tokens.items():
-        groups = split.groups[frames.utterance_of_frame]
-        phones = np.where(groups < 0, UNLABELLED, frames.phones)
-        for radius in (0, WINDOW_FRAMES):
-            name = f"{kind}, {2 * radius + 1} frames" if radius else f"{kind}, 1 frame"
-            linear = LinearOptions(radius_frames=radius, seed=options.seed)
-            try:
-                found[name] = linear_probe(frames.codes, phones, frames.starts, groups == tested, linear)
-            except VqaudioError as error:
-                notes.append(f"no linear probe of {name}: {error}")
-    return found
+    encoders = {CODES: codec_encoder(codec, store.stamp, options.codebook)}
+    if means is not None:
+        encoders[MFCC] = mfcc_encoder(means, corpus.grid)
+    ids = choose_utterances(corpus.frames.ids, options.num_stability)
+    return stability_scores(encoders, ids, options.audio, corpus.grid, seed=options.seed)
 
 
 def read_names(path: Path) -> tuple[str, ...]:

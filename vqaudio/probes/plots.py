@@ -36,7 +36,7 @@ def phone_given_code(counts: Counts, names: Sequence[str]) -> "Figure":
     figure = new_figure(8.0, max(3.0, 0.16 * len(names)))
     axes = figure.add_subplot()
     image = axes.imshow(shares.T, aspect="auto", interpolation="nearest", cmap="viridis", vmin=0, vmax=1)
-    axes.set_yticks(range(len(names)), [names[number] for number in order], fontsize=6)
+    axes.set_yticks(range(len(names)), [names[int(number)] for number in order], fontsize=6)
     axes.set_xlabel(f"{len(used)} codes that occur, by their most likely phone")
     axes.set_title("P(phone | code)")
     figure.colorbar(image, ax=axes, fraction=0.03)

@@ -38,7 +38,7 @@ def phone_rows(counts: Counts, names: Sequence[str]) -> list[PhoneRow]:
         num_frames, right, claimed = counts[:, phone].sum(), read_as[phone, phone], read_as[:, phone].sum()
         rows.append(
             PhoneRow(
-                names[phone],
+                names[int(phone)],
                 int(num_frames),
                 float(num_frames / total),
                 float(right / num_frames),

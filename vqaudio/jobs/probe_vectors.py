@@ -1,0 +1,66 @@
+"""Vectors for the probes: what the encoder gave, what the codebook made of it, and MFCC."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.audio.files import read_audio
+from vqaudio.codec.model import Codec
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.stamps import stamp_of
+from vqaudio.tokens.schema import CodecStamp
+
+Vectors = NDArray[np.float32]
+
+
+class CodecVectors(NamedTuple):
+    """`t d` of one recording, of one codebook.  encoder: before the codebook; codebook: after it.  codes: `t`."""
+
+    encoder: Vectors
+    codebook: Vectors
+    codes: NDArray[np.int64]
+
+
+def codec_vectors(codec: Codec, samples: NDArray[np.float32], codebook: int = 0) -> CodecVectors:
+    """samples: `n`.  Of a later codebook, `encoder` is what the codebooks before it left over."""
+    import torch
+
+    size = codec.window_samples
+    padded = np.pad(samples.astype(np.float32), (0, -len(samples) % size))
+    state, codes, latents = codec.encoder.zero_state(1), [], []
+    with torch.inference_mode():
+        for at in range(0, len(padded), size):
+            window = torch.from_numpy(padded[None, None, at : at + size])
+            found, output, state = codec.encode_window(window, state, codebook + 1)
+            codes.append(found)
+            # What comes late belongs to the second codebook and those after it.
+            late = output.late if codebook else None
+            latents.append(output.vectors if late is None else output.vectors + late)
+        whole = torch.cat(codes, dim=-1)[..., : codec.grid.num_frames(len(samples))]
+        before = codec.vectors(whole[:, :codebook]) if codebook else 0.0
+        encoder = torch.cat(latents, dim=-1)[..., : whole.shape[-1]] - before
+        after = codec.vectors(whole) - before
+    return CodecVectors(encoder[0].T.numpy(), after[0].T.numpy(), whole[0, codebook].numpy())
+
+
+def store_vectors(
+    codec: Codec, stamp: CodecStamp, ids: Sequence[str], lengths: Sequence[int], audio: Path, codebook: int
+) -> dict[str, Vectors]:
+    """`n d` of many recordings, one after the other, by what they are.  lengths: frames of each.
+
+    Raises VqaudioError if another codec made the store, or a recording is missing or has another length.
+    """
+    stamp.require_same(stamp_of(codec))
+    parts = []
+    for row_id, length in zip(ids, lengths, strict=True):
+        found = codec_vectors(codec, read_audio(audio / row_id, codec.grid.sample_rate_hz), codebook)
+        if len(found.codes) != length:
+            raise VqaudioError(f"{audio / row_id} has {len(found.codes)} frames, its codes have {length}")
+        parts.append(found)
+    return {
+        "encoder outputs": np.concatenate([one.encoder for one in parts]),
+        "codebook vectors": np.concatenate([one.codebook for one in parts]),
+    }
