@@ -1,6 +1,7 @@
 """Opus and Codec2 through their programs; the tests that need a program are skipped where it is missing."""
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -75,3 +76,33 @@ def test_coders_that_are_not_there_are_answered_with_what_is(text: str) -> None:
 def test_a_program_that_fails_is_reported_with_its_last_words() -> None:
     with pytest.raises(VqaudioError, match=r"status 3: no such luck"):
         run_program(["sh", "-c", "echo no such luck >&2; exit 3"])
+
+
+CODED = f"""{sys.executable} -c 'import sys, shutil; shutil.copy(sys.argv[1], sys.argv[2])' """
+
+
+def test_any_command_line_is_a_coder_at_the_rate_of_its_coded_file(voice: np.ndarray) -> None:
+    coder = parse_coder(f"copy = {CODED} {{original}} {{coded}} && {CODED} {{coded}} {{decoded}}", RATE_HZ)
+    (made,) = coder.reconstruct("a.wav", voice)
+    assert coder.name == "copy"
+    assert np.abs(made.samples - voice).max() < 1 / 32_000
+    assert coder.rates()[made.setting].file == pytest.approx(256, rel=0.01)  # 16 bits at 16 kHz
+
+
+def test_a_command_without_a_coded_file_has_no_rate(voice: np.ndarray) -> None:
+    coder = parse_coder(f"copy={CODED} {{original}} {{decoded}}", RATE_HZ)
+    (made,) = coder.reconstruct("a.wav", voice)
+    assert coder.rates()[made.setting].file is None
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("x=cat {original}", "does not name {decoded}"),
+        ("x=no-such-program {original} {decoded}", "no-such-program of x is not here"),
+        ("x=cat '{original} {decoded}", "cannot be read"),
+    ],
+)
+def test_a_command_that_cannot_run_says_why(command: str, said: str) -> None:
+    with pytest.raises(VqaudioError, match=said):
+        parse_coder(command, RATE_HZ)

@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebooks", type=int, nargs="+", metavar="K", help="one row each (default: 1 2 4 ... all)")
     parser.add_argument("--list", type=Path, metavar="FILE", help="only these files: one path below WAV_DIR a line")
     parser.add_argument(
-        "--against", action="append", default=[], metavar="CODER", help="opus:6 or codec2:3200; repeatable"
+        "--against",
+        action="append",
+        default=[],
+        metavar="CODER",
+        help="opus:6, codec2:3200, 'NAME=COMMAND'; repeatable",
     )
     control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
     parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)

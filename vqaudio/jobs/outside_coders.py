@@ -1,15 +1,18 @@
-"""Opus and Codec2 as Debian ships them, on the same files, at the rate that their files really have."""
+"""Opus and Codec2 as Debian ships them, and any other coder as a command line: at the rate of their own files."""
 
+import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.coders import Coder, Rates, Reconstruction
 from vqaudio.metrics.distance import Samples
@@ -112,8 +115,53 @@ class Codec2Coder(_OutsideCoder):
         yield Reconstruction(self.settings[0], fit_length(wide[delay:], len(reference)))
 
 
+class CommandCoder(_OutsideCoder):
+    """Any coder as a command line, such as `enc {original} {coded} && dec {coded} {decoded}`.
+
+    Words as a shell has them, but no shell runs: `&&` only parts one program from the next.  {original} and {decoded}
+    are wav files, the original at the codec's rate; the size of {coded}, where it is named, gives the rate.
+    Raises VqaudioError if {original} or {decoded} is not named or a program is missing.
+    """
+
+    def __init__(self, name: str, command: str, sample_rate_hz: int) -> None:
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise VqaudioError(f"the command of {name} cannot be read: {error}: {command}") from error
+        self.programs = [list(group) for is_and, group in groupby(words, "&&".__eq__) if not is_and]
+        for wanted in ("{original}", "{decoded}"):
+            if wanted not in command:
+                raise VqaudioError(f"the command of {name} does not name {wanted}, the wav file to be used: {command}")
+        for program, *_ in self.programs:
+            if shutil.which(program) is None:
+                raise VqaudioError(f"the program {program} of {name} is not here; install it or give its whole path")
+        super().__init__(name, "", sample_rate_hz)
+
+    def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
+        """The file through all programs, in a folder of its own."""
+        with tempfile.TemporaryDirectory(prefix="vqaudio-") as folder:
+            names = {"original": "original.wav", "coded": "coded", "decoded": "decoded.wav"}
+            paths = {f"{{{key}}}": Path(folder, name) for key, name in names.items()}
+            soundfile.write(paths["{original}"], reference, self.sample_rate_hz, subtype="PCM_16")
+            for program in self.programs:
+                run_program([_filled(word, paths) for word in program])
+            samples = read_audio(paths["{decoded}"], self.sample_rate_hz)
+            if paths["{coded}"].exists():
+                self._count(paths["{coded}"], reference)
+        yield Reconstruction(self.settings[0], fit_length(samples, len(reference)))
+
+
+def _filled(word: str, paths: Mapping[str, Path]) -> str:
+    for key, path in paths.items():
+        word = word.replace(key, str(path))
+    return word
+
+
 def parse_coder(text: str, sample_rate_hz: int) -> Coder:
-    """`opus:6` or `codec2:3200` as a coder.  Raises VqaudioError for any other form."""
+    """`opus:6`, `codec2:3200` or `NAME=COMMAND` as a coder.  Raises VqaudioError for any other form."""
+    name, equals, command = text.partition("=")
+    if equals and name.strip():
+        return CommandCoder(name.strip(), command, sample_rate_hz)
     kind, _, setting = text.partition(":")
     if kind == "codec2":
         return Codec2Coder(setting, sample_rate_hz)
@@ -123,5 +171,6 @@ def parse_coder(text: str, sample_rate_hz: int) -> Coder:
         except ValueError:
             pass
     raise VqaudioError(
-        f"--against {text!r} is not known; wanted opus:KBITS such as opus:6, or codec2:MODE such as codec2:3200"
+        f"--against {text!r} is not known; wanted opus:KBITS such as opus:6, codec2:MODE such as codec2:3200, or any "
+        "coder as 'NAME=COMMAND {original} {coded} {decoded}'"
     )
