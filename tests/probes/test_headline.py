@@ -8,7 +8,7 @@ import pytest
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid, Interval
 from vqaudio.probes.frames import LabelledFrames, LabelledUtterance, LabelSet, frame_phones, label_boundaries_s
-from vqaudio.probes.headline import code_controls, count_frames, gate, measure_headline
+from vqaudio.probes.headline import code_controls, count_frames, gate, lag_pnmi, measure_headline
 from vqaudio.probes.splits import is_named, split_at, split_by_speaker
 
 GRID = FrameGrid(16_000, 320)
@@ -84,6 +84,15 @@ def test_the_gate_follows_the_frames_for_each_code() -> None:
     assert gate(sparse * 50).is_biased
     assert not gate(sparse * 50).is_refused
     assert not gate(sparse * 500).is_biased
+
+
+def test_codes_that_come_late_are_found_out() -> None:
+    frames = corpus()
+    late = np.concatenate([np.roll(codes, 2) for codes in frames.codes_by_utterance()])
+    found = lag_pnmi(frames.with_codes(late))
+    assert max(found, key=lambda lag: found[lag]) == 2
+    assert found[2] == pytest.approx(1)
+    assert found[0] < found[1] < 0.9
 
 
 def test_chance_stands_for_random_codes() -> None:

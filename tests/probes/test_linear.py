@@ -39,6 +39,22 @@ def test_random_codes_give_no_more_than_the_prior() -> None:
     assert score.accuracy == pytest.approx(1 / 6, abs=0.06)
 
 
+def test_the_weight_decay_is_chosen_on_fitted_utterances() -> None:
+    """Windows over many codes fit the frames they saw by heart; the decay that is chosen does as well as the best."""
+    generator = np.random.default_rng(2)
+    phones = generator.integers(0, 6, 3000)
+    codes = np.where(generator.random(3000) < 0.5, 10 * phones, 0) + generator.integers(0, 10, 3000)
+    starts, is_tested = np.arange(0, 3001, 100), np.arange(3000) >= 2000
+    single = {
+        decay: linear_probe(codes, phones, starts, is_tested, LinearOptions(radius_frames=5, weight_decays=(decay,)))
+        for decay in (1e-6, 1e-2)
+    }
+    chosen = linear_probe(codes, phones, starts, is_tested, LinearOptions(radius_frames=5, weight_decays=(1e-6, 1e-2)))
+    assert chosen.weight_decay == 1e-2
+    assert chosen == single[1e-2]
+    assert chosen.accuracy > single[1e-6].accuracy
+
+
 def test_windows_end_with_their_utterance() -> None:
     rows = window_frames(np.zeros(5), np.array([0, 2, 5]), 1)
     assert rows.tolist() == [[-1, 0, 1], [0, 1, -1], [-1, 2, 3], [2, 3, 4], [3, 4, -1]]

@@ -34,6 +34,7 @@ def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
         console.print(_headline_table(report))
         say([NOTES])
         say(_priors(report.rows[0]))
+        say(_lags(report))
         console.print(_class_table(report))
     say(_rates(report))
     say(_further(report))
@@ -87,6 +88,11 @@ def _priors(row: Headline) -> Iterator[str]:
         f"prior (the most frequent phone always): held out {row.mapping.prior:.3f}, "
         f"speech {row.mapping_speech.prior:.3f}; frames whose code was not fitted on: {row.mapping.num_unseen:,}"
     )
+
+
+def _lags(report: ProbeReport) -> Iterator[str]:
+    told = ", ".join(f"{lag:+d} {value:.3f}" for lag, value in report.lags.items())
+    yield f"PNMI of codes read so many frames later: {told}"
 
 
 def _class_table(report: ProbeReport) -> Table:

@@ -31,7 +31,7 @@ class ProbeReport:
 
     leakage, abx, linear: what was measured -> its score.  stability: change -> whose codes -> score.
     classes: `manner`, `place` -> their rows.  notes: what could not be measured and why.
-    counts: `v p` · phone_frames: mean length of a phone.
+    lags: frames -> PNMI of codes read that much later.  counts: `v p` · phone_frames: mean length of a phone.
     """
 
     stamp: CodecStamp
@@ -47,6 +47,7 @@ class ProbeReport:
     bitrates: Bitrates
     phone_frames: float
     counts: NDArray[np.int64]
+    lags: Mapping[int, float] = field(default_factory=dict)
     phones: tuple[PhoneRow, ...] = ()
     classes: Mapping[str, tuple[PhoneRow, ...]] = field(default_factory=dict)
     leakage: Mapping[str, SpeakerLeakage] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from vqaudio.jobs.stamps import stamp_of
 from vqaudio.probes.counts import Counts
 from vqaudio.probes.durations import bitrates, run_statistics
 from vqaudio.probes.frames import LabelledFrames
-from vqaudio.probes.headline import Headline, code_controls, count_frames, gate, measure_headline
+from vqaudio.probes.headline import Headline, code_controls, count_frames, gate, lag_pnmi, measure_headline
 from vqaudio.probes.phone_classes import MANNER, PLACE, classes_of
 from vqaudio.probes.splits import Split, is_named, split_at, split_by_speaker
 from vqaudio.probes.stability import Stability
@@ -92,6 +92,7 @@ def probe_corpus(
         bitrates=bitrates(by_utterance, frames.num_codes, frames.frame_rate_hz),
         phone_frames=mean_phone_frames(frames),
         counts=counts,
+        lags={} if is_refused else lag_pnmi(frames),
         phones=() if is_refused else tuple(phone_rows(counts, frames.labels.names)),
         classes={} if is_refused else class_rows(counts, frames.labels.names),
         leakage=extras.leakage,

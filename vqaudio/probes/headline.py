@@ -7,13 +7,14 @@ import numpy as np
 
 from vqaudio.probes.boundaries import BoundaryScore, boundary_score
 from vqaudio.probes.codemap import MappingScore, held_out_score, without_phones
-from vqaudio.probes.counts import Counts, count_pairs, count_pairs_by_group
+from vqaudio.probes.counts import UNLABELLED, Counts, count_pairs, count_pairs_by_group
 from vqaudio.probes.frames import LabelledFrames
-from vqaudio.probes.information import Information, entropy, expected_mutual_information, measure_information
+from vqaudio.probes.information import Information, entropy, expected_mutual_information, measure_information, pnmi
 from vqaudio.probes.splits import Split
 
 REFUSED_BELOW = 100  # labelled frames for each code
 BIASED_BELOW = 1000
+LAGS = (-2, -1, 0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,22 @@ def measure_headline(name: str, frames: LabelledFrames, split: Split) -> Headlin
 def count_frames(frames: LabelledFrames) -> Counts:
     """The table `v p` of all labelled frames."""
     return count_pairs(frames.codes, frames.phones, frames.num_codes, len(frames.labels.names))
+
+
+def lag_pnmi(frames: LabelledFrames, lags: Sequence[int] = LAGS) -> dict[int, float]:
+    """PNMI when the phone of frame t is read from the code of frame t + lag of the same utterance.
+
+    Its peak says by how many frames the codes come after the sound they stand for: a causal encoder knows a phone late.
+    """
+    found, owner = {}, frames.utterance_of_frame
+    places = np.arange(len(owner))
+    for lag in lags:
+        source = np.clip(places + lag, 0, len(owner) - 1)
+        is_inside = (source == places + lag) & (owner[source] == owner)
+        phones = np.where(is_inside, frames.phones, UNLABELLED)
+        counts = count_pairs(frames.codes[source], phones, frames.num_codes, len(frames.labels.names))
+        found[lag] = pnmi(counts) if counts.sum() else float("nan")
+    return found
 
 
 def count_by_group(frames: LabelledFrames, split: Split) -> Counts:

@@ -5,7 +5,7 @@ codes), the vectors of the codebook, and what the encoder gave before the codebo
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,29 +17,37 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 BATCH_FRAMES = 1024
+TENTH = 10
 MIN_STEPS = 300  # few frames are gone through more often
 
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """radius_frames: frames on either side that are read too.  learning_rate: of Adam, falling to 0 along a cosine."""
+    """radius_frames: frames on either side that are read too.  learning_rate: of Adam, falling to 0 along a cosine.
+
+    weight_decays: the best of them is chosen on every tenth of the fitted utterances, then all are fitted on.
+    """
 
     radius_frames: int = 0
     num_epochs: int = 10
-    learning_rate: float = 0.03
-    weight_decay: float = 1e-6
+    learning_rate: float = 0.01
+    weight_decays: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class LinearScore:
-    """accuracy on the tested frames, beside the most frequent fitted phone; fitted_accuracy on the others."""
+    """accuracy on the tested frames, beside the most frequent fitted phone; fitted_accuracy on the others.
+
+    weight_decay: the one that was chosen.
+    """
 
     accuracy: float
     prior: float
     fitted_accuracy: float
     num_fitted: int
     num_tested: int
+    weight_decay: float
 
 
 def window_frames(values: NDArray, starts: NDArray[np.integer], radius_frames: int) -> NDArray[np.int64]:
@@ -74,16 +82,41 @@ def linear_probe(
     fitted, tested = np.flatnonzero(is_labelled & ~is_tested), np.flatnonzero(is_labelled & is_tested)
     if not len(fitted) or not len(tested):
         raise VqaudioError(f"a linear probe has {len(fitted)} labelled frames to fit on and {len(tested)} to test on")
-    rows = torch.from_numpy(window_frames(values, starts, options.radius_frames))
-    inputs = _code_rows(values) if values.ndim == 1 else _vector_rows(values, fitted)
-    targets = torch.from_numpy(phones.astype(np.int64))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)
-        model = _fit(inputs, rows, targets, torch.from_numpy(fitted), options)
-        accuracies = [_accuracy(model, inputs, rows, targets, torch.from_numpy(part)) for part in (tested, fitted)]
+    frames = _Frames(
+        _code_rows(values) if values.ndim == 1 else _vector_rows(values, fitted),
+        torch.from_numpy(window_frames(values, starts, options.radius_frames)),
+        torch.from_numpy(phones.astype(np.int64)),
+    )
+    weight_decay = _best_weight_decay(frames, fitted, starts, options)
+    model = _fit(frames, fitted, weight_decay, options)
     most_frequent = np.bincount(phones[fitted]).argmax()
     prior = float((phones[tested] == most_frequent).mean())
-    return LinearScore(accuracies[0], prior, accuracies[1], len(fitted), len(tested))
+    scores = _accuracy(model, frames, tested), prior, _accuracy(model, frames, fitted)
+    return LinearScore(*scores, len(fitted), len(tested), weight_decay)
+
+
+class _Frames(NamedTuple):
+    """inputs: `n + 1`, row 0 is what lies beyond an utterance · rows: `n w` · targets: `n`."""
+
+    inputs: "Tensor"
+    rows: "Tensor"
+    targets: "Tensor"
+
+
+def _best_weight_decay(
+    frames: _Frames, fitted: NDArray[np.integer], starts: NDArray[np.integer], options: LinearOptions
+) -> float:
+    """By the accuracy on every tenth utterance of a model of the others; the first without two utterances."""
+    owners = np.searchsorted(starts, fitted, side="right") - 1
+    utterances = np.unique(owners)
+    if len(options.weight_decays) < 2 or len(utterances) < 2:
+        return options.weight_decays[0]
+    is_checked = np.isin(owners, utterances[::TENTH])
+    accuracies = [
+        _accuracy(_fit(frames, fitted[~is_checked], one, options), frames, fitted[is_checked])
+        for one in options.weight_decays
+    ]
+    return options.weight_decays[int(np.argmax(accuracies))]
 
 
 def _code_rows(codes: NDArray[np.integer]) -> "Tensor":
@@ -104,55 +137,59 @@ def _vector_rows(vectors: NDArray[np.floating], fitted: NDArray[np.integer]) -> 
     return torch.from_numpy(np.concatenate([np.zeros((1, vectors.shape[1])), scaled]).astype(np.float32))
 
 
-def _fit(inputs: "Tensor", rows: "Tensor", targets: "Tensor", fitted: "Tensor", options: LinearOptions) -> "nn.Module":
+def _fit(frames: _Frames, fitted: NDArray[np.integer], weight_decay: float, options: LinearOptions) -> "nn.Module":
     import torch
 
-    num_phones = int(targets.max()) + 1
-    model = _model(inputs, rows.shape[1], num_phones)
-    optimizer = torch.optim.Adam(model.parameters(), options.learning_rate, weight_decay=options.weight_decay)
+    places = torch.from_numpy(fitted)
+    model = _model(frames)
+    optimizer = torch.optim.Adam(model.parameters(), options.learning_rate, weight_decay=weight_decay)
     num_batches = -(-len(fitted) // BATCH_FRAMES)
     num_epochs = max(options.num_epochs, -(-MIN_STEPS // num_batches))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs * num_batches)
+    generator = torch.Generator().manual_seed(options.seed)
     for _ in range(num_epochs):
-        for batch in fitted[torch.randperm(len(fitted))].split(BATCH_FRAMES):
+        for batch in places[torch.randperm(len(fitted), generator=generator)].split(BATCH_FRAMES):
             optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(_logits(model, inputs, rows[batch]), targets[batch])
+            loss = torch.nn.functional.cross_entropy(_logits(model, frames, batch), frames.targets[batch])
             loss.backward()
             optimizer.step()
             schedule.step()
     return model
 
 
-def _model(inputs: "Tensor", width: int, num_phones: int) -> "nn.Module":
+def _model(frames: _Frames) -> "nn.Module":
     """A linear layer from zero weights; for codes one table of weights for each place in the window."""
     import torch
 
-    if inputs.ndim == 2:
-        model = torch.nn.Linear(inputs.shape[1] * width, num_phones)
-        torch.nn.init.zeros_(model.bias)
-    else:
-        model = torch.nn.EmbeddingBag(int(inputs.max() + 1) * width, num_phones, mode="sum")
+    width, num_phones = frames.rows.shape[1], int(frames.targets.max()) + 1
+    with torch.random.fork_rng(devices=[]):  # layers draw the weights that are then put to zero
+        if frames.inputs.ndim == 2:
+            model = torch.nn.Linear(frames.inputs.shape[1] * width, num_phones)
+            torch.nn.init.zeros_(model.bias)
+        else:
+            model = torch.nn.EmbeddingBag(int(frames.inputs.max() + 1) * width, num_phones, mode="sum")
     torch.nn.init.zeros_(model.weight)
     return model
 
 
-def _logits(model: "nn.Module", inputs: "Tensor", rows: "Tensor") -> "Tensor":
-    """`m p`.  rows: `m w`."""
+def _logits(model: "nn.Module", frames: _Frames, places: "Tensor") -> "Tensor":
+    """`m p`.  places: `m`."""
     import torch
 
-    gathered = inputs[rows + 1]
+    gathered = frames.inputs[frames.rows[places] + 1]
     if gathered.ndim == 3:
         return model(gathered.flatten(1))
-    num_codes = model.num_embeddings // rows.shape[1]  # pyright: ignore[reportAttributeAccessIssue, reportOperatorIssue]
-    return model(gathered + torch.arange(rows.shape[1]) * num_codes)
+    num_codes = int(frames.inputs.max()) + 1
+    # No bias: every frame has a code, whose own weights say the prior; with one, rare codes fall back to silence.
+    return model(gathered + torch.arange(gathered.shape[1]) * num_codes)
 
 
-def _accuracy(model: "nn.Module", inputs: "Tensor", rows: "Tensor", targets: "Tensor", part: "Tensor") -> float:
+def _accuracy(model: "nn.Module", frames: _Frames, part: NDArray[np.integer]) -> float:
     import torch
 
     with torch.no_grad():
         right = sum(
-            int((_logits(model, inputs, rows[batch]).argmax(dim=1) == targets[batch]).sum())
-            for batch in part.split(16 * BATCH_FRAMES)
+            int((_logits(model, frames, batch).argmax(dim=1) == frames.targets[batch]).sum())
+            for batch in torch.from_numpy(part).split(16 * BATCH_FRAMES)
         )
     return right / len(part)
