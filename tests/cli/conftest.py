@@ -1,4 +1,4 @@
-"""A codec with random weights and a folder of recordings, both tiny."""
+"""A codec with random weights, whose codebooks start from speech, and a folder of recordings, both tiny."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ HOP_SAMPLES = 320
 
 
 @pytest.fixture(scope="session")
-def tiny_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_codec(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Path:
     """The folder of a codec: 3 codebooks of 64, windows of 10 frames."""
     import torch
 
@@ -22,12 +22,16 @@ def tiny_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="tiny",
         latent_width=8,
         window_frames=10,
-        encoder=EncoderConfig(widths=(4, 8, 8, 16), strides=(8, 5, 4, 2), stem_window=0),
+        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1, 3)), stem_bands=20),
         quantizer=QuantizerConfig(num_codebooks=3, codebook_size=64),
         decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2),
     )
+    sentences = sorted((project_root / "data" / "samples").rglob("*.flac"))[::3]
+    audio = np.stack([soundfile.read(path, frames=16_000, dtype="float32")[0] for path in sentences])
+    codec = build_codec(config).train()
+    codec(torch.from_numpy(audio)[:, None])
     folder = tmp_path_factory.mktemp("codec") / "tiny"
-    build_codec(config).save(folder)
+    codec.save(folder)
     return folder
 
 

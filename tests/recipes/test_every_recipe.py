@@ -1,8 +1,6 @@
 """Every YAML of recipes/ loads, builds, and takes a step at reduced width on the samples of the repository."""
 
 import dataclasses
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,17 +28,6 @@ SMALL = [
     "codec.latent_width=8", "codec.window_frames=10", "codec.speaker_width=4", "codec.quantizer.codebook_size=8",
     "codec.decoder.width=8", "codec.decoder.hidden=8",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    spec = importlib.util.spec_from_file_location("train_codec", ROOT / "recipes" / "train_codec.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_codec"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def load(recipe, name, *overrides):

@@ -1,6 +1,5 @@
 """The codec recipe end to end: it learns, resumes bit for bit, and two processes train as one."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -22,17 +21,6 @@ TINY = [
     "optimizer.warmup_steps=2", "data.crop_samples=6400", "data.num_eval_crops=2", "codec.window_frames=20",
     f"data.root={ROOT / 'data' / 'samples'}",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    spec = importlib.util.spec_from_file_location("train_codec", ROOT / "recipes" / "train_codec.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_codec"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def config_of(recipe, out, *overrides):

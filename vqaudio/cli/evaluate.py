@@ -18,6 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", default="speech-16k", help="a shipped codec's name or a saved codec's folder")
     parser.add_argument("--codebooks", type=int, nargs="+", metavar="K", help="one row each (default: 1 2 4 ... all)")
     parser.add_argument("--list", type=Path, metavar="FILE", help="only these files: one path below WAV_DIR a line")
+    add_coder_arguments(parser)
+    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi visqol mel_db ... (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw rate_distortion.png and .svg into this folder")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
+    parser.add_argument("--device", default="cpu", help="where the codec runs")
+
+
+def add_coder_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say what a codec is compared with; `choose_coders` reads them."""
     parser.add_argument(
         "--against",
         action="append",
@@ -27,11 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
     parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
-    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi visqol mel_db ... (default: all)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw rate_distortion.png and .svg into this folder")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
-    parser.add_argument("--device", default="cpu", help="where the codec runs")
 
 
 def run(args: argparse.Namespace) -> int:

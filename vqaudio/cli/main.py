@@ -31,7 +31,7 @@ VERBS = {
     "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),
     "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
     "report": Verb("vqaudio.cli.report", "write one HTML page about a codec: players, plots, tables"),
-    "probe": Verb("vqaudio.cli.probe", "relate codes to phones: purity, PNMI, boundaries, beside controls"),
+    "probe": Verb("vqaudio.cli.probe", "relate codes to phones, beside controls"),
 }
 
 

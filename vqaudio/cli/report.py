@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.evaluate import add_coder_arguments
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,15 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codebooks", type=int, nargs="+", metavar="K", help="one player each (default: 1 2 4 ... all)"
     )
-    parser.add_argument(
-        "--against",
-        action="append",
-        default=[],
-        metavar="CODER",
-        help="opus:6, codec2:3200, 'NAME=COMMAND'; repeatable",
-    )
-    control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
-    parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
+    add_coder_arguments(parser)
     evaluation = "what `vqaudio evaluate --json` wrote about this codec (default: the page's files are measured)"
     parser.add_argument("--evaluation", type=Path, metavar="JSON", help=evaluation)
     parser.add_argument("--training", type=Path, metavar="JSONL", help="log.jsonl of the training, for its curve")
