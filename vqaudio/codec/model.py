@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.interface import CodecOutput
-from vqaudio.codec.windows import fixed_rows, fixed_windows
+from vqaudio.codec.windows import decode_windows, encode_windows
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.conv import State
@@ -81,7 +81,7 @@ class Codec(nn.Module):
         """
         if not self.training:
             return self._forward_by_the_doors(audio, speakers, lengths)
-        latents = self.encoder(self._whole_frames(audio))
+        latents = self.encoder(F.pad(audio, (0, -audio.shape[-1] % self.grid.hop_samples)))
         quantized = self._quantized(latents, lengths)
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
         codes, embeddings = rearrange(quantized.codes, "b t k -> b k t"), self.speaker_embeddings(speakers)
@@ -117,7 +117,7 @@ class Codec(nn.Module):
                 f"{num_frames} frames of {self.grid.hop_samples} samples cannot give {length} samples; "
                 f"pass the length that was encoded"
             )
-        return self._decode_windows(audio_codes, self.speaker_embeddings(speakers))[..., :length]
+        return decode_windows(self, audio_codes, self.speaker_embeddings(speakers))[..., :length]
 
     def encode_window(
         self, audio: Tensor, state: State, num_codebooks: int | None = None
@@ -179,36 +179,9 @@ class Codec(nn.Module):
         audio = self._checked(audio)
         if lengths is not None:
             audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
-        codes, latents = self._encode_windows(audio, num_codebooks)
+        codes, latents = encode_windows(self, audio, num_codebooks)
         is_real = self._real_frames(codes, lengths)
         return (codes if is_real is None else codes * is_real[:, None]), latents
-
-    def _encode_windows(self, audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Latents]:
-        codes, vectors, late = [], [], []
-        for row in fixed_rows(audio):
-            state, parts = self.encoder.zero_state(row.shape[0]), []
-            for window in fixed_windows(row, self.window_samples):
-                *part, state = self.encode_window(window, state, num_codebooks)
-                parts.append(part)
-            codes.append(torch.cat([found for found, _ in parts], dim=-1))
-            vectors.append(torch.cat([latents.vectors for _, latents in parts], dim=-1))
-            late += [torch.cat([latents.late for _, latents in parts], dim=-1)] if parts[0][1].late is not None else []
-        num_rows, num_frames = audio.shape[0], self.grid.num_frames(audio.shape[-1])
-        cut = slice(num_rows), slice(None), slice(num_frames)
-        return torch.cat(codes)[cut], Latents(torch.cat(vectors)[cut], torch.cat(late)[cut] if late else None)
-
-    def _decode_windows(self, audio_codes: Tensor, embeddings: Tensor | None) -> Tensor:
-        delay, num_frames = self.decoder.lookahead_frames, audio_codes.shape[-1]
-        sound = []
-        for at, row in enumerate(audio_codes.split(1)):
-            state, parts = self.decoder.zero_state(1), []
-            speaker = None if embeddings is None else embeddings[at : at + 1]
-            for start, window in enumerate(fixed_windows(F.pad(row, (0, delay)), self.window_frames)):
-                audio, state = self.decode_window(window, num_frames - start * self.window_frames, state, speaker)
-                parts.append(audio)
-            sound.append(torch.cat(parts, dim=-1))
-        hop = self.grid.hop_samples
-        return torch.cat(sound)[..., delay * hop : (delay + num_frames) * hop]
 
     def _real_frames(self, frames: Tensor, lengths: Tensor | None) -> Tensor | None:
         """frames: `b _ t`, lengths: `b` samples or None.  Returns `b t`, true where a frame has a real sample."""
@@ -216,9 +189,6 @@ class Codec(nn.Module):
             return None
         num_frames = -(-lengths // self.grid.hop_samples)
         return torch.arange(frames.shape[-1], device=frames.device) < num_frames[:, None].to(frames.device)
-
-    def _whole_frames(self, audio: Tensor) -> Tensor:
-        return F.pad(audio, (0, -audio.shape[-1] % self.grid.hop_samples))
 
     def _checked(self, audio: Tensor) -> Tensor:
         if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[-1] < 1:

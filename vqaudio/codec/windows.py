@@ -1,7 +1,15 @@
-"""Law 2: everything that turns sound into codes runs on one tensor shape."""
+"""Law 2: everything that turns sound into codes, and codes into sound, runs on one tensor shape."""
 
+from typing import TYPE_CHECKING
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from vqaudio.nn.encoder import Latents
+
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
 
 ACCELERATOR_ROWS = 16  # files that an accelerator works on at once
 
@@ -15,3 +23,34 @@ def fixed_rows(audio: Tensor) -> tuple[Tensor, ...]:
 def fixed_windows(x: Tensor, size: int) -> tuple[Tensor, ...]:
     """Cuts the last axis into windows of one size, the last one filled up with zeros."""
     return F.pad(x, (0, -x.shape[-1] % size)).split(size, dim=-1)
+
+
+def encode_windows(codec: "Codec", audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Latents]:
+    """audio: `b 1 n`.  Returns codes `b k t` and latents `b d t`, window after window with the state carried on."""
+    codes, vectors, late = [], [], []
+    for row in fixed_rows(audio):
+        state, parts = codec.encoder.zero_state(row.shape[0]), []
+        for window in fixed_windows(row, codec.window_samples):
+            *part, state = codec.encode_window(window, state, num_codebooks)
+            parts.append(part)
+        codes.append(torch.cat([found for found, _ in parts], dim=-1))
+        vectors.append(torch.cat([latents.vectors for _, latents in parts], dim=-1))
+        late += [torch.cat([latents.late for _, latents in parts], dim=-1)] if parts[0][1].late is not None else []
+    num_rows, num_frames = audio.shape[0], codec.grid.num_frames(audio.shape[-1])
+    cut = slice(num_rows), slice(None), slice(num_frames)
+    return torch.cat(codes)[cut], Latents(torch.cat(vectors)[cut], torch.cat(late)[cut] if late else None)
+
+
+def decode_windows(codec: "Codec", audio_codes: Tensor, embeddings: Tensor | None) -> Tensor:
+    """audio_codes: `b k t`, embeddings: `b e` or None.  Returns audio `b 1 t*hop`, in time."""
+    delay, num_frames = codec.decoder.lookahead_frames, audio_codes.shape[-1]
+    sound = []
+    for at, row in enumerate(audio_codes.split(1)):
+        state, parts = codec.decoder.zero_state(1), []
+        speaker = None if embeddings is None else embeddings[at : at + 1]
+        for start, window in enumerate(fixed_windows(F.pad(row, (0, delay)), codec.window_frames)):
+            audio, state = codec.decode_window(window, num_frames - start * codec.window_frames, state, speaker)
+            parts.append(audio)
+        sound.append(torch.cat(parts, dim=-1))
+    hop = codec.grid.hop_samples
+    return torch.cat(sound)[..., delay * hop : (delay + num_frames) * hop]
