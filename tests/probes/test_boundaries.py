@@ -51,6 +51,8 @@ def test_the_r_value_is_that_of_its_paper() -> None:
     """Räsänen et al. 2009, eqs. 3-5: hit rate 0.75 with as many boundaries found as there are."""
     score = score_of_hits(75, 100, 100)
     assert score.r_value == pytest.approx(1 - (0.25 + 0.25 / math.sqrt(2)) / 2)
+    over = score_of_hits(80, 100, 150)  # hit rate 0.8, over-segmentation 0.5
+    assert over.r_value == pytest.approx(1 - (math.hypot(0.2, 0.5) + 0.7 / math.sqrt(2)) / 2)
 
 
 def test_boundaries_everywhere_have_full_recall_and_a_low_r_value() -> None:

@@ -109,14 +109,14 @@ def _best_weight_decay(
     """By the accuracy on every tenth utterance of a model of the others; the first without two utterances."""
     owners = np.searchsorted(starts, fitted, side="right") - 1
     utterances = np.unique(owners)
-    if len(options.weight_decays) < 2 or len(utterances) < 2:
-        return options.weight_decays[0]
+    decays = list(options.weight_decays)
+    if len(decays) < 2 or len(utterances) < 2:
+        return decays[0]
     is_checked = np.isin(owners, utterances[::TENTH])
     accuracies = [
-        _accuracy(_fit(frames, fitted[~is_checked], one, options), frames, fitted[is_checked])
-        for one in options.weight_decays
+        _accuracy(_fit(frames, fitted[~is_checked], one, options), frames, fitted[is_checked]) for one in decays
     ]
-    return options.weight_decays[int(np.argmax(accuracies))]
+    return decays[int(np.argmax(accuracies))]
 
 
 def _code_rows(codes: NDArray[np.integer]) -> "Tensor":
