@@ -47,5 +47,6 @@ def test_an_encoder_sends_the_level_apart_from_the_vectors():
     encoder, audio = Encoder(**shape, stem=stem, stem_bands=40, is_level_sent=True), loud_then_quiet()
     loud, soft = encoder(audio), encoder(audio / 10)
     assert_close(loud.vectors, soft.vectors, atol=1e-2, rtol=1e-3)
+    assert encoder.level is not None
     assert_close(loud.late - soft.late, encoder.level[:, None].expand_as(loud.late), atol=1e-3, rtol=1e-3)
     assert Encoder(**shape, stem=stem, stem_bands=40)(audio).late is None
