@@ -5,8 +5,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from torch import Tensor
+
+from vqaudio.core.units import FrameGrid
 
 HOP_SAMPLES = 320
+LEVELS_RATE_HZ = 16_000
+
+
+class LevelTokenizer:
+    """One codebook of sixteen levels; one frame is one sample."""
+
+    name, weights_sha256 = "levels", "ab" * 32
+    num_codebooks, codebook_size = 1, 16
+    grid = FrameGrid(LEVELS_RATE_HZ, 1)
+
+    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
+        """Codes `b 1 n`."""
+        return ((audio + 1) * 8).long().clamp(0, 15)
+
+    def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
+        """The middle of each level."""
+        return (audio_codes + 0.5) / 8 - 1
+
+
+@pytest.fixture
+def level_tokenizer() -> LevelTokenizer:
+    """A codec whose codes and sound are known in advance."""
+    return LevelTokenizer()
 
 
 @pytest.fixture(scope="session")

@@ -8,34 +8,17 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import Tensor
 
 from vqaudio.cli.main import main
-from vqaudio.core.units import FrameGrid
+from vqaudio.codec.interface import AudioTokenizer
 
 RATE_HZ = 16_000
 
 
-class LevelTokenizer:
-    """One codebook of sixteen levels; one frame is one sample."""
-
-    name, weights_sha256 = "levels", "ab" * 32
-    num_codebooks, codebook_size = 1, 16
-    grid = FrameGrid(RATE_HZ, 1)
-
-    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
-        """Codes `b 1 n`."""
-        return ((audio + 1) * 8).long().clamp(0, 15)
-
-    def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
-        """The middle of each level."""
-        return (audio_codes + 0.5) / 8 - 1
-
-
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level_tokenizer: AudioTokenizer) -> Path:
     """Two sound files; the codec `levels` is the only one there is."""
-    monkeypatch.setattr("vqaudio.codec.saving.open_codec", lambda name, device: LevelTokenizer())
+    monkeypatch.setattr("vqaudio.codec.saving.open_codec", lambda name, device: level_tokenizer)
     torch.manual_seed(0)
     (tmp_path / "wavs").mkdir()
     for name, seed in (("a.wav", 0), ("b.wav", 1)):

@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-LINE_EVERY_S = 5.0
+from vqaudio.cli.progress import LINE_EVERY_S
 
 
 class TransferProgress:

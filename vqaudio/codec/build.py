@@ -49,7 +49,7 @@ def _encoder(config: CodecConfig) -> Encoder:
         latent_width=config.latent_width,
         stem=stem,
         stem_bands=encoder.stem_bands,
-        is_level_sent=config.quantizer.num_codebooks > 1 and config.quantizer.kind != "finite_scalar",
+        is_level_sent=_is_stack(config.quantizer),
     )
 
 
@@ -58,10 +58,15 @@ def build_quantizer(config: QuantizerConfig, width: int) -> Quantizer:
     if config.kind == "finite_scalar":
         return FiniteScalarQuantizer(width, config.levels)
     single = _choose({"ema": _ema, "gradient": _gradient}, config.kind, "quantizer")
-    if config.num_codebooks == 1:
+    if not _is_stack(config):
         return single(config, width)
     layers = [single(config, width) for _ in range(config.num_codebooks)]
     return ResidualQuantizer(layers, dropout=config.dropout, rotation_trick=config.has_rotation_trick)
+
+
+def _is_stack(config: QuantizerConfig) -> bool:
+    """Whether there are codebooks after the first, which can code what the encoder sends late."""
+    return config.kind != "finite_scalar" and config.num_codebooks != 1
 
 
 def _ema(config: QuantizerConfig, width: int) -> EmaQuantizer:

@@ -1,6 +1,5 @@
 """What `probe` found, ready for a table, JSON, or one line in fairseq's column names."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.jobs.probe_corpus import Coverage
+from vqaudio.jobs.strict_json import plain
 from vqaudio.probes.abx import AbxScore
 from vqaudio.probes.durations import Bitrates, RunStatistics
 from vqaudio.probes.headline import Gate, Headline
@@ -88,16 +88,3 @@ class ProbeReport:
         counted = (shape, self.coverage.num_frames, 0, self.coverage.num_utterances + num_skipped, num_skipped)
         values = [*(f"{value:.4f}" for value in decimals), *(str(value) for value in counted)]
         return "\t".join(FAIRSEQ_COLUMNS) + "\n" + "\t".join(values)
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses, mappings, sequences and numbers as JSON has them: NaN is null."""
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, Mapping):
-        return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

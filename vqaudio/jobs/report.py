@@ -3,12 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.coders import CodecCoder, Rates
+from vqaudio.jobs.strict_json import plain
 from vqaudio.metrics.bootstrap import MeanScore
 from vqaudio.metrics.usage import entropy_bits, perplexity, top_share, usage
 
@@ -81,7 +82,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; what could not be scored is null."""
-        return _plain(asdict(self))
+        return plain(self)
 
 
 def read_report(path: Path) -> tuple[Report, str]:
@@ -119,14 +120,3 @@ def codebook_health(coder: CodecCoder) -> tuple[CodebookHealth, ...]:
         CodebookHealth(coder.name, index, float(used), float(equal), float(bits), float(top), int(counts[index].sum()))
         for index, (used, equal, bits, top) in enumerate(columns)
     )
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN."""
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
