@@ -8,9 +8,9 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.merging import UnitMerges
 from vqaudio.export.options import ExportOptions
-from vqaudio.export.vocabulary import SPECIALS, Vocabulary, expand
 from vqaudio.tokens.patterns import PATTERNS
 from vqaudio.tokens.schema import TokenRow
+from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary, expand
 
 SIZE = 4
 

@@ -12,9 +12,9 @@ from vqaudio.export.check import check_export, read_export
 from vqaudio.export.formats.table import FORMATS
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.run import export_store
-from vqaudio.export.splits import SPLITS, split_of
 from vqaudio.tokens.patterns import PATTERNS
 from vqaudio.tokens.schema import TokenRow
+from vqaudio.tokens.splits import SPLITS, split_of
 
 KINDS = [(name, style) for name, format_ in FORMATS.items() for style in format_.styles]
 

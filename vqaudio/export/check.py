@@ -13,7 +13,7 @@ from vqaudio.export.formats.table import format_of
 from vqaudio.export.index import IndexEntry, read_index
 from vqaudio.export.packing import Cutter
 from vqaudio.export.record import ExportRecord
-from vqaudio.export.splits import SPLITS, split_of
+from vqaudio.tokens.splits import SPLITS, split_of
 from vqaudio.tokens.store import TokenStore
 
 

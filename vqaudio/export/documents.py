@@ -10,11 +10,11 @@ import numpy as np
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.options import ExportOptions
-from vqaudio.export.splits import split_of
-from vqaudio.export.vocabulary import Vocabulary, expand
 from vqaudio.tokens.patterns import from_units, to_units
 from vqaudio.tokens.runs import from_runs, to_runs
 from vqaudio.tokens.schema import TokenRow
+from vqaudio.tokens.splits import split_of
+from vqaudio.tokens.vocabulary import Vocabulary, expand
 
 
 @dataclass(frozen=True, eq=False)

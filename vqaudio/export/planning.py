@@ -10,11 +10,11 @@ from vqaudio.export.documents import DocumentCoder, units_of
 from vqaudio.export.formats.table import format_of
 from vqaudio.export.merging import MERGES_FILE, UnitMerges
 from vqaudio.export.options import ExportOptions
-from vqaudio.export.splits import hash_share, split_of
 from vqaudio.export.tokenizer import TOKENIZER, TextTokenizer
-from vqaudio.export.vocabulary import Vocabulary
 from vqaudio.tokens.shards import open_shard
+from vqaudio.tokens.splits import hash_share, split_of
 from vqaudio.tokens.store import TokenStore
+from vqaudio.tokens.vocabulary import Vocabulary
 
 MERGE_SAMPLE_UNITS = 4_000_000  # merges are found in as many units at most, spread over the training documents
 

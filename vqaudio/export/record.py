@@ -9,9 +9,9 @@ from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.merging import MERGES_FILE, merges_in
 from vqaudio.export.options import ExportOptions
-from vqaudio.export.vocabulary import SPECIALS, Vocabulary
 from vqaudio.tokens.durable import replace_durably
 from vqaudio.tokens.schema import CodecStamp
+from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary
 
 RECORD = "export.json"
 FORMAT = "vqaudio export"

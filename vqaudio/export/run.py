@@ -20,9 +20,9 @@ from vqaudio.export.options import ExportOptions
 from vqaudio.export.planning import make_coder
 from vqaudio.export.record import RECORD, ExportRecord
 from vqaudio.export.split_writer import SplitWriter
-from vqaudio.export.splits import SPLITS
 from vqaudio.tokens.durable import TEMPORARY, replace_durably, sha256_of, sync_folder
 from vqaudio.tokens.shards import open_shard, rows_in
+from vqaudio.tokens.splits import SPLITS
 from vqaudio.tokens.store import TokenStore
 
 PROGRESS = "progress.json"

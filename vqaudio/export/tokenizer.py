@@ -11,7 +11,7 @@ from typing import Any
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.merging import import_tokenizers
-from vqaudio.export.vocabulary import SPECIALS, Vocabulary
+from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary
 
 TOKENIZER = "tokenizer"
 CLASS = "PreTrainedTokenizerFast"

@@ -11,8 +11,8 @@ import pyarrow.dataset
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.formats.interface import Plan, TokenSequence
 from vqaudio.export.growing import GrowingTable, table_files
-from vqaudio.export.splits import SPLITS
 from vqaudio.export.tokenizer import TOKENIZER, write_tokenizer
+from vqaudio.tokens.splits import SPLITS
 
 FOLDER = "data"
 IDS = pa.list_(pa.int32())

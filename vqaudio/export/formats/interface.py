@@ -9,7 +9,7 @@ import numpy as np
 
 from vqaudio.export.documents import Document
 from vqaudio.export.options import ExportOptions
-from vqaudio.export.vocabulary import Vocabulary
+from vqaudio.tokens.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, eq=False)

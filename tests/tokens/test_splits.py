@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from vqaudio.export.check import read_export
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.run import export_store
-from vqaudio.export.splits import SPLITS, hash_share, split_of
+from vqaudio.tokens.splits import SPLITS, hash_share, split_of
 
 names = st.text(min_size=1, max_size=8)
 
