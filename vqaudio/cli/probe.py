@@ -86,8 +86,8 @@ def options_from(args: argparse.Namespace) -> "ProbeOptions":
 
 def write_report(folder: Path, report: "ProbeReport") -> None:
     """probe.json and, where there is a headline, fairseq.tsv.  Raises VqaudioError if they cannot be written."""
+    from vqaudio.core.durable import replace_durably
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.tokens.durable import replace_durably
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ from vqaudio.codec.fingerprint import fingerprint, shaping_state
 from vqaudio.codec.model import Codec
 from vqaudio.codec.shelf import FORMAT_VERSION, find_codec, read_header
 from vqaudio.core.config import from_mapping, to_mapping
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import replace_durably
 
 
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:

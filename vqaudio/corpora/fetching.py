@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vqaudio.core.durable import replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.archives import Archive
 from vqaudio.corpora.downloads import download
 from vqaudio.corpora.unpacking import Unpacked, unpack
-from vqaudio.tokens.durable import replace_durably, sha256_of
 
 STATE_FOLDER = ".vqaudio-fetch"  # in the folder of all corpora: downloads under way, and what is done
 UNPACKED_SHARE = 1.0  # speech unpacks to at least its archive's length: FLAC to the same, WAV to more

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import replace_durably
 
 MERGES_FILE = "units_bpe.json"
 FIRST_CHARACTER = 0x100

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from vqaudio.core.config import from_mapping, to_mapping
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.merging import MERGES_FILE, merges_in
 from vqaudio.export.options import ExportOptions
-from vqaudio.tokens.durable import replace_durably
 from vqaudio.tokens.schema import CodecStamp
 from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary
 

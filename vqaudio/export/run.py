@@ -12,6 +12,7 @@ from typing import Any
 
 from vqaudio import __version__
 from vqaudio.core.config import to_mapping
+from vqaudio.core.durable import TEMPORARY, replace_durably, sha256_of, sync_folder
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.interface import Plan
@@ -20,7 +21,6 @@ from vqaudio.export.options import ExportOptions
 from vqaudio.export.planning import make_coder
 from vqaudio.export.record import RECORD, ExportRecord
 from vqaudio.export.split_writer import SplitWriter
-from vqaudio.tokens.durable import TEMPORARY, replace_durably, sha256_of, sync_folder
 from vqaudio.tokens.shards import open_shard, rows_in
 from vqaudio.tokens.splits import SPLITS
 from vqaudio.tokens.store import TokenStore

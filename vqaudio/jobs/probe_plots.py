@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.audio.files import read_audio
+from vqaudio.core.durable import replace_durably
 from vqaudio.jobs.probe_corpus import ProbeCorpus
 from vqaudio.jobs.probe_report import ProbeReport
 from vqaudio.probes import plots
-from vqaudio.tokens.durable import replace_durably
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

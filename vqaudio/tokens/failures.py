@@ -5,8 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import replace_durably
 
 FAILURES = "failures.jsonl"
 

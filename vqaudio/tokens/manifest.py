@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import replace_durably
 from vqaudio.tokens.schema import CodecStamp
 
 MANIFEST = "vqaudio.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vqaudio.core.durable import replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import replace_durably, sha256_of
 from vqaudio.tokens.manifest import Shard
 from vqaudio.tokens.schema import CodecStamp, TokenRow, rows_of, stamp_in, table_of
 

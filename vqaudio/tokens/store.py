@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vqaudio.core.durable import sha256_of
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import sha256_of
 from vqaudio.tokens.failures import read_failures
 from vqaudio.tokens.manifest import Manifest, read_manifest, require_shards
 from vqaudio.tokens.schema import CodecStamp, TokenRow

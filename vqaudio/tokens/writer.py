@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from vqaudio.core.durable import remove_temporaries
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import remove_temporaries
 from vqaudio.tokens.failures import FAILURES, FailureLog
 from vqaudio.tokens.manifest import MANIFEST, Manifest, read_manifest, require_shards
 from vqaudio.tokens.schema import CodecStamp, TokenRow

@@ -10,8 +10,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.durable import replace_durably
 
 
 def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:

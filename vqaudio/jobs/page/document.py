@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from vqaudio.codec.interface import AudioTokenizer
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.page.graphs import codebook_graphs, rate_graphs, training_graphs
 from vqaudio.jobs.page.listening import Listening
@@ -15,7 +16,6 @@ from vqaudio.jobs.page.tables import codebook_table, score_table
 from vqaudio.jobs.page.training_log import TrainingLog
 from vqaudio.jobs.report import Report
 from vqaudio.jobs.wording import coverage_notes
-from vqaudio.tokens.durable import replace_durably
 
 
 @dataclass(frozen=True)
