@@ -13,8 +13,12 @@ def split_of(speaker: str | None, row_id: str, validation: float) -> str:
     >>> split_of("ada", "ada/1.wav", 0.5) == split_of("ada", "ada/2.wav", 0.5)
     True
     """
-    name = f"speaker {speaker}" if speaker else f"id {row_id}"
-    return SPLITS[hash_share(name) < validation]
+    return SPLITS[speaker_share(speaker, row_id) < validation]
+
+
+def speaker_share(speaker: str | None, row_id: str) -> float:
+    """A number in [0, 1), one for all documents of a speaker, or for each id where the speaker is unknown."""
+    return hash_share(f"speaker {speaker}" if speaker else f"id {row_id}")
 
 
 def hash_share(name: str) -> float:
