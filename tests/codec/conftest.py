@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -29,10 +31,26 @@ def speech():
 
 
 @pytest.fixture(scope="session")
+def config_ahead():
+    """Of a codec whose encoder hears two frames ahead."""
+    return replace(SMALL, encoder=replace(SMALL.encoder, lookahead_frames=2))
+
+
+@pytest.fixture(scope="session")
 def codec():
     """A small codec whose codebooks started from data, in eval mode."""
+    return started(SMALL)
+
+
+@pytest.fixture(scope="session")
+def codec_ahead(config_ahead):
+    """The same, its encoder hearing two frames ahead."""
+    return started(config_ahead)
+
+
+def started(config):
     torch.manual_seed(0)
-    codec = build_codec(SMALL)
+    codec = build_codec(config)
     codec.train()
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)

@@ -10,7 +10,14 @@ import torch
 
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
+from vqaudio.codec.windows import encode_windows
 from vqaudio.core.errors import VqaudioError
+
+
+@pytest.fixture(params=[0, 2], ids=["no lookahead", "lookahead"])
+def codec(request, codec, codec_ahead):
+    """Every law holds for an encoder that hears ahead, too."""
+    return codec_ahead if request.param else codec
 
 
 def streamed_codes(codec, samples, sizes):
@@ -123,10 +130,38 @@ def test_a_short_stream_is_decoded_whole(codec, speech):
     assert np.array_equal(sound, codec.decode(codes, 321)[0, 0].numpy())
 
 
-def test_codes_are_causal(codec, speech):
+def test_codes_hear_as_far_ahead_as_the_lookahead(codec, speech):
     changed = speech.clone()
     changed[..., 9_600:] = 0.3
-    assert torch.equal(codec.encode(changed)[..., :30], codec.encode(speech)[..., :30])
+    same, ahead = codec.encode(changed) == codec.encode(speech), codec.encoder.lookahead_frames
+    assert same[..., : 30 - ahead].all()
+    assert not same[..., 30 - ahead].all()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 18, 20, 21, 40])
+def test_a_stream_that_ends_anywhere_gives_every_frame_once(codec, speech, frames):
+    samples = speech[0, 0, : frames * 320 + 5].numpy() if frames else np.zeros(0, np.float32)
+    encoder = StreamingEncoder(codec)
+    streamed = np.concatenate([encoder.push(samples[:333]), encoder.push(samples[333:]), encoder.finish()], axis=1)
+    if not frames:
+        assert streamed.shape == (4, 0)
+    else:
+        assert np.array_equal(streamed, codec.encode(torch.from_numpy(samples)[None, None])[0].numpy())
+
+
+def test_a_stream_holds_back_no_more_than_the_lookahead(codec, speech):
+    encoder, samples = StreamingEncoder(codec), speech[0, 0].numpy()
+    assert encoder.push(samples[: 40 * 320]).shape[1] == 40 - codec.encoder.lookahead_frames
+
+
+def test_learning_and_using_hear_the_same_frames(codec, speech):
+    length = torch.tensor([16_000, 9_605])
+    _, latents = encode_windows(codec, speech * (torch.arange(speech.shape[-1]) < length[:, None, None]), None)
+    learner = copy.deepcopy(codec).train()
+    padded = torch.where(torch.arange(speech.shape[-1]) < length[:, None, None], speech, 0.5)
+    learnt = learner(padded, lengths=length).latents
+    for row, frames in enumerate([50, 31]):
+        torch.testing.assert_close(learnt[row, :, :frames], latents.vectors[row, :, :frames], atol=1e-4, rtol=1e-4)
 
 
 def test_threads_do_not_change_codes(codec, speech):

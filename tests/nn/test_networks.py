@@ -10,12 +10,12 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.blocks import ModulatedUnit
 from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
-from vqaudio.nn.encoder import Encoder
+from vqaudio.nn.encoder import Encoder, Latents
 from vqaudio.nn.fourier import FourierHead
 from vqaudio.nn.stem import FLOOR, SpectralStem, mel_bands
 
 
-def spectral_encoder(has_level_split=False):
+def spectral_encoder(has_level_split=False, lookahead_frames=0):
     stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=20, has_level_split=has_level_split)
     return Encoder(
         widths=(12, 16),
@@ -25,11 +25,16 @@ def spectral_encoder(has_level_split=False):
         stem=stem,
         stem_bands=20,
         is_level_sent=True,
+        lookahead_frames=lookahead_frames,
     )
 
 
 def level_encoder():
     return spectral_encoder(has_level_split=True)
+
+
+def encoder_ahead():
+    return spectral_encoder(has_level_split=True, lookahead_frames=2)
 
 
 def waveform_encoder():
@@ -55,19 +60,41 @@ def mirror_decoder():
     )
 
 
-@pytest.mark.parametrize("make", [spectral_encoder, waveform_encoder, level_encoder])
+@pytest.mark.parametrize("make", [spectral_encoder, waveform_encoder, level_encoder, encoder_ahead])
 def test_an_encoder_streams_as_it_runs_offline(make):
     encoder, audio = make(), torch.randn(2, 1, 320 * 12) * torch.linspace(0.3, 0.01, 320 * 12)
     assert encoder.hop == 320
     state, vectors, late = encoder.zero_state(2), [], []
-    for part in audio.split(320 * 5, dim=-1):
+    for part in torch.nn.functional.pad(audio, (0, 320 * encoder.lookahead_frames)).split(320 * 5, dim=-1):
         latents, state = encoder.step(part, state)
         vectors.append(latents.vectors)
         late += [] if latents.late is None else [latents.late]
     whole = encoder(audio)
-    assert_close(torch.cat(vectors, dim=-1), whole.vectors, atol=1e-4, rtol=1e-4)
+    streamed = encoder.in_time(Latents(torch.cat(vectors, dim=-1), torch.cat(late, dim=-1) if late else None))
+    assert_close(streamed.vectors, whole.vectors, atol=1e-4, rtol=1e-4)
+    assert (streamed.late is None) == (make not in (level_encoder, encoder_ahead))
     if whole.late is not None:
-        assert_close(torch.cat(late, dim=-1), whole.late, atol=1e-4, rtol=1e-4)
+        assert_close(streamed.late, whole.late, atol=1e-4, rtol=1e-4)
+
+
+def test_a_lookahead_shifts_what_the_network_hears_and_not_the_level():
+    encoder, audio = encoder_ahead(), torch.randn(1, 1, 320 * 12) * torch.linspace(0.01, 0.3, 320 * 12)
+    there = encoder(audio)
+    encoder.lookahead_frames = 0
+    here = encoder(audio)
+    assert_close(there.vectors[..., :-2], here.vectors[..., 2:])
+    assert_close(there.late, here.late)
+
+
+def test_features_of_a_stem_give_the_vectors_that_their_sound_gives():
+    encoder, audio = encoder_ahead(), torch.randn(1, 1, 320 * 12)
+    assert encoder.stem is not None
+    assert_close(encoder.vectors_of(encoder.stem(audio).features), encoder(audio).vectors[..., :-2])
+
+
+def test_a_negative_lookahead_is_refused():
+    with pytest.raises(VqaudioError, match="must be 0 or more, got -1"):
+        spectral_encoder(lookahead_frames=-1)
 
 
 @pytest.mark.parametrize("make", [spectral_encoder, waveform_encoder])

@@ -50,6 +50,7 @@ def _encoder(config: CodecConfig) -> Encoder:
         stem=stem,
         stem_bands=encoder.stem_bands,
         is_level_sent=_is_stack(config.quantizer),
+        lookahead_frames=encoder.lookahead_frames,
     )
 
 

@@ -9,7 +9,8 @@ class EncoderConfig:
 
     dilations: of the residual units after each stride.  With stem_window > 0 the first stride is taken by a spectral
     stem of that many samples and stem_bands mel bands; with has_level_split the stem takes the running level of the
-    signal off, and in a residual stack the codebooks after the first code it.
+    signal off, and in a residual stack the codebooks after the first code it.  lookahead_frames: the code of a frame
+    may depend on so many frames after it; codes come that much later.
     """
 
     widths: tuple[int, ...] = (256, 384)
@@ -18,6 +19,7 @@ class EncoderConfig:
     stem_window: int = 640
     stem_bands: int = 100
     has_level_split: bool = True
+    lookahead_frames: int = 0
 
 
 @dataclass(frozen=True)

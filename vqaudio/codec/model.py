@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.interface import CodecOutput
-from vqaudio.codec.windows import decode_windows, encode_windows
+from vqaudio.codec.windows import decode_windows, encode_windows, real_part
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.conv import State
@@ -81,7 +81,7 @@ class Codec(nn.Module):
         """
         if not self.training:
             return self._forward_by_the_doors(audio, speakers, lengths)
-        latents = self.encoder(F.pad(audio, (0, -audio.shape[-1] % self.grid.hop_samples)))
+        latents = self.encoder(F.pad(real_part(audio, lengths), (0, -audio.shape[-1] % self.grid.hop_samples)))
         quantized = self._quantized(latents, lengths)
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
         codes, embeddings = rearrange(quantized.codes, "b t k -> b k t"), self.speaker_embeddings(speakers)
@@ -122,7 +122,10 @@ class Codec(nn.Module):
     def encode_window(
         self, audio: Tensor, state: State, num_codebooks: int | None = None
     ) -> tuple[Tensor, Latents, State]:
-        """audio: `b 1 window_samples`.  Returns codes `b k t`, latents and the state for the next window."""
+        """audio: `b 1 window_samples`.
+
+        Returns codes `b k t` and latents, late by the encoder's lookahead, and the state for the next window.
+        """
         latents, state = self.encoder.step(audio, state)
         vectors = rearrange(latents.vectors, "b d t -> b t d")
         if latents.late is None:
@@ -176,9 +179,7 @@ class Codec(nn.Module):
 
     def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Latents]:
         """Codes and latents of what is real in audio `b 1 n`."""
-        audio = self._checked(audio)
-        if lengths is not None:
-            audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
+        audio = real_part(self._checked(audio), lengths)
         codes, latents = encode_windows(self, audio, num_codebooks)
         is_real = self._real_frames(codes, lengths)
         return (codes if is_real is None else codes * is_real[:, None]), latents

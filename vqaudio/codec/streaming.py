@@ -12,7 +12,8 @@ class StreamingEncoder:
     """Collects samples until a window of the codec is full, then encodes it with the state of the ones before.
 
     Every step has one tensor shape, whatever the sizes of the blocks: so the codes are the same for any of them.
-    The delay is one window (`codec.window_samples`); for less, drive `codec.encoder.step` with blocks of your own.
+    The delay is one window (`codec.window_samples`) and the encoder's lookahead; for less, drive `codec.encoder.step`
+    with blocks of your own.
     """
 
     def __init__(self, codec: Codec, num_codebooks: int | None = None) -> None:
@@ -21,6 +22,7 @@ class StreamingEncoder:
         self._state = codec.encoder.zero_state(1)
         self._waiting: list[NDArray[np.float32]] = []
         self._num_waiting = 0
+        self._num_given = -codec.encoder.lookahead_frames  # frames: the first codes are those of before the beginning
         self._is_finished = False
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -39,20 +41,21 @@ class StreamingEncoder:
 
     def finish(self) -> NDArray[np.int64]:
         """The codes `k t` of what is still waiting."""
-        num_frames = self.codec.grid.num_frames(self._num_waiting)
         self._is_finished = True
-        if not num_frames:
-            return self._joined([])
-        rest = np.concatenate(self._waiting)
-        window = np.zeros(self.codec.window_samples, dtype=np.float32)
-        window[: len(rest)] = rest
-        return self._encode(window)[:, :num_frames]
+        num_more = self.codec.grid.num_frames(self._num_waiting) + self.codec.encoder.lookahead_frames
+        num_left = num_more + min(self._num_given, 0)  # what is early is not given out
+        size, num_windows = self.codec.window_samples, -(-num_more // self.codec.window_frames)
+        rest = np.concatenate([np.zeros(0, dtype=np.float32), *self._waiting])
+        rest = np.pad(rest, (0, num_windows * size - len(rest)))
+        return self._joined([self._encode(window) for window in rest.reshape(num_windows, size)])[:, :num_left]
 
     @torch.inference_mode()
     def _encode(self, window: NDArray[np.float32]) -> NDArray[np.int64]:
         audio = torch.from_numpy(window.copy()).to(self._device)[None, None]
         codes, _, self._state = self.codec.encode_window(audio, self._state, self.num_codebooks)
-        return codes[0].cpu().numpy()
+        num_early = max(0, -self._num_given)
+        self._num_given += codes.shape[-1]
+        return codes[0, :, num_early:].cpu().numpy()
 
     def _joined(self, parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         num_codebooks = self.num_codebooks or self.codec.num_codebooks

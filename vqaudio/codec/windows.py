@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 ACCELERATOR_ROWS = 16  # files that an accelerator works on at once
 
 
+def real_part(audio: Tensor, lengths: Tensor | None) -> Tensor:
+    """Audio `b 1 n` with silence after each row's length."""
+    if lengths is None:
+        return audio
+    return audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
+
+
 def fixed_rows(audio: Tensor) -> tuple[Tensor, ...]:
     """One row at a time on a CPU, sixteen (filled up with silence) on an accelerator: always one shape."""
     rows_at_once = 1 if audio.device.type == "cpu" else ACCELERATOR_ROWS
@@ -26,9 +33,9 @@ def fixed_windows(x: Tensor, size: int) -> tuple[Tensor, ...]:
 
 
 def encode_windows(codec: "Codec", audio: Tensor, num_codebooks: int | None) -> tuple[Tensor, Latents]:
-    """audio: `b 1 n`.  Returns codes `b k t` and latents `b d t`, window after window with the state carried on."""
-    codes, vectors, late = [], [], []
-    for row in fixed_rows(audio):
+    """audio: `b 1 n`.  Returns codes `b k t` and latents `b d t`, in time: windows in a row, the state carried on."""
+    codes, vectors, late, delay = [], [], [], codec.encoder.lookahead_frames
+    for row in fixed_rows(F.pad(audio, (0, delay * codec.grid.hop_samples))):
         state, parts = codec.encoder.zero_state(row.shape[0]), []
         for window in fixed_windows(row, codec.window_samples):
             *part, state = codec.encode_window(window, state, num_codebooks)
@@ -37,7 +44,7 @@ def encode_windows(codec: "Codec", audio: Tensor, num_codebooks: int | None) -> 
         vectors.append(torch.cat([latents.vectors for _, latents in parts], dim=-1))
         late += [torch.cat([latents.late for _, latents in parts], dim=-1)] if parts[0][1].late is not None else []
     num_rows, num_frames = audio.shape[0], codec.grid.num_frames(audio.shape[-1])
-    cut = slice(num_rows), slice(None), slice(num_frames)
+    cut = slice(num_rows), slice(None), slice(delay, delay + num_frames)
     return torch.cat(codes)[cut], Latents(torch.cat(vectors)[cut], torch.cat(late)[cut] if late else None)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
+from vqaudio.codec.windows import encode_windows
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.tokens.schema import CodecStamp
@@ -28,22 +29,15 @@ def codec_vectors(codec: Codec, samples: NDArray[np.float32], codebook: int = 0)
     """samples: `n`.  Of a later codebook, `encoder` is what the codebooks before it left over."""
     import torch
 
-    size = codec.window_samples
-    padded = np.pad(samples.astype(np.float32), (0, -len(samples) % size))
-    state, codes, latents = codec.encoder.zero_state(1), [], []
     with torch.inference_mode():
-        for at in range(0, len(padded), size):
-            window = torch.from_numpy(padded[None, None, at : at + size])
-            found, output, state = codec.encode_window(window, state, codebook + 1)
-            codes.append(found)
-            # What comes late belongs to the second codebook and those after it.
-            late = output.late if codebook else None
-            latents.append(output.vectors if late is None else output.vectors + late)
-        whole = torch.cat(codes, dim=-1)[..., : codec.grid.num_frames(len(samples))]
-        before = codec.vectors(whole[:, :codebook]) if codebook else 0.0
-        encoder = torch.cat(latents, dim=-1)[..., : whole.shape[-1]] - before
-        after = codec.vectors(whole) - before
-    return CodecVectors(encoder[0].T.numpy(), after[0].T.numpy(), whole[0, codebook].numpy())
+        audio = torch.from_numpy(samples.astype(np.float32))[None, None]
+        codes, latents = encode_windows(codec, audio, codebook + 1)
+        # What comes late belongs to the second codebook and those after it.
+        late = latents.late if codebook else None
+        before = codec.vectors(codes[:, :codebook]) if codebook else 0.0
+        encoder = (latents.vectors if late is None else latents.vectors + late) - before
+        after = codec.vectors(codes) - before
+    return CodecVectors(encoder[0].T.numpy(), after[0].T.numpy(), codes[0, codebook].numpy())
 
 
 def store_vectors(

@@ -1,8 +1,14 @@
-"""Waveform to latent vectors: strided convolutions with dilated residual units between them."""
+"""Waveform to latent vectors: strided convolutions with dilated residual units between them.
+
+A causal network with a delay, as the decoders are: with a lookahead of L frames it hears frame t + L before its vector
+for frame t is taken.  `step` gives every vector L frames late; `forward` appends L frames of silence and drops the
+first L.
+"""
 
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
@@ -25,7 +31,7 @@ class Encoder(nn.Module):
     without        audio (16 kHz) -> /8 -> units -> /5 -> units -> /4 -> units -> /2 -> units -> 1x1 -> vectors (50 Hz)
 
     The first stride is large on purpose: nearly all the cost of a waveform network sits in its fastest layers.
-    dilations: of the residual units after each stride.
+    dilations: of the residual units after each stride.  lookahead_frames: how far the vector of a frame hears ahead.
 
     Where the stem takes the level off and is_level_sent, the level comes back as `late`: one direction of the latent
     space times the level.  So the first code does not depend on the volume, and the others restore it.
@@ -41,8 +47,11 @@ class Encoder(nn.Module):
         stem: SpectralStem | None = None,
         stem_bands: int = 0,
         is_level_sent: bool = False,
+        lookahead_frames: int = 0,
     ) -> None:
         super().__init__()
+        if lookahead_frames < 0:
+            raise VqaudioError(f"an encoder's lookahead_frames must be 0 or more, got {lookahead_frames}")
         if not len(widths) == len(strides) == len(dilations):
             raise VqaudioError(
                 f"each stride needs a width and a tuple of dilations, got strides {strides}, widths {widths}, "
@@ -60,7 +69,7 @@ class Encoder(nn.Module):
             before = width
         layers += [Pointwise(nn.ELU()), CausalConv1d(widths[-1], latent_width, kernel=1)]
         self.stem = stem
-        self.body = Chain(*layers)
+        self.body, self.lookahead_frames = Chain(*layers), lookahead_frames
         self.level = None
         if stem is not None and stem.follower is not None and is_level_sent:
             self.level = nn.Parameter(torch.randn(latent_width))
@@ -76,30 +85,48 @@ class Encoder(nn.Module):
 
     @property
     def context(self) -> int:
-        """Samples of the past that a vector depends on, besides its own hop."""
+        """Samples of the past that a vector of `step` depends on, besides the hop that it comes with."""
         return self._whole.context
 
     def zero_state(self, batch: int) -> State:
         """The state before the first sample."""
         stem = () if self.stem is None else self.stem.zero_state(batch)
-        return stem, self.body.zero_state(batch)
+        levels = None if self.level is None else self.level.new_zeros(batch, self.lookahead_frames)
+        return stem, self.body.zero_state(batch), levels
 
     def step(self, audio: Tensor, state: State) -> tuple[Latents, State]:
-        """audio: `b 1 n`.  Returns latents, t = n/hop, and the next state."""
-        stem_state, body_state = state
+        """audio: `b 1 n`.  Returns latents, t = n/hop, late by the lookahead, and the next state."""
+        stem_state, body_state, waiting = state
         levels, features = None, audio
         if self.stem is not None:
             (features, levels), stem_state = self.stem.step(audio, stem_state)
         vectors, body_state = self.body.step(features, body_state)
-        return Latents(vectors, self._late(levels)), (stem_state, body_state)
+        late, waiting = self._late(levels, waiting)
+        return Latents(vectors, late), (stem_state, body_state, waiting)
 
-    def _late(self, levels: Tensor | None) -> Tensor | None:
-        """levels: `b t` at the stem's rate.  Returns `b d t` at the latents'."""
-        if self.level is None or levels is None:
-            return None
+    def _late(self, levels: Tensor | None, waiting: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """levels: `b t` at the stem's rate, waiting: `b lookahead`, those of the last frames.
+
+        Returns `b d t` at the latents' rate, as late as their vectors, and what waits next.
+        """
+        if self.level is None or levels is None or waiting is None:
+            return None, waiting
         stride = self.body.stride
-        return self.level[:, None] * levels[:, None, stride - 1 :: stride]
+        known = torch.cat([waiting, levels[:, stride - 1 :: stride]], dim=-1)
+        num_ready = known.shape[-1] - self.lookahead_frames
+        return self.level[:, None] * known[:, None, :num_ready], known[:, num_ready:]
 
     def forward(self, audio: Tensor) -> Latents:
-        """`step` from a zero state."""
-        return self.step(audio, self.zero_state(audio.shape[0]))[0]
+        """audio: `b 1 n`.  Returns latents, t = n/hop, in time, heard as if silence followed."""
+        audio = F.pad(audio, (0, self.lookahead_frames * self.hop))
+        return self.in_time(self.step(audio, self.zero_state(audio.shape[0]))[0])
+
+    def in_time(self, latents: Latents) -> Latents:
+        """Latents of steps from a zero state, the first of them too early to mean anything, without those."""
+        vectors, late = (None if each is None else each[..., self.lookahead_frames :] for each in latents)
+        assert vectors is not None, "there are always vectors"
+        return Latents(vectors, late)
+
+    def vectors_of(self, features: Tensor) -> Tensor:
+        """features: `b m t` as the stem gives them.  Returns `b d t/stride`, in time, less the lookahead."""
+        return self.body(features)[..., self.lookahead_frames :]
