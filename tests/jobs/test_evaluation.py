@@ -188,3 +188,32 @@ def test_sixteen_bit_rounding_is_what_a_file_would_give_back(tmp_path: Path) -> 
 
     write_audio(tmp_path / "a.wav", samples, RATE_HZ)
     np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", RATE_HZ), as_sixteen_bit(samples))
+
+
+def test_a_codec_that_hears_voices_is_told_that_of_the_original_and_says_so(folder: Path, tmp_path: Path) -> None:
+    from vqaudio.codec.build import build_codec
+    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
+    from vqaudio.jobs.report import read_report
+    from vqaudio.jobs.wording import coverage_notes
+
+    config = CodecConfig(
+        name="voiced",
+        speaker_kind="reference",
+        latent_width=8,
+        window_frames=10,
+        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20),
+        quantizer=QuantizerConfig(num_codebooks=1, codebook_size=8),
+        decoder=DecoderConfig(width=16, hidden=16, phase_iterations=1),
+    )
+    codec = build_codec(config).train()
+    codec(torch.randn(2, 1, 16_000))
+    coder, samples = CodecCoder(codec.eval().requires_grad_(False), [1]), np.random.default_rng(0).normal(0, 0.1, 6_400)
+    audio = torch.from_numpy(samples.astype(np.float32))[None, None]
+    wanted = codec.decode(codec.encode(audio), 6_400, embeddings=codec.embed(audio))
+    (made,) = coder.reconstruct("a", samples)
+    assert np.array_equal(made.samples, as_sixteen_bit(wanted[0, 0].numpy()))
+    report = evaluate([coder], choose_sources(folder), 16_000, metrics=("mel_db",))
+    assert coverage_notes(report)[0] == "voiced is told who speaks: the right speaker, heard in the original"
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps({"weights_sha256": "0", **report.to_json()}))
+    assert read_report(path)[0].notes == report.notes

@@ -11,6 +11,7 @@ from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
 from vqaudio.nn.encoder import Encoder
 from vqaudio.nn.fourier import FourierHead
+from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.nn.stem import SpectralStem
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.finite_scalar import FiniteScalarQuantizer
@@ -29,6 +30,7 @@ def build_codec(config: CodecConfig) -> Codec:
         _choose(DECODERS, config.decoder.kind, "decoder")(config),
         FrameGrid(config.sample_rate_hz, config.hop_samples),
         config=config,
+        reference=_choose(SPEAKER_KINDS, config.speaker_kind, "speaker")(config),
     )
 
 
@@ -89,7 +91,7 @@ def _gradient(config: QuantizerConfig, width: int) -> GradientQuantizer:
 def _fourier(config: CodecConfig) -> FourierDecoder:
     decoder = config.decoder
     conditioning = None
-    if config.num_speakers:
+    if config.num_speakers or config.speaker_kind == "reference":
         unit_widths = (decoder.width,) * (len(decoder.slow_dilations) + len(decoder.fast_dilations))
         conditioning = SpeakerConditioning(
             config.num_speakers, embedding_width=config.speaker_width, unit_widths=unit_widths
@@ -121,6 +123,24 @@ def _mirror(config: CodecConfig) -> MirrorDecoder:
 
 
 DECODERS = {"fourier": _fourier, "mirror": _mirror}
+
+
+def _table(config: CodecConfig) -> None:
+    """The table stands in the decoder."""
+
+
+def _reference(config: CodecConfig) -> ReferenceEncoder:
+    if config.num_speakers or config.decoder.kind != "fourier":
+        raise VqaudioError(
+            f"speaker_kind `reference` needs num_speakers 0, for it has no table, and a `fourier` decoder; "
+            f"got {config.num_speakers} and `{config.decoder.kind}`"
+        )
+    rate_hz, num_bands = config.sample_rate_hz, 80
+    stem = SpectralStem(rate_hz, window_samples=rate_hz // 25, hop=rate_hz // 50, num_bands=num_bands)
+    return ReferenceEncoder(stem, num_bands=num_bands, hidden=128, embedding_width=config.speaker_width)
+
+
+SPEAKER_KINDS: dict[str, Callable[[CodecConfig], ReferenceEncoder | None]] = {"table": _table, "reference": _reference}
 
 
 def _choose(table: Mapping[str, Callable[..., Builder]], kind: str, what: str) -> Callable[..., Builder]:

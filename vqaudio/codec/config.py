@@ -60,13 +60,18 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """Everything that is needed to build a codec, saved with its weights."""
+    """Everything that is needed to build a codec, saved with its weights.
+
+    speaker_kind: how the decoder learns who speaks.  `table`: by number, of num_speakers; none with 0.  `reference`: by
+    a recording, that of the speech itself in training; num_speakers stays 0.
+    """
 
     name: str = "speech-16k"
     sample_rate_hz: int = 16_000
     latent_width: int = 64
     window_frames: int = 100
     num_speakers: int = 0
+    speaker_kind: str = "table"
     speaker_width: int = 64
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)

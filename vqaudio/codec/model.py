@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
@@ -10,12 +9,13 @@ from torch import Tensor, nn
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.interface import CodecOutput
-from vqaudio.codec.windows import decode_windows, encode_windows, real_part
+from vqaudio.codec.speakers import KnownSpeakers, heard_embeddings, told_embeddings
+from vqaudio.codec.windows import decode_windows, encode_windows, real_frames, real_part
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
-from vqaudio.nn.conv import State
 from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
 from vqaudio.nn.encoder import Encoder, Latents
+from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.quantizers.interface import Quantized, Quantizer
 from vqaudio.quantizers.residual import ResidualQuantizer
 
@@ -36,12 +36,14 @@ class Codec(nn.Module):
         grid: FrameGrid,
         *,
         config: CodecConfig,
+        reference: ReferenceEncoder | None = None,
     ) -> None:
         super().__init__()
         if encoder.hop != grid.hop_samples:
             raise VqaudioError(f"the encoder's strides multiply to {encoder.hop}, the grid's hop is {grid.hop_samples}")
         self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
-        self.grid, self.config = grid, config
+        self.reference, self.grid, self.config = reference, grid, config
+        self.known_speakers: KnownSpeakers | None = None
 
     @property
     def name(self) -> str:
@@ -77,15 +79,16 @@ class Codec(nn.Module):
         """One pass; in eval mode exactly `encode` and `decode`, plus the losses.
 
         audio: `b 1 n`, speakers: `b` int64 or None, lengths: `b` samples that are real (all, if None).  Frames past a
-        row's length have code 0 and a zero vector, and the quantizer neither counts nor learns them.
+        row's length have code 0 and a zero vector, and the quantizer neither counts nor learns them.  With a reference
+        encoder the decoder is told the voice of the audio itself, whoever the speakers are.
         """
         if not self.training:
             return self._forward_by_the_doors(audio, speakers, lengths)
         latents = self.encoder(F.pad(real_part(audio, lengths), (0, -audio.shape[-1] % self.grid.hop_samples)))
         quantized = self._quantized(latents, lengths)
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
-        codes, embeddings = rearrange(quantized.codes, "b t k -> b k t"), self.speaker_embeddings(speakers)
-        log_magnitudes = None
+        codes = rearrange(quantized.codes, "b t k -> b k t")
+        embeddings, log_magnitudes = self.voices(audio, speakers, lengths), None
         if isinstance(self.decoder, FourierDecoder):
             log_magnitudes, phases = self.decoder.spectrum(vectors, embeddings)
             sound = self.decoder.synthesize(log_magnitudes, phases, num_frames=vectors.shape[-1])
@@ -103,11 +106,34 @@ class Codec(nn.Module):
         """
         return self._encoded(audio, lengths, num_codebooks)[0]
 
-    def decode(self, audio_codes: Tensor, length: int | None = None, speakers: Tensor | None = None) -> Tensor:
+    def embed(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Audio `b 1 n` of any length to the embedding `b e` of its voice, each row's by itself.
+
+        lengths: `b` samples that are real (all, if None).  Raises VqaudioError for a codec without reference encoder.
+        """
+        return heard_embeddings(self, self._checked(audio), lengths)
+
+    def voices(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> Tensor | None:
+        """What the decoder must be told to give this audio `b 1 n` back in the voices that it has: `b e`, or None.
+
+        speakers: `b` int64, for a codec with a table.  A codec with a reference encoder hears them.
+        """
+        if self.reference is None:
+            return None if speakers is None else told_embeddings(self, speakers, None, len(audio))
+        return self.reference(audio, lengths) if self.training else self.embed(audio, lengths)
+
+    def decode(
+        self,
+        audio_codes: Tensor,
+        length: int | None = None,
+        speakers: Tensor | None = None,
+        *,
+        embeddings: Tensor | None = None,
+    ) -> Tensor:
         """Codes to audio.
 
         audio_codes: `b k t` int64, k may be fewer than the codec's; length: samples to return, t * hop if None;
-        speakers: `b` int64 for a codec with speaker conditioning.  Returns audio `b 1 length`.
+        speakers, embeddings: for a codec with speaker conditioning, see `told_embeddings`.  Returns audio `b 1 length`.
         Raises VqaudioError if the length does not end in the last frame.
         """
         num_frames = audio_codes.shape[-1]
@@ -117,42 +143,12 @@ class Codec(nn.Module):
                 f"{num_frames} frames of {self.grid.hop_samples} samples cannot give {length} samples; "
                 f"pass the length that was encoded"
             )
-        return decode_windows(self, audio_codes, self.speaker_embeddings(speakers))[..., :length]
-
-    def encode_window(
-        self, audio: Tensor, state: State, num_codebooks: int | None = None
-    ) -> tuple[Tensor, Latents, State]:
-        """audio: `b 1 window_samples`.
-
-        Returns codes `b k t` and latents, late by the encoder's lookahead, and the state for the next window.
-        """
-        latents, state = self.encoder.step(audio, state)
-        vectors = rearrange(latents.vectors, "b d t -> b t d")
-        if latents.late is None:
-            codes = self.quantizer.encode(vectors, num_codebooks)
-        else:
-            codes = self._stack.encode(vectors, num_codebooks, rearrange(latents.late, "b d t -> b t d"))
-        return rearrange(codes, "b t k -> b k t"), latents, state
-
-    def decode_window(
-        self, audio_codes: Tensor, num_real: int, state: State, embeddings: Tensor | None = None
-    ) -> tuple[Tensor, State]:
-        """audio_codes: `b k window_frames`, of which num_real are codes and the rest silence for the lookahead.
-
-        Returns audio `b 1 window_samples`, late by the decoder's lookahead, and the state for the next window.
-        """
-        is_real = torch.arange(audio_codes.shape[-1], device=audio_codes.device) < num_real
-        return self.decoder.step(self.vectors(audio_codes) * is_real, state, embeddings)
+        embeddings = told_embeddings(self, speakers, embeddings, len(audio_codes))
+        return decode_windows(self, audio_codes, embeddings)[..., :length]
 
     def vectors(self, audio_codes: Tensor) -> Tensor:
         """audio_codes: `b k t`.  Returns what the decoder hears, `b d t`."""
         return rearrange(self.quantizer.decode(rearrange(audio_codes, "b k t -> b t k")), "b t d -> b d t")
-
-    def speaker_embeddings(self, speakers: Tensor | None) -> Tensor | None:
-        """speakers: `b` int64 or None.  Returns `b e`, or None for a codec without speakers."""
-        if self.decoder.conditioning is None or speakers is None:
-            return None
-        return self.decoder.conditioning.embed(speakers)
 
     def save(self, folder: str | Path, *, is_half: bool = False) -> str:
         """Writes model.safetensors and config.json for `open_codec`; see `vqaudio.codec.saving.save_codec`."""
@@ -161,19 +157,21 @@ class Codec(nn.Module):
         return save_codec(self, folder, is_half=is_half)
 
     @property
-    def _stack(self) -> ResidualQuantizer:
+    def stack(self) -> ResidualQuantizer:
+        """The quantizer of a codec whose encoder sends something late."""
         assert isinstance(self.quantizer, ResidualQuantizer), "only a stack of codebooks has codes after the first"
         return self.quantizer
 
     def _quantized(self, latents: Latents, lengths: Tensor | None) -> Quantized:
-        vectors, is_real = rearrange(latents.vectors, "b d t -> b t d"), self._real_frames(latents.vectors, lengths)
+        vectors = rearrange(latents.vectors, "b d t -> b t d")
+        is_real = real_frames(vectors.shape[1], lengths, self.grid.hop_samples)
         if latents.late is None:
             return self.quantizer(vectors, is_real)
-        return self._stack(vectors, is_real, rearrange(latents.late, "b d t -> b t d"))
+        return self.stack(vectors, is_real, rearrange(latents.late, "b d t -> b t d"))
 
     def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
         codes, latents = self._encoded(audio, lengths, None)
-        sound = self.decode(codes, audio.shape[-1], speakers)
+        sound = self.decode(codes, audio.shape[-1], embeddings=self.voices(audio, speakers, lengths))
         commitment = self._quantized(latents, lengths).commitment
         return CodecOutput(sound, codes, latents.vectors, self.vectors(codes), commitment)
 
@@ -181,15 +179,8 @@ class Codec(nn.Module):
         """Codes and latents of what is real in audio `b 1 n`."""
         audio = real_part(self._checked(audio), lengths)
         codes, latents = encode_windows(self, audio, num_codebooks)
-        is_real = self._real_frames(codes, lengths)
+        is_real = real_frames(codes.shape[-1], lengths, self.grid.hop_samples)
         return (codes if is_real is None else codes * is_real[:, None]), latents
-
-    def _real_frames(self, frames: Tensor, lengths: Tensor | None) -> Tensor | None:
-        """frames: `b _ t`, lengths: `b` samples or None.  Returns `b t`, true where a frame has a real sample."""
-        if lengths is None:
-            return None
-        num_frames = -(-lengths // self.grid.hop_samples)
-        return torch.arange(frames.shape[-1], device=frames.device) < num_frames[:, None].to(frames.device)
 
     def _checked(self, audio: Tensor) -> Tensor:
         if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[-1] < 1:

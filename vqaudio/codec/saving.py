@@ -1,4 +1,4 @@
-"""A codec on disk: model.safetensors, config.json, and README.md beside them as its model card."""
+"""A codec on disk: model.safetensors, config.json, README.md beside them as its model card, and known speakers."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint, shaping_state
 from vqaudio.codec.model import Codec
 from vqaudio.codec.shelf import FORMAT_VERSION, find_codec, read_header
+from vqaudio.codec.speakers import read_speakers, save_speakers
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
@@ -39,6 +40,8 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> st
     header = {"format_version": FORMAT_VERSION, "weights_sha256": sha256, "codec": to_mapping(codec.config)}
     replace_durably(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
     replace_durably(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
+    if codec.known_speakers is not None:
+        save_speakers(folder, codec.known_speakers, sha256)
     return sha256
 
 
@@ -62,6 +65,7 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
         raise VqaudioError(
             f"the weights in {folder} do not have the hash that config.json names; fetch the codec again"
         )
+    codec.known_speakers = read_speakers(folder, header["weights_sha256"])
     codec.requires_grad_(False)
     return codec.to(torch.device(device)).eval()
 

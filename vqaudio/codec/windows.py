@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
+from vqaudio.nn.conv import State
 from vqaudio.nn.encoder import Latents
 
 if TYPE_CHECKING:
@@ -19,6 +21,13 @@ def real_part(audio: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         return audio
     return audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
+
+
+def real_frames(num_frames: int, lengths: Tensor | None, hop_samples: int) -> Tensor | None:
+    """lengths: `b` samples or None.  Returns `b t`, true where a frame has a real sample."""
+    if lengths is None:
+        return None
+    return torch.arange(num_frames, device=lengths.device) < -(-lengths // hop_samples)[:, None]
 
 
 def fixed_rows(audio: Tensor) -> tuple[Tensor, ...]:
@@ -38,7 +47,7 @@ def encode_windows(codec: "Codec", audio: Tensor, num_codebooks: int | None) -> 
     for row in fixed_rows(F.pad(audio, (0, delay * codec.grid.hop_samples))):
         state, parts = codec.encoder.zero_state(row.shape[0]), []
         for window in fixed_windows(row, codec.window_samples):
-            *part, state = codec.encode_window(window, state, num_codebooks)
+            *part, state = encode_window(codec, window, state, num_codebooks)
             parts.append(part)
         codes.append(torch.cat([found for found, _ in parts], dim=-1))
         vectors.append(torch.cat([latents.vectors for _, latents in parts], dim=-1))
@@ -56,8 +65,35 @@ def decode_windows(codec: "Codec", audio_codes: Tensor, embeddings: Tensor | Non
         state, parts = codec.decoder.zero_state(1), []
         speaker = None if embeddings is None else embeddings[at : at + 1]
         for start, window in enumerate(fixed_windows(F.pad(row, (0, delay)), codec.window_frames)):
-            audio, state = codec.decode_window(window, num_frames - start * codec.window_frames, state, speaker)
+            audio, state = decode_window(codec, window, num_frames - start * codec.window_frames, state, speaker)
             parts.append(audio)
         sound.append(torch.cat(parts, dim=-1))
     hop = codec.grid.hop_samples
     return torch.cat(sound)[..., delay * hop : (delay + num_frames) * hop]
+
+
+def encode_window(
+    codec: "Codec", audio: Tensor, state: State, num_codebooks: int | None = None
+) -> tuple[Tensor, Latents, State]:
+    """audio: `b 1 window_samples`.
+
+    Returns codes `b k t` and latents, late by the encoder's lookahead, and the state for the next window.
+    """
+    latents, state = codec.encoder.step(audio, state)
+    vectors = rearrange(latents.vectors, "b d t -> b t d")
+    if latents.late is None:
+        codes = codec.quantizer.encode(vectors, num_codebooks)
+    else:
+        codes = codec.stack.encode(vectors, num_codebooks, rearrange(latents.late, "b d t -> b t d"))
+    return rearrange(codes, "b t k -> b k t"), latents, state
+
+
+def decode_window(
+    codec: "Codec", audio_codes: Tensor, num_real: int, state: State, embeddings: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """audio_codes: `b k window_frames`, of which num_real are codes and the rest silence for the lookahead.
+
+    Returns audio `b 1 window_samples`, late by the decoder's lookahead, and the state for the next window.
+    """
+    is_real = torch.arange(audio_codes.shape[-1], device=audio_codes.device) < num_real
+    return codec.decoder.step(codec.vectors(audio_codes) * is_real, state, embeddings)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.interface import AudioTokenizer
+from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.metrics.distance import Samples
 from vqaudio.metrics.usage import code_agreement, count_codes, entropy_bitrate_bps, nominal_bitrate_bps
@@ -81,9 +82,19 @@ class CodecCoder:
         self.settings = tuple(str(k) for k in self.num_codebooks)
         self.counts = np.zeros((codec.num_codebooks, codec.codebook_size), np.int64)
 
+    @property
+    def note(self) -> str | None:
+        """Whose voice the decoder is told, of a codec with speakers."""
+        if not isinstance(self.codec, Codec) or self.codec.decoder.conditioning is None:
+            return None
+        whose = "nobody in particular" if self.codec.reference is None else "the right speaker, heard in the original"
+        return f"{self.name} is told who speaks: {whose}"
+
+    def _audio(self, samples: Samples) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(self.device)[None, None]
+
     def _encode(self, samples: Samples) -> torch.Tensor:
-        audio = torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(self.device)
-        return self.codec.encode(audio[None, None])
+        return self.codec.encode(self._audio(samples))
 
     @torch.inference_mode()
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
@@ -93,10 +104,16 @@ class CodecCoder:
         self.counts += count_codes([codes[0].cpu().numpy()], self.codec.codebook_size)
         flips = np.mean([1 - self._same(first, reference * 10 ** (gain / 20)) for gain in (-GAIN_DB, GAIN_DB)])
         for k in self.num_codebooks:
-            audio = self.codec.decode(codes[:, :k], length=len(reference))
+            audio = self._decode(codes[:, :k], reference)
             samples = as_sixteen_bit(audio[0, 0].float().cpu().numpy())
             stability = {"consistency": self._same(first, samples), "gain_flips": float(flips)}
             yield Reconstruction(str(k), samples, stability)
+
+    def _decode(self, codes: torch.Tensor, reference: Samples) -> torch.Tensor:
+        if not isinstance(self.codec, Codec):
+            return self.codec.decode(codes, length=len(reference))
+        voice = self.codec.voices(self._audio(reference), None)
+        return self.codec.decode(codes, len(reference), embeddings=voice)
 
     def _same(self, first: NDArray[np.int64], samples: Samples) -> float:
         return float(code_agreement(first, self._encode(samples)[0, :1].cpu().numpy())[0])

@@ -129,7 +129,8 @@ def evaluate(
         raise VqaudioError(f"none of {len(sources)} files holds audio; the first reason: {run.failures[:1]}")
     health = tuple(entry for coder in coders if isinstance(coder, CodecCoder) for entry in codebook_health(coder))
     rows, failures = tuple(run.rows(names)), tuple(run.failures)
-    return Report(len(sources), run.seconds, sample_rate_hz, rows, health, failures, not_measured)
+    notes = tuple(coder.note for coder in coders if isinstance(coder, CodecCoder) and coder.note)
+    return Report(len(sources), run.seconds, sample_rate_hz, rows, health, failures, not_measured, notes)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class CodebookHealth:
 class Report:
     """Everything, ready for a table or JSON.  seconds: of speech.  failures: id, coder, reason.
 
-    not_measured: metric -> why this machine or this rate does not have it.
+    not_measured: metric -> why this machine or this rate does not have it.  notes: on how coders were used.
     """
 
     num_files: int
@@ -67,6 +67,7 @@ class Report:
     codebooks: tuple[CodebookHealth, ...]
     failures: tuple[Mapping[str, str], ...] = field(default=())
     not_measured: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def row(self, coder: str, setting: str) -> Row:
         """The row of that name; KeyError if there is none."""
@@ -99,7 +100,8 @@ def read_report(path: Path) -> tuple[Report, str]:
         health = tuple(CodebookHealth(**book) for book in found["codebooks"])
         failures, missing = tuple(found["failures"]), found.get("not_measured", {})
         size = (int(found["num_files"]), float(found["seconds"]), int(found["sample_rate_hz"]))
-        return Report(*size, rows, health, failures, missing), str(found["weights_sha256"])
+        notes = tuple(map(str, found.get("notes", ())))
+        return Report(*size, rows, health, failures, missing, notes), str(found["weights_sha256"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise VqaudioError(
             f"{path} is not what `vqaudio evaluate --json` writes ({type(error).__name__}: {error})"

@@ -22,8 +22,8 @@ def format_score(score: MeanScore | None, digits: int) -> str:
 
 
 def coverage_notes(report: Report) -> list[str]:
-    """What the means do not rest on: metrics not measured, files without a score of their own, files left out."""
-    return [*_not_measured(report), *_coverage(report.rows), *_failures(report)]
+    """How coders were used, and what the means do not rest on: metrics, files without a score, files left out."""
+    return [*report.notes, *_not_measured(report), *_coverage(report.rows), *_failures(report)]
 
 
 def _not_measured(report: Report) -> list[str]:

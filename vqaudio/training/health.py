@@ -24,7 +24,18 @@ class AudioTokenizer(Protocol):
         """audio: `b 1 n`.  Returns `b k t`."""
         ...
 
-    def decode(self, audio_codes: Tensor, length: int | None = None, speakers: Tensor | None = None) -> Tensor:
+    def voices(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> Tensor | None:
+        """audio: `b 1 n`.  Returns `b e`, or None."""
+        ...
+
+    def decode(
+        self,
+        audio_codes: Tensor,
+        length: int | None = None,
+        speakers: Tensor | None = None,
+        *,
+        embeddings: Tensor | None = None,
+    ) -> Tensor:
         """audio_codes: `b k t`.  Returns `b 1 length`."""
         ...
 
@@ -57,8 +68,9 @@ def held_out_figures(
     codec: in eval mode.  distance: of decoded and original sound, as `MelLoss`.  speakers, lengths: `b` or None.
     """
     codes, decoded, figures = codec.encode(audio, lengths), audio, {}
+    voices = codec.voices(audio, speakers, lengths)
     for num_codebooks in sorted({1, codec.num_codebooks}):
-        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], speakers)
+        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], embeddings=voices)
         figures[f"mel_{num_codebooks}"] = float(distance(decoded, audio))
     again = codec.encode(decoded, lengths)
     figures["same_first_codes"] = float((again[:, 0] == codes[:, 0]).float().mean())

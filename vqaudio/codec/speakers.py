@@ -1,0 +1,127 @@
+"""Who speaks: known speakers by name, recordings of unknown ones, and what the decoder is told of either."""
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from vqaudio.codec.windows import fixed_windows
+from vqaudio.core.durable import replace_durably
+from vqaudio.core.errors import VqaudioError
+
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
+
+NAMES_FILE, TABLE_FILE = "speakers.json", "speakers.safetensors"
+WINDOW_FRAMES = 100  # of a recording that is listened to, at once
+
+
+@dataclass(frozen=True, eq=False)
+class KnownSpeakers:
+    """names, and embeddings `n e` in their order."""
+
+    names: tuple[str, ...]
+    embeddings: Tensor
+
+    def find(self, name: str) -> Tensor:
+        """The embedding of one, `1 e`.  Raises VqaudioError with the nearest names for one who is not known."""
+        if name in self.names:
+            return self.embeddings[self.names.index(name)][None]
+        close = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
+        hint = f"; near: {', '.join(close)}" if close else f", {self.names[0]!r} for one"
+        raise VqaudioError(f"speaker {name!r} is not one of the {len(self.names)} that this codec knows{hint}")
+
+
+def save_speakers(folder: Path, known: KnownSpeakers, weights_sha256: str) -> None:
+    """Writes both files beside the weights whose embeddings they hold."""
+    names = {"weights_sha256": weights_sha256, "names": list(known.names)}
+    tensors = {"embeddings": known.embeddings.detach().float().cpu().contiguous()}
+    replace_durably(folder / TABLE_FILE, lambda path: path.write_bytes(save(tensors)))
+    text = json.dumps(names, indent=0, ensure_ascii=False) + "\n"
+    replace_durably(folder / NAMES_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
+    """Those that `save_speakers` left, None where there are none.
+
+    Raises VqaudioError for files that are damaged or about other weights.
+    """
+    if not (folder / NAMES_FILE).is_file():
+        return None
+    try:
+        found = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
+        names, embeddings = tuple(map(str, found["names"])), load_file(folder / TABLE_FILE)["embeddings"].float()
+        is_theirs = found["weights_sha256"] == weights_sha256
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise VqaudioError(f"the speakers in {folder} cannot be read: {error}; fetch the codec again") from error
+    if not is_theirs or embeddings.ndim != 2 or len(names) != len(embeddings):
+        raise VqaudioError(
+            f"{folder / NAMES_FILE} is about other weights; delete it, or run recipes/speaker_table.py {folder} again"
+        )
+    return KnownSpeakers(names, embeddings)
+
+
+def heard_embeddings(codec: "Codec", audio: Tensor, lengths: Tensor | None) -> Tensor:
+    """audio: `b 1 n`, lengths: `b` or None.  Returns `b e`, each row by itself, in windows of one shape."""
+    if codec.reference is None:
+        raise VqaudioError(
+            f"{codec.name} hears no voices: only a codec with speaker_kind `reference` takes a recording for a speaker"
+        )
+    stem, found = codec.reference.stem, []
+    for at, row in enumerate(audio.split(1)):
+        row = row if lengths is None else row[..., : max(int(lengths[at]), 1)]
+        num_frames, state, parts = -(-row.shape[-1] // stem.stride), stem.zero_state(1), []
+        for window in fixed_windows(row, WINDOW_FRAMES * stem.stride):
+            heard, state = stem.step(window, state)
+            parts.append(heard.features)
+        found.append(codec.reference.summed_up(torch.cat(parts, dim=-1)[..., :num_frames]))
+    return torch.cat(found)
+
+
+def told_embeddings(codec: "Codec", speakers: Tensor | None, embeddings: Tensor | None, batch: int) -> Tensor | None:
+    """What the decoder is told, `b e`; None for a codec without speakers.
+
+    speakers: `b` int64, places among the known ones (of a codec with a table: in the table); embeddings: `b e`, or
+    `1 e` for all rows.  With neither it is the mean over the speech trained on (of a table: over its rows).
+    Raises VqaudioError for a speaker who is not there, or embeddings of another shape.
+    """
+    conditioning = codec.decoder.conditioning
+    if conditioning is None:
+        if embeddings is not None:
+            raise VqaudioError(f"{codec.name} was trained without speakers: its decoder takes no embeddings")
+        return None
+    if embeddings is None:
+        embeddings = _typical(codec)[None] if speakers is None else _placed(codec, speakers)
+    if embeddings.ndim != 2 or embeddings.shape[0] not in (1, batch) or embeddings.shape[1] != conditioning.width:
+        raise VqaudioError(
+            f"embeddings of shape {tuple(embeddings.shape)} do not fit {batch} rows of codes; "
+            f"wanted ({batch}, {conditioning.width}) or (1, {conditioning.width})"
+        )
+    return embeddings.to(conditioning.project.weight.device).expand(batch, -1)
+
+
+def _typical(codec: "Codec") -> Tensor:
+    if codec.reference is not None:
+        return codec.reference.typical
+    assert codec.decoder.conditioning is not None, "a codec with speakers has a table where it has no reference"
+    return codec.decoder.conditioning.table.mean(dim=0)
+
+
+def _placed(codec: "Codec", speakers: Tensor) -> Tensor:
+    if codec.reference is None:
+        assert codec.decoder.conditioning is not None, "a codec with speakers has a table where it has no reference"
+        return codec.decoder.conditioning.embed(speakers)
+    known = codec.known_speakers
+    num_known = 0 if known is None else len(known.names)
+    if known is None or int(speakers.min()) < 0 or int(speakers.max()) >= num_known:
+        raise VqaudioError(
+            f"{codec.name} knows {num_known} speakers, got numbers {speakers.tolist()[:5]}; "
+            "pass embeddings=codec.embed(audio) for others"
+        )
+    return known.embeddings.to(speakers.device)[speakers]
