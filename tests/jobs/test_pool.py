@@ -107,10 +107,10 @@ def test_a_worker_that_falls_silent_is_ended(unsound: ProcessDecoder, sound: Pat
     stuck = sound.with_name("hang.wav")
     stuck.write_bytes(sound.read_bytes())
     read(unsound, sound)
-    unsound.patience_s = 0.2
+    unsound.worker.patience_s = 0.2
     with pytest.raises(VqaudioError, match="gave nothing"):
         read(unsound, stuck)
-    unsound.patience_s = 5.0
+    unsound.worker.patience_s = 5.0
     assert len(read(unsound, sound)[0]) == 16_000
 
 

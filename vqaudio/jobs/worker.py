@@ -10,7 +10,8 @@ import os
 import signal
 import struct
 import sys
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from vqaudio.audio.files import AudioReader
 from vqaudio.core.errors import VqaudioError
@@ -24,37 +25,42 @@ def decode_file(path: str, sample_rate_hz: int, block_s: float, answers: BinaryI
     try:
         reader = AudioReader(path, sample_rate_hz, block_s)
         for block in reader:
-            _send(answers, SAMPLES, block.astype("<f4", copy=False).tobytes())
+            send(answers, SAMPLES, block.astype("<f4", copy=False).tobytes())
         facts = {
             "num_samples": reader.num_samples,
             "source_rate_hz": reader.source_rate_hz,
             "warnings": list(reader.warnings),
         }
     except VqaudioError as error:
-        _send(answers, FAILED, json.dumps(str(error)).encode())
+        send(answers, FAILED, json.dumps(str(error)).encode())
     except (OSError, MemoryError, RuntimeError, ValueError) as error:
         if isinstance(error, BrokenPipeError):
             raise
-        _send(answers, FAILED, json.dumps(f"cannot be decoded: {type(error).__name__}: {error}").encode())
+        send(answers, FAILED, json.dumps(f"cannot be decoded: {type(error).__name__}: {error}").encode())
     else:
-        _send(answers, DONE, json.dumps(facts).encode())
+        send(answers, DONE, json.dumps(facts).encode())
 
 
 def main() -> None:
-    """Serve until stdin ends, which it does when the parent has gone.  Ctrl-C is the parent's business."""
+    """Serve a ProcessDecoder."""
+    serve(lambda request, answers: decode_file(request["path"], request["sample_rate_hz"], request["block_s"], answers))
+
+
+def serve(answer: Callable[[dict[str, Any], BinaryIO], None]) -> None:
+    """Answer until stdin ends, which it does when the parent has gone.  Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A library that prints must not write into the answers: file descriptor 1 becomes stderr.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     try:
         for line in sys.stdin.buffer:
-            request = json.loads(line)
-            decode_file(request["path"], request["sample_rate_hz"], request["block_s"], answers)
+            answer(json.loads(line), answers)
     except BrokenPipeError:
         pass
 
 
-def _send(answers: BinaryIO, tag: bytes, payload: bytes) -> None:
+def send(answers: BinaryIO, tag: bytes, payload: bytes) -> None:
+    """One answer: header and payload, whole."""
     rest = memoryview(HEADER.pack(tag, len(payload)) + payload)
     while rest:
         rest = rest[answers.write(rest) :]

@@ -1,0 +1,110 @@
+"""A process that answers questions about one file at a time, and may die of one: started anew for the next.
+
+A question is one line of JSON on its stdin, an answer a header (tag and length) and a payload on its stdout; see
+`vqaudio.jobs.worker`.  No pickle passes.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.worker import HEADER, SAMPLES
+
+PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
+
+
+class WorkerProcess:
+    """role: what it is called in sentences, such as "decoder".  patience_s: how long it may be silent."""
+
+    def __init__(self, role: str, command: Sequence[str], patience_s: float) -> None:
+        self.role, self.command, self.patience_s = role, command, patience_s
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        self._process: subprocess.Popen[bytes] | None = self._start()
+
+    def answers(self, request: Mapping[str, Any]) -> Iterator[tuple[bytes, bytearray]]:
+        """Ask; give every answer up to the last one, the first that is not SAMPLES.
+
+        Close the iterator if you leave it early.  Raises VqaudioError if the process dies or falls silent.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            self._end()  # it died between two files: nobody's fault that is known
+        process = self._process = self._process or self._start()
+        self._complaints.seek(0)
+        self._complaints.truncate()  # the child shares this file's position: each file starts a clean page
+        is_whole = False
+        try:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            while not is_whole:
+                tag, num_bytes = HEADER.unpack(self._receive(process, HEADER.size))
+                payload = self._receive(process, num_bytes)
+                is_whole = tag != SAMPLES
+                yield tag, payload
+        except (EOFError, BrokenPipeError) as error:
+            raise VqaudioError(self._obituary(process)) from error
+        finally:
+            if not is_whole:  # in the middle of a file: the pipe's contents belong to nobody
+                self._end()
+
+    def abort(self) -> None:
+        """From another thread: make whoever waits for an answer stop waiting."""
+        if (process := self._process) is not None:
+            process.kill()
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+        self._complaints.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        paths = [PACKAGE_PARENT, *filter(None, [os.environ.get("PYTHONPATH")])]
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            self.command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env={**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+
+    def _receive(self, process: subprocess.Popen[bytes], num_bytes: int) -> bytearray:
+        assert process.stdout is not None
+        received = bytearray(num_bytes)
+        rest = memoryview(received)
+        while rest:
+            if not select.select([process.stdout], [], [], self.patience_s)[0]:
+                raise VqaudioError(f"the {self.role} gave nothing for {self.patience_s:.0f} s and was ended")
+            count = process.stdout.readinto(rest)  # type: ignore[attr-defined]  (bufsize=0 makes it a FileIO)
+            if not count:
+                raise EOFError
+            rest = rest[count:]
+        return received
+
+    def _obituary(self, process: subprocess.Popen[bytes]) -> str:
+        """Why the process died, in words, with the last line it wrote to stderr."""
+        status = process.wait()
+        try:
+            cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        except ValueError:
+            cause = f"signal {-status}"
+        self._complaints.seek(0)
+        lines = self._complaints.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        return f"the {self.role} process died ({cause}) while it read this file" + (f": {lines[-1]}" if lines else "")
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process = None
