@@ -10,7 +10,7 @@ The trained codec lies in OUT/codec, ready for `vqaudio tokenize WAV_DIR --codec
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from vqaudio.training.batches import batch_parts, gather_batches, on_device, spe
 from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
 from vqaudio.training.codec_step import CodecLosses, LossWeights
 from vqaudio.training.compiling import compile_networks
-from vqaudio.training.discriminators import Discriminators
+from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
 from vqaudio.training.gradients import add_gradients
 from vqaudio.training.health import health_report, held_out_figures, peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
@@ -80,9 +80,6 @@ class RecipeConfig:
     precision: str = "auto"
     is_compiled: bool = False
     late_from: int = 1_000
-    is_adversarial: bool = False
-    period_width: int = 32
-    spectrum_width: int = 32
     average_decay: float = 0.999
     log_every: int = 50
     eval_every: int = 1_000
@@ -90,6 +87,7 @@ class RecipeConfig:
     codec: CodecConfig = field(default_factory=CodecConfig)
     data: DataConfig = field(default_factory=DataConfig)
     losses: LossWeights = field(default_factory=LossWeights)
+    discriminators: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
@@ -108,10 +106,12 @@ class CodecTraining:
         self.average = WeightAverage(self.codec, decay=config.average_decay)
         self.parts: dict[str, Part] = {"codec": self.codec, "optimizer": self.learners[0].optimizer}
         self.parts["average"] = self.average.tensors
-        self.discriminators = None
-        if config.is_adversarial:
-            self.discriminators = Discriminators(period_width=config.period_width, spectrum_width=config.spectrum_width)
-            self.learners.append(learner(self.discriminators))
+        self.discriminators = build_discriminators(
+            config.discriminators, sample_rate_hz=config.codec.sample_rate_hz, places=config.losses.places
+        )
+        if self.discriminators is not None:
+            rate = config.optimizer.learning_rate * config.discriminators.rate_ratio
+            self.learners.append(learner(self.discriminators, settings=replace(config.optimizer, learning_rate=rate)))
             self.parts["discriminators"] = self.discriminators
             self.parts["discriminator_optimizer"] = self.learners[1].optimizer
         gather_batches(self.codec, config.accumulation)

@@ -28,13 +28,14 @@ SMALL = [
     "codec.latent_width=8", "codec.quantizer={num_codebooks: 3, codebook_size: 16}",
     "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "losses.reencoding=1",
 ]  # fmt: skip
+FEW = [f"num_steps={NUM_STEPS // 5}", "late_from=2", "optimizer.warmup_steps=2"]
 LOSSES = {
     "spectrum": [],
-    "adversarial": [
-        "is_adversarial=true", "late_from=2", "period_width=2", "spectrum_width=2", "losses.mel=15",
-        "losses.waveform=5", "losses.spectrum=0", f"num_steps={NUM_STEPS // 5}",
-        "optimizer.warmup_steps=2",
+    "judged waveform": [
+        *FEW, "discriminators={kind: waveform, period_width: 2, spectrum_width: 2}", "losses.mel=15",
+        "losses.waveform=5", "losses.spectrum=0",
     ],
+    "judged spectrum": [*FEW, "discriminators={kind: spectrum, spectrum_width: 2}"],
 }  # fmt: skip
 
 

@@ -37,11 +37,11 @@ def lines(out, event):
     return [line for line in map(json.loads, (out / "log.jsonl").read_text().splitlines()) if line["event"] == event]
 
 
-@pytest.mark.parametrize("losses", ["spectrum", "adversarial"])
-def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_stopped(recipe, tmp_path, losses):
-    more = []
-    if losses == "adversarial":
-        more = ["is_adversarial=true", "period_width=2", "spectrum_width=2", "losses.mel=15", "losses.waveform=5"]
+@pytest.mark.parametrize("discriminators", ["none", "waveform", "spectrum"])
+def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_stopped(recipe, tmp_path, discriminators):
+    more = [f"discriminators={{kind: {discriminators}, period_width: 2, spectrum_width: 2}}"]
+    if discriminators == "waveform":
+        more += ["losses.mel=15", "losses.waveform=5"]
     run(recipe, tmp_path / "whole", *more)
     stopping = recipe.CodecTraining.train_step
 
@@ -89,6 +89,15 @@ def test_a_step_with_a_broken_gradient_is_left_out_and_counted(recipe, tmp_path)
     training.train_step(audio, None)
     assert training.num_skipped == 1
     assert all(torch.equal(a, b) for a, b in zip(before, training.codec.parameters(), strict=True))
+
+
+def test_discriminators_learn_at_their_ratio_of_the_codecs_rate(recipe, tmp_path):
+    with launched("cpu") as launch:
+        config = config_of(recipe, tmp_path, "discriminators={kind: spectrum, spectrum_width: 2, rate_ratio: 3}")
+        training = recipe.CodecTraining(config, launch)
+    training.train_step(torch.randn(4, 1, 6_400) * 0.1, None)
+    rate, judges_rate = (learner.optimizer.param_groups[0]["lr"] for learner in training.learners)
+    assert judges_rate == pytest.approx(3 * rate)
 
 
 def test_another_codec_in_the_folder_is_refused(recipe, tmp_path):

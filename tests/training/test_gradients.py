@@ -1,6 +1,8 @@
 """One pass with its gradients: parts make the whole, and codec and discriminators learn from their own losses."""
 
+import dataclasses
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch.testing import assert_close
 
 from vqaudio.training.batches import batch_parts
 from vqaudio.training.codec_step import CodecLosses, LossWeights
-from vqaudio.training.discriminators import Discriminators
+from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
 from vqaudio.training.gradients import add_gradients, balanced
 from vqaudio.training.losses import discriminator_loss
 
@@ -27,6 +29,30 @@ class Filter(nn.Module):
 
     def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
         return SimpleNamespace(audio=self.conv(audio), commitment=self.conv.weight.square().mean())
+
+
+class Painter(nn.Module):
+    """Stands for a codec: one predicted spectrum `b t f` for every audio, and nothing else."""
+
+    encoder = quantizer = None
+    decoder = SimpleNamespace(network_lookahead=0, upsampling=2, head=SimpleNamespace(hop=160))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_magnitudes = nn.Parameter(torch.full((4, 25, 321), -6.0))
+        self.commitment = nn.Parameter(torch.ones(()))
+
+    def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
+        return SimpleNamespace(log_magnitudes=self.log_magnitudes * 1.0, commitment=self.commitment.square())
+
+
+WEIGHTS = {"waveform": LossWeights(), "spectrum": LossWeights(spectrum=1.0, mel=0.0, waveform=0.0)}
+CODECS = {"waveform": Filter, "spectrum": Painter}
+
+
+def discriminators_of(kind: str) -> Any:
+    config = DiscriminatorConfig(kind, period_width=2, spectrum_width=2)
+    return build_discriminators(config, sample_rate_hz=16_000, places=(kind,))
 
 
 @pytest.fixture
@@ -58,24 +84,65 @@ def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(audio):
     assert_close(found[2], found[0])
 
 
-def test_discriminators_get_the_gradient_of_their_own_loss_alone(audio):
-    codec, losses = Filter(), CodecLosses(LossWeights(), 16_000)
-    discriminators = Discriminators(period_width=2, spectrum_width=2)
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_discriminators_get_the_gradient_of_their_own_loss_alone(audio, kind):
+    codec, losses, discriminators = CODECS[kind](), CodecLosses(WEIGHTS[kind], 16_000), discriminators_of(kind)
     parts = batch_parts(1, audio, None, None)
     add_gradients(codec, losses, parts, discriminators=discriminators, autocast=FLOAT32)
     in_the_pass = gradients(discriminators)
     discriminators.zero_grad()
-    real, fake = losses.judge(discriminators, audio, codec.conv(audio).detach())
+    place = losses.places(codec, codec(audio, None, None), audio)[kind]
+    real, fake = losses.judge(discriminators, place._replace(given=place.given.detach()))
     discriminator_loss(real[0], fake[0]).backward()
     assert_close(in_the_pass, gradients(discriminators))
 
 
-def test_the_codec_feels_discriminators_only_where_there_are_some(audio):
-    codec, losses, found = Filter(), CodecLosses(LossWeights(), 16_000), []
-    for discriminators in (None, Discriminators(period_width=2, spectrum_width=2)):
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_the_codec_feels_discriminators_only_where_there_are_some(audio, kind):
+    codec, losses, found = CODECS[kind](), CodecLosses(WEIGHTS[kind], 16_000), []
+    for discriminators in (None, discriminators_of(kind)):
         codec.zero_grad()
         parts = batch_parts(1, audio, None, None)
         named = add_gradients(codec, losses, parts, discriminators=discriminators, autocast=FLOAT32)
         assert ("adversarial" in named) == (discriminators is not None)
         found.append(torch.cat([value.flatten() for value in gradients(codec)]))
     assert (found[0] - found[1]).norm() > 0.01 * found[0].norm()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 2.0])
+def test_at_the_predicted_spectrum_the_verdict_has_its_share_of_the_spectrum_loss(audio, share):
+    """Here the spectrum is a parameter: its gradient is the gradient where the discriminators look."""
+    codec, found = Painter(), []
+    losses = CodecLosses(dataclasses.replace(WEIGHTS["spectrum"], adversarial_share=share), 16_000)
+    for discriminators in (None, discriminators_of("spectrum")):
+        codec.zero_grad()
+        add_gradients(codec, losses, [(audio, None, None)], discriminators=discriminators, autocast=FLOAT32)
+        assert codec.log_magnitudes.grad is not None
+        found.append(codec.log_magnitudes.grad.clone())
+    assert_close((found[1] - found[0]).norm(), share * found[0].norm())
+
+
+def test_discriminators_of_one_place_leave_the_other_place_alone(audio):
+    """Both losses count; discriminators of the waveform hear the sound, so the spectrum's gradient stays."""
+
+    class Both(Painter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sound = Filter()
+
+        def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
+            painted = super().forward(audio, speakers, lengths)
+            return SimpleNamespace(**vars(painted), audio=self.sound.conv(audio))
+
+    codec, found = Both(), []
+    losses = CodecLosses(LossWeights(spectrum=1.0), 16_000)
+    for discriminators in (None, discriminators_of("waveform"), discriminators_of("spectrum")):
+        codec.zero_grad()
+        add_gradients(codec, losses, [(audio, None, None)], discriminators=discriminators, autocast=FLOAT32)
+        assert codec.log_magnitudes.grad is not None
+        found.append((codec.log_magnitudes.grad.clone(), gradients(codec.sound)))
+    (spectrum, sound), by_waveform, by_spectrum = found
+    assert torch.equal(spectrum, by_waveform[0])
+    assert not torch.equal(spectrum, by_spectrum[0])
+    assert_close(sound, by_spectrum[1], rtol=0, atol=0)
+    assert not torch.equal(sound[0], by_waveform[1][0])

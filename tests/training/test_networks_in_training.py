@@ -37,14 +37,15 @@ def test_in_bfloat16_networks_round_and_codebooks_and_spectra_do_not(audio):
     losses = CodecLosses(LossWeights(spectrum=1.0, reencoding=1.0, mel=0.0, waveform=0.0), 16_000)
     with launch.autocast("bfloat16"):
         output = codec(audio)
-        seen = losses.latent(codec, output, audio)
-        exact = losses.spectrum(output.log_magnitudes.float(), audio, hop=160, delay_frames=8)
+        place = losses.places(codec, output, audio)["spectrum"]
+        seen = losses.latent(codec, output) | place.losses
+        exact = losses.spectrum(place.given, place.wanted)
     assert output.latents.dtype == torch.bfloat16
     assert {output.vectors.dtype, output.audio.dtype, output.commitment.dtype} == {torch.float32}
     assert {value.dtype for value, _ in seen.values()} == {torch.float32}
     assert all(tensor.dtype != torch.bfloat16 for tensor in codec.state_dict().values())
     with torch.autocast("cpu", enabled=False):
-        alone = losses.spectrum(output.log_magnitudes, audio, hop=160, delay_frames=8)
+        alone = losses.spectrum(place.given, place.wanted)
     assert torch.equal(seen["spectrum"][0], alone)
     assert not torch.equal(exact, alone)  # what rounding inside the loss would have given
 

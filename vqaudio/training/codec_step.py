@@ -1,7 +1,7 @@
 """The losses of one codec step, weighted by one dictionary of the recipe."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,24 @@ from vqaudio.training.losses import (
     WaveformLoss,
     adversarial_loss,
     feature_matching_loss,
+    recorded_spectrum,
     reencoding_loss,
 )
 
 Losses = dict[str, tuple[Tensor, float]]  # name: value, weight
+
+
+class Place(NamedTuple):
+    """A place in a codec's pass where what it gives, with its gradient, stands beside what was recorded.
+
+    given, wanted: audio `b 1 n` or log magnitudes `b t f`; losses: those that compare the two.
+    """
+
+    given: Tensor
+    wanted: Tensor
+    losses: Losses
+
+
 Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of every discriminator
 
 
@@ -46,8 +60,8 @@ class LossWeights:
 
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
     reencoding: of the latents that the decoded sound has when it is encoded again: it makes codes stable and asks the
-    decoder for what the encoder hears.  adversarial_share: the size of the
-    discriminators' gradient at the decoded sound beside that of mel and waveform together.
+    decoder for what the encoder hears.  adversarial_share: the size of the discriminators' gradient, where they look,
+    beside that of the losses there: of spectrum, or of mel and waveform together.
     """
 
     spectrum: float = 0.0
@@ -64,6 +78,11 @@ class LossWeights:
         """Whether any loss looks at the decoded waveform."""
         return self.mel > 0 or self.waveform > 0
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the decoded is compared with the recorded: see `CodecLosses.places`."""
+        return ("spectrum",) * (self.spectrum > 0) + ("waveform",) * self.has_sound
+
 
 def weighted_sum(losses: Losses) -> Tensor:
     """The sum of value times weight."""
@@ -78,24 +97,31 @@ class CodecLosses(nn.Module):
         self.weights, self.mel, self.waveform = weights, MelLoss(sample_rate_hz), WaveformLoss()
         self.spectrum = SpectrumLoss(sample_rate_hz)
 
-    def sound(self, decoded: Tensor, audio: Tensor) -> Losses:
-        """What the decoded sound alone decides.  decoded, audio: `b 1 n`."""
+    def places(self, codec: Codec, output: CodecOutput, audio: Tensor) -> dict[str, Place]:
+        """Where the decoded stands beside the recorded: `spectrum` and `waveform`, as far as these losses count."""
+        found = {}
         with torch.autocast(audio.device.type, enabled=False):
-            return {
-                "mel": (self.mel(decoded, audio), self.weights.mel),
-                "waveform": (self.waveform(decoded, audio), self.weights.waveform),
-            }
+            if self.weights.spectrum:
+                given = output.log_magnitudes
+                assert given is not None, "the spectrum loss needs a decoder with a Fourier head"
+                delay_frames = codec.decoder.network_lookahead * codec.decoder.upsampling
+                wanted = recorded_spectrum(
+                    audio, num_frames=given.shape[1], hop=codec.decoder.head.hop, delay_frames=delay_frames
+                )
+                losses = {"spectrum": (self.spectrum(given, wanted), self.weights.spectrum)}
+                found["spectrum"] = Place(given, wanted, losses)
+            if self.weights.has_sound:
+                given = output.audio
+                losses = {
+                    "mel": (self.mel(given, audio), self.weights.mel),
+                    "waveform": (self.waveform(given, audio), self.weights.waveform),
+                }
+                found["waveform"] = Place(given, audio, losses)
+        return found
 
-    def latent(self, codec: Codec, output: CodecOutput, audio: Tensor) -> Losses:
-        """What the codes and the predicted spectrum decide."""
+    def latent(self, codec: Codec, output: CodecOutput) -> Losses:
+        """What the codes decide, and the codes of the decoded sound."""
         losses = {"commitment": (output.commitment, self.weights.commitment)}
-        if self.weights.spectrum:
-            assert output.log_magnitudes is not None, "the spectrum loss needs a decoder with a Fourier head"
-            delay_frames = codec.decoder.network_lookahead * codec.decoder.upsampling
-            hop = codec.decoder.head.hop
-            with torch.autocast(audio.device.type, enabled=False):
-                value = self.spectrum(output.log_magnitudes, audio, hop=hop, delay_frames=delay_frames)
-            losses["spectrum"] = (value, self.weights.spectrum)
         if self.weights.reencoding:
             losses["reencoding"] = (self._reencoding(codec, output), self.weights.reencoding)
         return losses
@@ -105,7 +131,8 @@ class CodecLosses(nn.Module):
             again = codec.encoder(output.audio).vectors
         else:
             again = self._encoded_again(codec, output.log_magnitudes, output.latents.shape[-1])
-        return reencoding_loss(again[..., : output.latents.shape[-1]], output.latents)
+        num_frames = min(again.shape[-1], output.latents.shape[-1])
+        return reencoding_loss(again[..., :num_frames], output.latents[..., :num_frames])
 
     def _encoded_again(self, codec: Codec, log_magnitudes: Tensor, num_frames: int) -> Tensor:
         """Latents of the predicted magnitudes, where the waveform is not trained yet."""
@@ -115,11 +142,11 @@ class CodecLosses(nn.Module):
         seen = log_magnitudes[:, first : first + num_frames * codec.decoder.upsampling]
         with torch.autocast(seen.device.type, enabled=False):
             heard, _ = stem.heard(torch.exp(2 * seen), stem.zero_state(len(seen))[1])
-        return codec.encoder.body(heard.features)
+        return codec.encoder.vectors_of(heard.features)
 
-    def judge(self, discriminators: nn.Module, audio: Tensor, decoded: Tensor) -> tuple[Verdict, Verdict]:
-        """Scores and features of recorded and of decoded sound, from one pass over both."""
-        scores, features = discriminators(torch.cat([audio, decoded]))
+    def judge(self, discriminators: nn.Module, place: Place) -> tuple[Verdict, Verdict]:
+        """Scores and features of what was recorded and of what was decoded, from one pass over both."""
+        scores, features = discriminators(torch.cat([place.wanted, place.given]))
         halves = [score.float().chunk(2) for score in scores]
         parts = [[feature.chunk(2) for feature in member] for member in features]
         real = [half[0] for half in halves], [[part[0] for part in member] for member in parts]

@@ -1,7 +1,12 @@
 """Networks that tell recorded from decoded speech.
 
-Each discriminator maps audio `b 1 n` to (score map, list of features).
+Some look at the waveform, audio `b 1 n`; others at the natural log magnitudes `b t f` that a decoder predicts, which
+need no phase and no waveform: what a CPU can afford.  Each maps what it sees to (score map, list of features).
 """
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +15,28 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from vqaudio.audio.spectral import spectrum
+from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.stem import CENTRE, FLOOR, SPREAD, mel_bands
 
 PERIODS = (2, 3, 5, 7, 11)  # HiFi-GAN, arXiv:2010.05646
 RESOLUTIONS = (256, 512, 1024)  # window samples at 16 kHz: 16, 32, 64 ms
+BANDS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # edges as shares of the bins: DAC, arXiv:2306.06546, section 3.3
+NUM_MELS = 80
 SLOPE = 0.1
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """kind: `none`, `waveform` (five periods, three resolutions) or `spectrum` (five bands of bins, and mel bands).
+
+    period_width, spectrum_width: channels of a discriminator's first layer; later ones have a multiple.
+    rate_ratio: their learning rate over the codec's; small ones learn too slowly at the codec's own.
+    """
+
+    kind: str = "none"
+    period_width: int = 32
+    spectrum_width: int = 32
+    rate_ratio: float = 1.0
 
 
 class PeriodDiscriminator(nn.Module):
@@ -69,20 +92,77 @@ class SpectrumDiscriminator(nn.Module):
         return _scored(picture, self.convs, self.score)
 
 
-class Discriminators(nn.Module):
-    """All of them: five periods and three resolutions."""
+class MagnitudeDiscriminator(nn.Module):
+    """Looks at log magnitudes as a picture `b 1 t f`: at one band of the bins, or at mel bands of all of them.
 
-    def __init__(self, *, period_width: int = 32, spectrum_width: int = 32) -> None:
+    band: its edges as shares of the bins; None for mel bands, a coarser picture with a wider view.
+    Source: the bands of DAC, arXiv:2306.06546, section 3.3, without phases.
+    """
+
+    def __init__(self, sample_rate_hz: int, width: int, *, band: tuple[float, float] | None) -> None:
         super().__init__()
-        self.members = nn.ModuleList(
-            [PeriodDiscriminator(period, period_width) for period in PERIODS]
-            + [SpectrumDiscriminator(window, spectrum_width) for window in RESOLUTIONS]
+        self.sample_rate_hz, self.band = sample_rate_hz, band
+        widths, strides = (1, width, 2 * width, 4 * width, 4 * width), ((1, 2), (2, 2), (2, 2), (1, 1))
+        self.convs = nn.ModuleList(
+            weight_norm(nn.Conv2d(before, after, (3, 5), stride, padding=(1, 2)))
+            for before, after, stride in zip(widths, widths[1:], strides, strict=False)
         )
+        self.score = weight_norm(nn.Conv2d(widths[-1], 1, (3, 3), padding=(1, 1)))
 
-    def forward(self, audio: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
-        """audio: `b 1 n`.  Returns the scores and the features of every member."""
-        judged = [member(audio) for member in self.members]
+    def forward(self, log_magnitudes: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """log_magnitudes: `b t f` natural, 0 for a sinusoid of amplitude 1."""
+        with torch.autocast(log_magnitudes.device.type, enabled=False):
+            # on the scale of the encoder's features
+            picture = (torch.log10(self._amplitudes(log_magnitudes) + FLOOR) - CENTRE) / SPREAD
+        x = picture.unsqueeze(1).contiguous(memory_format=torch.channels_last)  # half the time on a CPU
+        return _scored(x, self.convs, self.score)
+
+    def _amplitudes(self, log_magnitudes: Tensor) -> Tensor:
+        num_bins = log_magnitudes.shape[-1]
+        if self.band is None:
+            return log_magnitudes.exp() @ mel_bands(self.sample_rate_hz, num_bins, NUM_MELS).to(log_magnitudes.device)
+        low, high = (round(edge * num_bins) for edge in self.band)
+        return log_magnitudes[..., low:high].exp()
+
+
+class Discriminators(nn.Module):
+    """Several of them that look at the same place of a codec's pass: `waveform` or `spectrum`."""
+
+    def __init__(self, place: str, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.place, self.members = place, nn.ModuleList(members)
+
+    def forward(self, seen: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """seen: audio `b 1 n` or log magnitudes `b t f`.  Returns the scores and the features of every member."""
+        judged = [member(seen) for member in self.members]
         return [score for score, _ in judged], [features for _, features in judged]
+
+
+def build_discriminators(
+    config: DiscriminatorConfig, *, sample_rate_hz: int, places: Sequence[str]
+) -> Discriminators | None:
+    """Fresh ones; None for the kind `none`.
+
+    places: those where the losses compare decoded and recorded speech.  Raises VqaudioError for an unknown kind, and
+    for one that would look where nothing is compared: the verdict has a share of that comparison's gradient.
+    """
+    members: list[nn.Module] = []
+    if config.kind == "none":
+        return None
+    if config.kind == "waveform":
+        members += [PeriodDiscriminator(period, config.period_width) for period in PERIODS]
+        members += [SpectrumDiscriminator(window, config.spectrum_width) for window in RESOLUTIONS]
+    elif config.kind == "spectrum":
+        bands = [*itertools.pairwise(BANDS), None]
+        members += [MagnitudeDiscriminator(sample_rate_hz, config.spectrum_width, band=band) for band in bands]
+    else:
+        raise VqaudioError(f"unknown discriminators kind {config.kind!r}; valid are none, spectrum, waveform")
+    if config.kind not in places:
+        wanted = {"waveform": "losses.mel or losses.waveform", "spectrum": "losses.spectrum"}[config.kind]
+        raise VqaudioError(
+            f"discriminators of kind {config.kind} need {wanted} above 0, beside which they are balanced"
+        )
+    return Discriminators(config.kind, members)
 
 
 def _scored(x: Tensor, convs: nn.ModuleList, score: nn.Module) -> tuple[Tensor, list[Tensor]]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vqaudio.training.batches import Batch
-from vqaudio.training.codec_step import Codec, CodecLosses, Losses, weighted_sum
+from vqaudio.training.codec_step import Codec, CodecLosses, Losses, Place, weighted_sum
 from vqaudio.training.discriminators import Discriminators
 from vqaudio.training.launch import mean_over_processes
 from vqaudio.training.losses import discriminator_loss
@@ -28,47 +28,47 @@ def add_gradients(
     for audio, speakers, lengths in parts:
         with autocast:
             output = codec(audio, speakers, lengths)
-            latent = losses.latent(codec, output, audio)
-            roots, gradients, heard = [weighted_sum(latent) * share], [None], {}
-            if losses.weights.has_sound:
-                gradient, heard = _hear(losses, audio, output.audio, discriminators, share)
-                roots, gradients = [*roots, output.audio], [None, gradient * share]
+            values = losses.latent(codec, output)
+            roots, gradients = [weighted_sum(values) * share], [None]
+            for name, place in losses.places(codec, output, audio).items():
+                is_judged = discriminators is not None and discriminators.place == name
+                gradient, seen = _compare(losses, place, discriminators if is_judged else None, share)
+                roots, gradients, values = [*roots, place.given], [*gradients, gradient * share], values | seen
         torch.autograd.backward(roots, gradients)
-        named.append({name: value.detach() for name, (value, _) in (latent | heard).items()})
+        named.append({name: value.detach() for name, (value, _) in values.items()})
     return {name: torch.stack([part[name] for part in named]).mean() for name in named[0]}
 
 
-def _hear(
-    losses: CodecLosses, audio: Tensor, decoded: Tensor, discriminators: Discriminators | None, share: float
+def _compare(
+    losses: CodecLosses, place: Place, discriminators: Discriminators | None, share: float
 ) -> tuple[Tensor, Losses]:
-    """The gradient `b 1 n` at the decoded sound, and the losses that it comes from.
+    """The gradient at what the codec gave, shaped as that, and the losses that it comes from.
 
-    These losses are taken back to the sound first, so that the discriminators' verdict can be balanced there.
+    The losses of the place are taken back to it first, so that the discriminators' verdict can be balanced there.
     """
-    heard = losses.sound(decoded, audio)
-    (gradient,) = torch.autograd.grad(weighted_sum(heard), decoded)
+    (gradient,) = torch.autograd.grad(weighted_sum(place.losses), place.given)
     if discriminators is None:
-        return gradient, heard
-    verdict, judged = judge(discriminators, losses, audio, decoded, share=share)
-    return balanced(gradient, verdict, share=losses.weights.adversarial_share), heard | judged
+        return gradient, place.losses
+    verdict, judged = judge(discriminators, losses, place, share=share)
+    return balanced(gradient, verdict, share=losses.weights.adversarial_share), place.losses | judged
 
 
 def judge(
-    discriminators: Discriminators, losses: CodecLosses, audio: Tensor, decoded: Tensor, *, share: float = 1.0
+    discriminators: Discriminators, losses: CodecLosses, place: Place, *, share: float = 1.0
 ) -> tuple[Tensor, Losses]:
     """Leaves the discriminators' own gradients with them, times `share`.
 
-    audio, decoded: `b 1 n`, decoded with its gradient.  Returns the gradient `b 1 n` at the decoded sound, and losses.
+    Returns the gradient at what the codec gave, shaped as that, and losses.
     """
-    real, fake = losses.judge(discriminators, audio, decoded)
+    real, fake = losses.judge(discriminators, place)
     judged, own = losses.adversarial(real, fake), discriminator_loss(real[0], fake[0])
-    (gradient,) = torch.autograd.grad(weighted_sum(judged), decoded, retain_graph=True)
+    (gradient,) = torch.autograd.grad(weighted_sum(judged), place.given, retain_graph=True)
     (own * share).backward(inputs=list(discriminators.parameters()))
     return gradient, judged | {"discriminator": (own, 0.0)}
 
 
 def balanced(reconstruction: Tensor, verdict: Tensor, *, share: float) -> Tensor:
-    """The sum of two gradients `b 1 n`, the second scaled to a fixed share of the first one's norm.
+    """The sum of two gradients of one shape, the second scaled to a fixed share of the first one's norm.
 
     So no weight must be tuned to the discriminators' mood.
     Source: adaptive weight of VQGAN, arXiv:2012.09841, eq. 7.

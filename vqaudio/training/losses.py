@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqaudio.audio.spectral import LogMel, spectrum
+from vqaudio.nn.fourier import OVERLAP
 from vqaudio.nn.stem import FLOOR, mel_bands
 from vqaudio.training.launch import mean_over_processes
 
 # window in samples at 16 kHz: mel bands.  DAC (arXiv:2306.06546, section 3.3) halves both from scale to scale.
 MEL_SCALES = {64: 5, 128: 10, 256: 20, 512: 40, 1024: 80, 2048: 160}
 SPECTRUM_WINDOWS = (128, 512, 1280)
+SILENT = 1e-8  # amplitude, far below what is told from silence (FLOOR)
 
 
 class MelLoss(nn.Module):
@@ -43,22 +45,29 @@ class SpectrumLoss(nn.Module):
         super().__init__()
         self.sample_rate_hz, self.num_bands, self.bin_weight = sample_rate_hz, num_bands, bin_weight
 
-    def forward(self, log_magnitudes: Tensor, audio: Tensor, *, hop: int, delay_frames: int) -> Tensor:
-        """log_magnitudes: `b t f` natural, 0 for a sinusoid of amplitude 1; audio: `b 1 n`.  Returns a scalar.
-
-        Frame j covers the samples from (j - delay_frames) * hop on; silence lies around the audio.
-        """
-        num_frames, size = log_magnitudes.shape[1], 2 * (log_magnitudes.shape[2] - 1)
-        after = (num_frames - 1 - delay_frames) * hop + size - audio.shape[-1]
-        around = F.pad(audio[:, 0], (delay_frames * hop, after))
-        window = torch.hann_window(size, device=audio.device)
-        wanted = torch.fft.rfft(around.unfold(-1, size, hop) * window).abs() / (size / 4)
-        given = torch.exp(log_magnitudes)
+    def forward(self, log_magnitudes: Tensor, wanted: Tensor) -> Tensor:
+        """log_magnitudes, wanted: `b t f` natural, 0 for a sinusoid of amplitude 1.  Returns a scalar."""
+        size = 2 * (log_magnitudes.shape[-1] - 1)
+        given, wanted = torch.exp(log_magnitudes), torch.exp(wanted)
         total = self.bin_weight * _log_distance(given, wanted)
         for bands in self.num_bands:
-            bank = mel_bands(self.sample_rate_hz, size // 2 + 1, bands).to(audio.device)
+            bank = mel_bands(self.sample_rate_hz, size // 2 + 1, bands).to(given.device)
             total = total + _log_distance(given @ bank, wanted @ bank) / len(self.num_bands)
         return total
+
+
+def recorded_spectrum(audio: Tensor, *, num_frames: int, hop: int, delay_frames: int) -> Tensor:
+    """The log magnitudes that a decoder with windows of four hops should predict for audio `b 1 n`.
+
+    Returns `b num_frames f` natural, 0 for a sinusoid of amplitude 1.  Frame j covers the samples from
+    (j - delay_frames) * hop on; silence lies around the audio.
+    """
+    size = OVERLAP * hop
+    after = (num_frames - 1 - delay_frames) * hop + size - audio.shape[-1]
+    around = F.pad(audio[:, 0], (delay_frames * hop, after))
+    window = torch.hann_window(size, device=audio.device)
+    amplitudes = torch.fft.rfft(around.unfold(-1, size, hop) * window).abs() / (size / 4)
+    return torch.log(amplitudes.clamp(min=SILENT))
 
 
 def _log_distance(given: Tensor, wanted: Tensor) -> Tensor:
