@@ -1,0 +1,73 @@
+"""The documents of a token store, those to train on and those held out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.prior.config import SequenceConfig
+from vqaudio.prior.language import CodeLanguage, Tokens
+from vqaudio.prior.scoring import Bits
+from vqaudio.tokens.splits import speaker_share
+from vqaudio.tokens.store import TokenStore
+
+
+@dataclass(frozen=True, eq=False)
+class CodeCorpus:
+    """train, held_out: documents of tokens.  seconds: of the audio that was held out."""
+
+    language: CodeLanguage
+    train: Sequence[Tokens]
+    held_out: Sequence[Tokens]
+    seconds: float
+    num_held_out_speakers: int
+
+    def bits(self, log2s: Sequence[NDArray[np.float64]]) -> Bits:
+        """What the held-out documents cost.  log2s: of every symbol of each of them."""
+        num_ends = len(self.held_out)
+        num_units = sum(len(one) for one in log2s) - num_ends
+        return Bits.of(log2s, num_codes=num_units, seconds=self.seconds)
+
+    def symbols(self, documents: Sequence[Tokens]) -> list[Tokens]:
+        """The documents as n-gram models read them."""
+        return [self.language.symbols(one) for one in documents]
+
+
+def read_codes(
+    store: TokenStore, sequence: SequenceConfig, *, validation: float, second: float = 0.0, part: str = "train"
+) -> CodeCorpus:
+    """All rows of a store that has frames, by their speakers.
+
+    validation: the share of speakers held out, as `vqaudio export` holds them out.  second: a further share;
+    part: `train` for all other speakers, `second` for that share alone.
+    Raises VqaudioError if a part has no documents or the store fewer codebooks than are wanted.
+    """
+    if not 0 < validation < 1 or not 0 <= second < 1 - validation:
+        raise VqaudioError(f"wanted shares of speakers between 0 and 1, got validation {validation}, second {second}")
+    num_codebooks = sequence.num_codebooks or store.stamp.num_codebooks
+    if num_codebooks > store.stamp.num_codebooks:
+        raise VqaudioError(f"{store.folder} holds {store.stamp.num_codebooks} codebooks, {num_codebooks} are wanted")
+    rows = [row for row in store if row.codes.shape[1]]
+    shares = [speaker_share(row.speaker, row.id) for row in rows]
+    parts = {
+        "validation": [row for row, share in zip(rows, shares, strict=True) if share < validation],
+        "second": [row for row, share in zip(rows, shares, strict=True) if validation <= share < validation + second],
+        "train": [row for row, share in zip(rows, shares, strict=True) if share >= validation + second],
+    }
+    train, held_out = parts[part], parts["validation"]
+    if not train or not held_out:
+        raise VqaudioError(
+            f"of {len(rows)} documents {len(held_out)} fall to the speakers held out and {len(train)} to those trained "
+            f"on; choose another data.validation"
+        )
+    speakers = sorted({row.speaker for row in train if row.speaker}) if sequence.has_speakers else []
+    language = CodeLanguage(replace(store.stamp, num_codebooks=num_codebooks), sequence.pattern, tuple(speakers))
+    return CodeCorpus(
+        language,
+        [language.document(row.codes, row.speaker) for row in train],
+        [language.document(row.codes, row.speaker) for row in held_out],
+        sum(row.codes.shape[1] for row in held_out) / store.stamp.frame_rate_hz,
+        len({row.speaker or row.id for row in held_out}),
+    )

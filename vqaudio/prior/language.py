@@ -1,0 +1,137 @@
+"""What a sequence of codes is to a language model: which tokens it has, and which may come next.
+
+<|bos|> [speaker] units <|eos|>         units: the codes in the order of the pattern
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.prior.config import SequenceConfig
+from vqaudio.tokens.patterns import from_units, keeps_holes, to_units
+from vqaudio.tokens.schema import CodecStamp
+from vqaudio.tokens.vocabulary import Vocabulary
+
+Tokens = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CodeLanguage:
+    """Codes of one codec as sequences of tokens; of one codebook, token == code.
+
+    stamp: of the codec, its num_codebooks those of the sequences.  speakers: those that have a token; none if sequences
+    tell no speaker.  One that is not among them is `<|unk|>`.
+    """
+
+    stamp: CodecStamp
+    pattern: str = "delayed"
+    speakers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        SequenceConfig(self.stamp.num_codebooks, self.pattern)
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes of a frame."""
+        return self.stamp.num_codebooks
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The numbers of all tokens, as `vqaudio export` gives them."""
+        has_hole = self.num_codebooks > 1 and keeps_holes(self.pattern)
+        return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_hole=has_hole, speakers=self.speakers)
+
+    @property
+    def eos(self) -> int:
+        """The token after the last unit."""
+        return self.vocabulary.special("<|eos|>")
+
+    @property
+    def num_symbols(self) -> int:
+        """What a prior predicts: units, and the end."""
+        return self.vocabulary.num_units + 1
+
+    @cached_property
+    def predicted(self) -> Tokens:
+        """The tokens that a prior predicts, in the order of the symbols."""
+        return np.append(np.arange(self.vocabulary.num_units), self.eos)
+
+    def head(self, speaker: str | None = None) -> Tokens:
+        """What stands before the units."""
+        words = self.vocabulary
+        head = [words.special("<|bos|>")]
+        if self.speakers:
+            head.append(words.speaker(speaker) if speaker in self.speakers else words.special("<|unk|>"))
+        return np.array(head, dtype=np.int64)
+
+    def units(self, codes: NDArray[np.integer]) -> Tokens:
+        """The codes `k t` in the order of the pattern.  Raises VqaudioError for fewer codebooks than the language's."""
+        if codes.ndim != 2 or len(codes) < self.num_codebooks:
+            raise VqaudioError(f"wanted codes k t of {self.num_codebooks} codebooks or more, got {codes.shape}")
+        return to_units(codes[: self.num_codebooks], self.pattern, self.stamp.codebook_size)
+
+    def codes(self, units: Tokens) -> Tokens:
+        """The inverse of `units`: codes `k t`."""
+        return from_units(units, self.pattern, self.num_codebooks, self.stamp.codebook_size)
+
+    def document(self, codes: NDArray[np.integer], speaker: str | None = None) -> Tokens:
+        """The whole sequence of a recording with codes `k t`."""
+        return np.concatenate([self.head(speaker), self.units(codes), [self.eos]])
+
+    def symbols(self, document: Tokens) -> Tokens:
+        """A document without its head, the end as symbol `num_symbols - 1`: what is scored, and what n-grams read."""
+        body = document[len(self.head()) :]
+        return np.where(body == self.eos, self.num_symbols - 1, body)
+
+
+class Grammar:
+    """Follows one sequence unit by unit and tells which tokens may come next.
+
+    min_frames, max_frames: how many it may have.  Of `delayed` codebooks the first one ends with a hole; then the
+    others have as many frames to go as they are late.
+    """
+
+    def __init__(self, language: CodeLanguage, *, min_frames: int, max_frames: int) -> None:
+        if not 1 <= min_frames <= max_frames:
+            raise VqaudioError(f"wanted 1 to {max_frames} frames at least, got {min_frames}")
+        self.language, self._min_frames, self._max_frames = language, min_frames, max_frames
+        self.units: list[int] = []
+        self._num_frames: int | None = None  # known once the end was said
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still come."""
+        late = self.language.num_codebooks - 1 if self.language.vocabulary.has_hole else 0
+        num_frames = self._max_frames if self._num_frames is None and not late else self._num_frames
+        return num_frames is None or len(self.units) < (num_frames + late) * self.language.num_codebooks
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which symbols may come next: `num_symbols`."""
+        step, codebook = divmod(len(self.units), self.language.num_codebooks)
+        size, words = self.language.stamp.codebook_size, self.language.vocabulary
+        allowed = np.zeros(self.language.num_symbols, dtype=bool)
+        frame = step - codebook if words.has_hole else step
+        num_frames = self._max_frames if self._num_frames is None else self._num_frames
+        if 0 <= frame < num_frames:
+            allowed[codebook * size : (codebook + 1) * size] = True
+        else:
+            allowed[words.num_codes] = True
+        if codebook == 0 and self._num_frames is None and step >= self._min_frames:
+            allowed[-2 if words.has_hole else -1] = True
+        return allowed
+
+    def push(self, symbol: int) -> None:
+        """Takes the next symbol."""
+        step, codebook = divmod(len(self.units), self.language.num_codebooks)
+        words = self.language.vocabulary
+        if symbol == self.language.num_symbols - 1 or (words.has_hole and codebook == 0 and symbol == words.num_codes):
+            self._num_frames = step if self._num_frames is None else self._num_frames
+        if symbol != self.language.num_symbols - 1:
+            self.units.append(symbol)
+
+    def codes(self) -> Tokens:
+        """The codes `k t` of a finished sequence."""
+        return self.language.codes(np.array(self.units, dtype=np.int64))

@@ -1,0 +1,156 @@
+"""New codes from a prior: one symbol after the other, each drawn from what the network says of the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.prior.language import Grammar, Tokens
+from vqaudio.prior.model import Prior, new_cache
+
+RECENT_FRAMES = 50  # what counts as repeated: one second at 50 Hz
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How a symbol is drawn.
+
+    temperature: logits are divided by it; 0 takes the likeliest.  top_k: of the k likeliest only, 0 for all.
+    top_p: of the likeliest that together have at least this share (Holtzman et al. 2020, arXiv:1904.09751).
+    repetition: log-probabilities of units of the last RECENT_FRAMES are multiplied by it, so that above 1 they become
+    less likely (after Keskar et al. 2019, arXiv:1909.05858).
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.repetition <= 0:
+            raise VqaudioError(
+                f"wanted a temperature and a top-k of 0 or more, a top-p above 0 and at most 1, a repetition above 0; "
+                f"got {self}"
+            )
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How many frames a sample may have, its prompt included."""
+
+    min_frames: int
+    max_frames: int
+
+
+@torch.inference_mode()
+def sample_codes(
+    prior: Prior,
+    num_samples: int,
+    lengths: Lengths,
+    options: SamplingOptions | None = None,
+    *,
+    prompt: NDArray[np.integer] | None = None,
+    speaker: str | None = None,
+    seed: int = 0,
+    has_cache: bool = True,
+) -> list[Tokens]:
+    """Samples `k t`, all from one prompt of codes `k t`, which they begin with, or from nothing.
+
+    Sample i draws from a random generator of its own, (seed, i).  A sample ends where the prior ends it, or at the
+    longest length.  has_cache=False computes every step anew: slower, and the same but for rounding.
+    Raises VqaudioError for a speaker whom the prior does not know, or a prompt that leaves no room.
+    """
+    language, options = prior.language, options or SamplingOptions()
+    if speaker is not None and speaker not in language.speakers:
+        known = ", ".join(language.speakers[:5]) or "none"
+        raise VqaudioError(f"the prior does not know the speaker {speaker!r}; it knows {known} ...")
+    bounds = {"min_frames": lengths.min_frames, "max_frames": lengths.max_frames}
+    grammars = [Grammar(language, **bounds) for _ in range(num_samples)]
+    begun = _begin(prior, grammars, prompt, lengths)
+    reader = Reader(prior, has_cache=has_cache)
+    generators = [np.random.default_rng((seed, number)) for number in range(num_samples)]
+    tokens = np.tile(np.concatenate([language.head(speaker), begun]), (num_samples, 1))
+    while any(grammar.is_open for grammar in grammars):
+        scores = reader.read(tokens)
+        drawn = [
+            draw(scores[row], grammar, options, generators[row]) if grammar.is_open else language.num_symbols - 1
+            for row, grammar in enumerate(grammars)
+        ]
+        tokens = language.predicted[np.array(drawn)][:, None]
+    return [grammar.codes() for grammar in grammars]
+
+
+class Reader:
+    """Reads tokens step by step and tells what may come next.
+
+    When the context is full, it goes on from the newer half of it.
+    """
+
+    def __init__(self, prior: Prior, *, has_cache: bool = True) -> None:
+        self._prior, self._has_cache = prior, has_cache
+        self._seen = np.zeros((0, 0), dtype=np.int64)
+        self._cache = new_cache() if has_cache else None
+
+    def read(self, tokens: Tokens) -> NDArray[np.float64]:
+        """tokens: `b n`, the next ones.  Returns log-probabilities of the symbol after the last, `b v`."""
+        seen = np.concatenate([self._seen.reshape(len(tokens), -1), tokens], axis=1)
+        context = self._prior.config.context_tokens
+        if seen.shape[1] > context:
+            seen = tokens = seen[:, -(context // 2) :]
+            self._cache = new_cache() if self._has_cache else None
+        self._seen = seen
+        read = torch.from_numpy(np.ascontiguousarray(tokens if self._has_cache else seen))
+        logits = self._prior(read.to(self._prior.device), cache=self._cache)[:, -1]
+        return logits.double().log_softmax(dim=-1).cpu().numpy()
+
+
+def draw(
+    scores: NDArray[np.float64], grammar: Grammar, options: SamplingOptions, generator: np.random.Generator
+) -> int:
+    """One symbol that the grammar allows, which it then takes.  scores: log-probabilities `v`."""
+    scores = np.where(grammar.allowed(), scores, -np.inf)
+    if options.repetition != 1:
+        recent = np.unique(grammar.units[-RECENT_FRAMES * grammar.language.num_codebooks :]).astype(np.int64)
+        scores[recent] *= options.repetition
+    symbol = int(scores.argmax())
+    if options.temperature > 0 and options.top_k != 1:
+        edges = np.cumsum(chances_of(scores, options))
+        symbol = int(np.searchsorted(edges, generator.random() * edges[-1], side="right"))
+    grammar.push(symbol)
+    return symbol
+
+
+def chances_of(scores: NDArray[np.float64], options: SamplingOptions) -> NDArray[np.float64]:
+    """Log-probabilities `v` as the chances they are drawn with, `v`; their sum is 1.
+
+    >>> chances_of(np.log([0.5, 0.25, 0.25]), SamplingOptions(top_k=1)).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    scores = scores / options.temperature
+    chances = np.exp(scores - scores.max())
+    chances /= chances.sum()
+    order = np.argsort(-chances, kind="stable")
+    num_kept = len(chances) if not options.top_k else min(options.top_k, len(chances))
+    if options.top_p < 1:
+        num_kept = min(num_kept, int(np.searchsorted(np.cumsum(chances[order]), options.top_p)) + 1)
+    chances[order[num_kept:]] = 0
+    return chances / chances.sum()
+
+
+def _begin(prior: Prior, grammars: Sequence[Grammar], prompt: NDArray[np.integer] | None, lengths: Lengths) -> Tokens:
+    """The units of a prompt, which every grammar takes; of late codebooks only what the prompt's frames decide."""
+    if prompt is None:
+        return np.zeros(0, dtype=np.int64)
+    num_frames, num_codebooks = prompt.shape[1], prior.language.num_codebooks
+    if num_frames >= lengths.max_frames:
+        raise VqaudioError(
+            f"the prompt has {num_frames} frames, which leaves nothing of {lengths.max_frames}; ask for more seconds"
+        )
+    units = prior.language.units(prompt)[: num_frames * num_codebooks]
+    for grammar in grammars:
+        for unit in units:
+            grammar.push(int(unit))
+    return units
