@@ -10,6 +10,8 @@ import soundfile
 
 from vqaudio.cli.main import main
 from vqaudio.codec.interface import AudioTokenizer
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.writer import TokenWriter
 
 pytest.importorskip("matplotlib")
 RATE_HZ = 16_000
@@ -62,6 +64,40 @@ def test_an_evaluation_of_other_weights_is_refused(folder: Path, capsys: pytest.
     assert not out.exists()
 
 
+@pytest.fixture
+def probed(folder: Path) -> Path:
+    """What `vqaudio probe` writes about codes of `levels`: two speakers, one phone in each quarter of a second."""
+    lines, rng = [], np.random.default_rng(0)
+    with TokenWriter(folder.parent / "tokens", CodecStamp("levels", "ab" * 32, RATE_HZ, 1, 1, 16)) as writer:
+        for name in ("a", "b"):
+            codes = np.repeat([3, 9, 3, 9], 4000) + rng.integers(0, 2, 16_000)
+            writer.append(TokenRow(f"{name}.wav", codes[None].astype(np.uint16), 16_000, RATE_HZ, 1.0, name))
+            lines += [f"{name} 1 {place / 4} 0.25 {'AS'[place % 2]}" for place in range(4)]
+    (folder.parent / "phones.ctm").write_text("\n".join(lines))
+    out = folder.parent / "probed"
+    flags = ["--alignments", str(folder.parent / "phones.ctm"), "--labels", "plain", "--with", "none"]
+    assert main(["probe", str(folder.parent / "tokens"), *flags, "--out", str(out)]) == 0
+    return out
+
+
+def test_a_probe_of_the_codec_joins_the_page(folder: Path, probed: Path) -> None:
+    out = folder.parent / "report.html"
+    flags = ["--out", str(out), "--num-utterances", "1", "--workers", "0", "--probe", str(probed)]
+    assert main(["report", "levels", str(folder), *flags]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert "32,000 labelled frames of 2 utterances" in page
+    assert '<th scope="row">shuffled codes</th>' in page
+    assert page.count('<figure class="plot">') == 2  # no recordings, no timeline
+
+
+def test_a_probe_of_other_weights_is_refused(folder: Path, probed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, out = probed / "probe.json", folder.parent / "report.html"
+    found.write_text(found.read_text().replace("ab" * 32, "cd" * 32))
+    assert main(["report", "levels", str(folder), "--out", str(out), "--probe", str(probed)]) == 1
+    assert "these codes were made by levels (weights cdcd" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_file_that_cannot_be_heard_is_told_on_the_page_and_gives_status_two(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,5 +121,6 @@ def test_mistakes_are_answered_in_one_line(
     assert "log.jsonl" in answer("--training", str(folder / "log.jsonl"))
     assert "opus:6" in answer("--against", "mp3:64")
     assert "vqaudio evaluate --json" in answer("--evaluation", str(folder / "a.wav"))
+    assert "vqaudio probe --out" in answer("--probe", str(folder / "a.wav"))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "vqaudio[plots]" in answer()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.coders import Coder
+    from vqaudio.jobs.page.probe_section import ProbeFindings
     from vqaudio.jobs.report import Report
     from vqaudio.jobs.walk import Source
 
@@ -36,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluation = "what `vqaudio evaluate --json` wrote about this codec (default: the page's files are measured)"
     parser.add_argument("--evaluation", type=Path, metavar="JSON", help=evaluation)
     parser.add_argument("--training", type=Path, metavar="JSONL", help="log.jsonl of the training, for its curve")
+    probe = "what `vqaudio probe --out DIR` wrote about this codec: its tables and pictures join the page"
+    parser.add_argument("--probe", type=Path, metavar="DIR|JSON", help=probe)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
     parser.add_argument("--device", default="cpu", help="where the codec runs")
 
@@ -55,16 +58,27 @@ def run(args: argparse.Namespace) -> int:
     training = read_training_log(args.training) if args.training else None
     sources = spread(choose_sources(args.audio, args.list), args.num_utterances)
     codec = open_codec(args.codec, args.device)
+    probe = find_probe(args.probe, codec) if args.probe else None
     coders = choose_coders(codec, args)
     report, source = find_report(args, codec, coders, sources)
     listening = listen(codec, coders, sources, args.device)
-    num_bytes = write_page(Page(codec, listening, report, source, training), args.out)
+    num_bytes = write_page(Page(codec, listening, report, source, training, probe), args.out)
     print(f"{args.out}: {len(listening.utterances)} recordings, {num_bytes / 1e6:.1f} MB")
     if num_bytes > LARGEST_BYTES:
         print(f"more than {LARGEST_BYTES / 1e6:.0f} MB is slow to open: fewer --num-utterances or --codebooks help")
     for entry in listening.failures:
         print(f"left out: {entry['id']} {entry['coder']}: {entry['reason']}")
     return 2 if listening.failures else 0
+
+
+def find_probe(path: Path, codec: "Codec") -> "ProbeFindings":
+    """The findings of a probe.  Raises VqaudioError if they are about other weights."""
+    from vqaudio.jobs.page.probe_section import read_findings
+    from vqaudio.jobs.stamps import stamp_of
+
+    findings = read_findings(path)
+    findings.report.stamp.require_same(stamp_of(codec))
+    return findings
 
 
 def find_report(

@@ -61,10 +61,11 @@ def drawing() -> Iterator[None]:
     """The project's look while a figure is made and saved.  Raises VqaudioError if matplotlib is missing."""
     try:
         import matplotlib
+        from matplotlib.rcsetup import cycler
     except ImportError as error:
         raise VqaudioError("plots need the package matplotlib: pip install 'vqaudio[plots]'") from error
     with matplotlib.rc_context():
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams.update({**SETTINGS, "axes.prop_cycle": cycler(color=PALETTE)})
         yield
 
 

@@ -12,28 +12,41 @@ from vqaudio.probes import plots
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PLOTS = HEAT_MAP, CONFUSIONS, BITRATE, TIMELINE = (
+    "phone_given_code.png",
+    "class_confusion.png",
+    "pnmi_bitrate.png",
+    "timeline.png",
+)
 MAX_TIMELINE_S = 5.0  # the utterance drawn is the longest that is not longer
 
 
 def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: Path | None) -> list[Path]:
     """Heat map, confusions, PNMI against bitrate, and with the recordings a timeline of one utterance.
 
-    Nothing where the gate refused the headline.  Raises VqaudioError without matplotlib or if a file cannot be written.
+    Nothing where the gate refused the headline; what an earlier probe drew there and this one does not is removed.
+    Raises VqaudioError without matplotlib or if a file cannot be written.
     """
+    for name in PLOTS:
+        (folder / name).unlink(missing_ok=True)
     if not report.rows:
         return []
     figures = {
-        "phone_given_code.png": plots.phone_given_code(report.counts, report.labels),
-        "class_confusion.png": plots.class_confusions(report.counts, report.labels),
-        "pnmi_bitrate.png": plots.pnmi_against_bitrate(
-            {row.name: (report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
-        ),
+        HEAT_MAP: plots.phone_given_code(report.counts, report.labels),
+        CONFUSIONS: plots.class_confusions(report.counts, report.labels),
+        BITRATE: bitrate_plot(report),
     }
     if audio:
-        figures["timeline.png"] = _timeline(corpus, audio)
+        figures[TIMELINE] = _timeline(corpus, audio)
     for name, figure in figures.items():
         replace_durably(folder / name, lambda path, figure=figure: figure.savefig(path, format="png"))
     return [folder / name for name in figures]
+
+
+def bitrate_plot(report: ProbeReport) -> "Figure":
+    """PNMI of the codes and their controls against bits a second, beside what was published."""
+    points = {row.name: (report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
+    return plots.pnmi_against_bitrate(points)
 
 
 def _timeline(corpus: ProbeCorpus, audio: Path) -> "Figure":

@@ -1,12 +1,17 @@
 """What `probe` found, ready for a table, JSON, or one line in fairseq's column names."""
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vqaudio.core.config import from_mapping
+from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.probe_corpus import Coverage
 from vqaudio.jobs.strict_json import plain
 from vqaudio.probes.abx import AbxScore
@@ -31,7 +36,8 @@ class ProbeReport:
 
     leakage, abx, linear: what was measured -> its score.  stability: change -> whose codes -> score.
     classes: `manner`, `place` -> their rows.  notes: what could not be measured and why.
-    lags: frames -> PNMI of codes read that much later.  counts: `v p` · phone_frames: mean length of a phone.
+    lags: frames -> PNMI of codes read that much later.  counts: `v p`, without codes in a report that was
+    read back · phone_frames: mean length of a phone.
     """
 
     stamp: CodecStamp
@@ -88,3 +94,56 @@ class ProbeReport:
         counted = (shape, self.coverage.num_frames, 0, self.coverage.num_utterances + num_skipped, num_skipped)
         values = [*(f"{value:.4f}" for value in decimals), *(str(value) for value in counted)]
         return "\t".join(FAIRSEQ_COLUMNS) + "\n" + "\t".join(values)
+
+
+def read_probe_report(path: Path) -> ProbeReport:
+    """What `vqaudio probe --out` wrote as probe.json; its table of counts is not in there.
+
+    Raises VqaudioError for a file that cannot be read or is something else.
+    """
+    try:
+        return _report_in(_with_nan(json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, VqaudioError) as error:
+        raise VqaudioError(
+            f"{path} is not what `vqaudio probe --out` writes ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _report_in(found: Mapping[str, Any]) -> ProbeReport:
+    gate, coverage = found["gate"], found["coverage"]
+    examples = {reason: tuple(ids) for reason, ids in coverage["examples"].items()}
+    return ProbeReport(
+        stamp=CodecStamp.from_json(found["codec"]),
+        codebook=found["codebook"],
+        labels=tuple(found["labels"]),
+        label_set=found["label_set"],
+        split=found["split"],
+        coverage=Coverage(**{**coverage, "examples": examples}),
+        gate=Gate(gate["num_frames"], gate["num_codes"], gate["chance_pnmi"]),
+        is_gate_overridden=found["is_gate_overridden"],
+        rows=tuple(from_mapping(Headline, {"name": name, **row}) for name, row in found["headline"].items()),
+        runs=RunStatistics(**found["runs"]),
+        bitrates=Bitrates(**found["bitrates"]),
+        phone_frames=found["phone_frames"],
+        counts=np.zeros((0, len(found["labels"])), dtype=np.int64),
+        lags={int(lag): value for lag, value in found["lags"].items()},
+        phones=tuple(PhoneRow(**row) for row in found["phones"]),
+        classes={kind: tuple(PhoneRow(**row) for row in rows) for kind, rows in found["classes"].items()},
+        leakage={name: SpeakerLeakage(**one) for name, one in found["leakage"].items()},
+        abx={name: AbxScore(**one) for name, one in found["abx"].items()},
+        linear={name: LinearScore(**one) for name, one in found["linear"].items()},
+        stability={
+            change: {kind: Stability(**one) for kind, one in scores.items()}
+            for change, scores in found["stability"].items()
+        },
+        notes=tuple(found["notes"]),
+    )
+
+
+def _with_nan(value: Any) -> Any:
+    """JSON's null is NaN again."""
+    if isinstance(value, dict):
+        return {key: _with_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(entry) for entry in value]
+    return math.nan if value is None else value

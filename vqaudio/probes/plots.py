@@ -70,7 +70,7 @@ def pnmi_against_bitrate(points: Mapping[str, tuple[float, float]]) -> "Figure":
     low, high = HUBERT_PNMI
     axes.fill_between(HUBERT_BPS, low, high, color="0.8", label="HuBERT layers, K=100 to 500 (published)")
     for mark, (name, bits, value) in zip("x+", PUBLISHED, strict=True):
-        axes.plot(bits, value, mark, color="0.4", label=f"{name} (published)")
+        axes.plot(bits, value, mark, color="0.5", label=f"{name} (published)")
     for name, (bits, value) in points.items():
         axes.plot(bits, value, "o", label=name)
     axes.set_ylim(0, 1)

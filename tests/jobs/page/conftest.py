@@ -1,6 +1,7 @@
-"""A page about a tokenizer of sixteen levels, with two recordings, an anchor and a training log."""
+"""A page about a tokenizer of sixteen levels, with two recordings, an anchor, a training log and a probe."""
 
 import dataclasses
+import importlib.util
 import json
 import math
 from pathlib import Path
@@ -10,15 +11,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqaudio.core.units import FrameGrid
+from vqaudio.core.units import FrameGrid, Interval
 from vqaudio.jobs.coders import Rates
 from vqaudio.jobs.page.document import Page
 from vqaudio.jobs.page.listening import Listening, Utterance, Version
+from vqaudio.jobs.page.probe_section import ProbeFindings, read_findings
 from vqaudio.jobs.page.training_log import read_training_log
+from vqaudio.jobs.probe_corpus import join_labels
+from vqaudio.jobs.probe_plots import TIMELINE, write_plots
+from vqaudio.jobs.probing import ProbeOptions, probe_corpus
 from vqaudio.jobs.report import CodebookHealth, Report, Row
 from vqaudio.metrics.bootstrap import MeanScore
+from vqaudio.probes.plots import code_timeline
+from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.store import TokenStore
+from vqaudio.tokens.writer import TokenWriter
 
 RATE_HZ, HOP_SAMPLES = 16_000, 320
+PHONES = ("AA", "S", "T<", "sil")
 
 
 class LevelTokenizer:
@@ -43,8 +53,43 @@ def tokenizer() -> LevelTokenizer:
     return LevelTokenizer()
 
 
+@pytest.fixture(scope="session")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `vqaudio probe` leaves of four utterances whose codes are their phones, four codes for each phone."""
+    folder = tmp_path_factory.mktemp("probe")
+    rng = np.random.default_rng(0)
+    stamp = CodecStamp("levels", "ab" * 32, RATE_HZ, HOP_SAMPLES, 2, 16)
+    lines = []
+    with TokenWriter(folder / "tokens", stamp) as writer:
+        for number in range(4):
+            phones = np.cumsum(rng.integers(1, 4, 100)) % 4
+            codes = np.repeat(4 * phones, 5) + rng.integers(0, 4, 500)
+            seconds = 500 * HOP_SAMPLES / RATE_HZ
+            both = np.stack([codes, codes[::-1]]).astype(np.uint16)
+            writer.append(TokenRow(f"u{number}.wav", both, 500 * HOP_SAMPLES, RATE_HZ, seconds, f"s{number}"))
+            lines += [f"u{number} 1 {place / 10} 0.1 {PHONES[phone]}" for place, phone in enumerate(phones)]
+    (folder / "phones.ctm").write_text("\n".join(lines))
+    store = TokenStore.open(folder / "tokens")
+    corpus = join_labels(store, folder / "phones.ctm", labels="plain")
+    report = probe_corpus(store, corpus, ProbeOptions(labels="plain", num_folds=2))
+    out = folder / "out"
+    out.mkdir()
+    (out / "probe.json").write_text(json.dumps(report.to_json(), allow_nan=False))
+    if importlib.util.find_spec("matplotlib"):
+        write_plots(out, report, corpus, None)
+        said = [Interval("AA", 0, 0.1), Interval("S", 0.1, 0.2)]
+        code_timeline(rng.normal(size=3200), RATE_HZ, np.arange(10), 50.0, said).savefig(out / TIMELINE)
+    return out
+
+
 @pytest.fixture
-def page(tokenizer: LevelTokenizer, tmp_path: Path) -> Page:
+def findings(probed: Path) -> ProbeFindings:
+    """The same as a page takes it."""
+    return read_findings(probed)
+
+
+@pytest.fixture
+def page(tokenizer: LevelTokenizer, tmp_path: Path, findings: ProbeFindings) -> Page:
     """Recordings of 1.5 s and 0.61 s, whose second one's last frame is not whole."""
     rng = np.random.default_rng(0)
 
@@ -69,10 +114,10 @@ def page(tokenizer: LevelTokenizer, tmp_path: Path) -> Page:
     log.write_text("\n".join(map(json.dumps, events)) + '\n{"step": 200, "ev')
     heard = (utterance("sub/a & <i>.wav", 24_000), utterance('b "quoted".wav', 9_760))
     listening = Listening(heard, ({"id": "broken.wav", "coder": "", "reason": "it is <no> sound"},))
-    return Page(tokenizer, listening, report, "Measured on 2 files.", read_training_log(log))
+    return Page(tokenizer, listening, report, "Measured on 2 files.", read_training_log(log), findings)
 
 
 @pytest.fixture
 def bare(page: Page) -> Page:
-    """The same page without a training log."""
-    return dataclasses.replace(page, training=None)
+    """The same page without a training log and without a probe."""
+    return dataclasses.replace(page, training=None, probe=None)

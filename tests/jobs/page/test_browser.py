@@ -92,13 +92,15 @@ def test_every_player_loads_and_plays(tab: "Tab", page: Page, complaints: list[s
 
 def test_pictures_and_plots_are_there_and_nothing_reaches_beyond_a_phone(tab: "Tab", complaints: list[str]) -> None:
     loaded = tab.evaluate("[...document.images].map((one) => [one.naturalWidth, one.getBoundingClientRect().height])")
-    assert [width for width, _ in loaded] == [151, 75, 151, 62, 31, 62]  # 10 ms a column, 20 ms a code
+    assert [width for width, _ in loaded[:6]] == [151, 75, 151, 62, 31, 62]  # 10 ms a column, 20 ms a code
+    probed = [width for width, _ in loaded[6:]]  # heat map, confusions and timeline of the probe, at 150 an inch
+    assert probed == [1200, 1500, 900]
     assert all(height > 10 for _, height in loaded)
     drawn = tab.evaluate(
         "[...document.querySelectorAll('.graphs svg')].map("
         "(one) => [one.getBoundingClientRect().height, one.querySelectorAll('path').length])"
     )
-    assert len(drawn) == 6
+    assert len(drawn) == 7
     assert all(height > 100 and num_paths > 10 for height, num_paths in drawn)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert complaints == []

@@ -12,7 +12,8 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.page.graphs import codebook_graphs, rate_graphs, training_graphs
 from vqaudio.jobs.page.listening import Listening
 from vqaudio.jobs.page.players import utterance_article
-from vqaudio.jobs.page.tables import codebook_table, score_table
+from vqaudio.jobs.page.probe_section import ProbeFindings, probe_section
+from vqaudio.jobs.page.tables import codebook_table, notes_list, score_table
 from vqaudio.jobs.page.training_log import TrainingLog
 from vqaudio.jobs.report import Report
 from vqaudio.jobs.wording import coverage_notes
@@ -27,6 +28,7 @@ class Page:
     report: Report
     source: str
     training: TrainingLog | None = None
+    probe: ProbeFindings | None = None
 
     def render(self) -> str:
         """The HTML, whole: styles, script, sound and pictures are inside."""
@@ -44,12 +46,15 @@ class Page:
             script=script,
             source=escape(self.source),
             utterances="".join(articles),
-            unheard=_notes([f"{entry['id']} {entry['coder']}: {entry['reason']}" for entry in self.listening.failures]),
+            unheard=notes_list(
+                [f"{entry['id']} {entry['coder']}: {entry['reason']}" for entry in self.listening.failures]
+            ),
             rate_graphs=_graphs(rate_graphs(self.report)),
             scores=score_table(self.report),
-            coverage=_notes(coverage_notes(self.report)),
+            coverage=notes_list(coverage_notes(self.report)),
             codebook_graphs=_graphs(codebook_graphs(self.report)),
             codebooks=codebook_table(self.report),
+            phones=probe_section(self.probe),
             training=_training(self.training),
         )
 
@@ -79,12 +84,8 @@ def _graphs(graphs: list[str]) -> str:
     return f'<div class="graphs">{"".join(f"<figure>{graph}</figure>" for graph in graphs)}</div>' if graphs else ""
 
 
-def _notes(lines: list[str]) -> str:
-    return f'<ul class="notes">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>' if lines else ""
-
-
 def _training(log: TrainingLog | None) -> str:
     if log is None:
         return "<p>No training log was given (<code>--training log.jsonl</code>).</p>"
     broken = [f"lines of the log that could not be read: {log.num_broken}"] if log.num_broken else []
-    return _graphs(training_graphs(log)) + _notes(broken)
+    return _graphs(training_graphs(log)) + notes_list(broken)

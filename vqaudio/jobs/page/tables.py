@@ -20,6 +20,11 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) 
     )
 
 
+def notes_list(lines: Sequence[str]) -> str:
+    """Small print, one item a line; nothing for no lines."""
+    return f'<ul class="notes">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>' if lines else ""
+
+
 def score_table(report: Report) -> str:
     """Rates and means of every row, with half of the 95 % intervals."""
     metrics = [name for name in HEADINGS if any(name in row.scores for row in report.rows)]
