@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vqaudio.cli.main import main
+from vqaudio.cli.progress import shown
 from vqaudio.cli.transfer_progress import TransferProgress
 from vqaudio.corpora import archives
 
@@ -63,7 +64,7 @@ class Terminal(io.StringIO):
 def test_progress_is_lines_in_a_log_and_a_bar_on_a_terminal() -> None:
     log, terminal = io.StringIO(), Terminal()
     for stream in (log, terminal):
-        with TransferProgress(stream=stream, line_every_s=60.0) as progress:
+        with shown(TransferProgress(stream=stream, line_every_s=60.0)) as progress:
             for done in range(0, 5_000_000, 1_000_000):
                 progress.tell("a: downloading", done, 4_000_000)
             progress.tell("a: unpacking", 1_000_000, None)

@@ -2,7 +2,7 @@
 
 import io
 
-from vqaudio.cli.progress import RunProgress
+from vqaudio.cli.progress import RunProgress, shown
 
 
 class Terminal(io.StringIO):
@@ -11,7 +11,7 @@ class Terminal(io.StringIO):
 
 
 def run(stream: io.StringIO, *, line_every_s: float = 5.0, is_quiet: bool = False) -> str:
-    with RunProgress(100, 4, stream=stream, line_every_s=line_every_s, is_quiet=is_quiet) as progress:
+    with shown(RunProgress(100, 4, stream=stream, line_every_s=line_every_s, is_quiet=is_quiet)) as progress:
         for files in range(4):
             progress.tell(900.0 * files)
             progress.finish_file(25)

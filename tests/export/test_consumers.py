@@ -91,6 +91,26 @@ def test_an_extended_text_tokenizer_still_reads_text_and_reads_codes_after_it(st
     assert after.decode(row["input_ids"]).startswith(f"<|text|>{row['text']}<|speech|><|s_")
 
 
+@pytest.mark.parametrize("is_extending", [False, True])
+def test_lines_of_names_are_read_by_the_tokenizer_that_stands_beside(is_extending, store, text_tokenizer, tmp_path):
+    """Of a text tokenizer, the one that the export extended; else that of the format hf."""
+    import transformers
+
+    chosen = {"prefix": ("speaker",) if is_extending else ("speaker", "text"), "has_eos": True}
+    extend = text_tokenizer if is_extending else None
+    export_store(store, tmp_path / "names", ExportOptions("jsonl", "tokens", **chosen), extend=extend)
+    export_store(store, tmp_path / "ids", ExportOptions("jsonl", "lists", **chosen), extend=extend)
+    folder = tmp_path / "names" / "tokenizer"
+    if not is_extending:
+        export_store(store, tmp_path / "hf", ExportOptions("hf", **chosen))
+        folder = tmp_path / "hf" / "tokenizer"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    names, ids = ((tmp_path / name / "train.jsonl").read_text().splitlines() for name in ("names", "ids"))
+    assert len(names) == len(ids) > 10
+    for line, wanted in zip(names, ids, strict=True):
+        assert tokenizer(json.loads(line)["text"])["input_ids"] == json.loads(wanted)["input_ids"]
+
+
 def test_nanogpt_draws_its_batches(store, tmp_path):
     out = tmp_path / "out"
     record = export_store(store, out, ExportOptions("nanogpt", has_eos=True, validation=0.4))

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from vqaudio.core.errors import VqaudioError
+from vqaudio.export.check import check_export
 from vqaudio.export.formats import webdataset
 from vqaudio.export.formats.text import safe_name
 from vqaudio.export.options import ExportOptions
@@ -60,6 +62,22 @@ def test_kaldi_files(written):
     assert (out / "train" / "utt2spk").read_text() == "a%20dir/x.wav ada\ny.wav y.wav\n"
 
 
+def test_kaldi_finds_its_files_sorted_whatever_the_order_of_the_store(make_store, tmp_path):
+    codes = np.array([[1, 1, 2]] * 3, dtype=np.uint16)
+    names = ["b.wav", "a.wav", "B.wav", "ä.wav", "a"]
+    store = make_store([TokenRow(name, codes + place, 960, 16_000, 0.06) for place, name in enumerate(names)])
+    export_store(store, tmp_path / "out", ExportOptions("text", "kaldi", num_codebooks=1, validation=0))
+    wanted = ["B.wav", "a", "a.wav", "b.wav", "ä.wav"]
+    for name in ("text", "utt2spk"):
+        lines = (tmp_path / "out" / "train" / name).read_text().splitlines()
+        assert [line.split()[0] for line in lines] == wanted
+    assert check_export(tmp_path / "out", store).num_documents == 5
+    with open(tmp_path / "out" / "train" / "text", "a") as file:
+        file.write("ö.wav 1\n")
+    with pytest.raises(VqaudioError, match="lines of other names"):
+        check_export(tmp_path / "out", store)
+
+
 @pytest.mark.parametrize("name", ["a b|c%d\te\n.wav", "%20", "Größe/猫\u2028.wav"])
 def test_names_are_one_word_and_give_back_the_id(name):
     assert len(safe_name(name).split()) == 1
@@ -96,6 +114,32 @@ def test_delayed_streams_fold_into_steps_of_all_codebooks(written):
         [hole, 15, 20],
         [hole, hole, 20],
     ]
+
+
+def test_a_grid_has_a_row_for_each_codebook_and_its_own_number_for_holes(written):
+    hole = 8
+    wanted = [[1, 1, 2, hole, hole], [hole, 0, 0, 7, hole], [hole, hole, 4, 4, 4]]
+    chosen = {"num_codebooks": 3, "pattern": "delayed", "is_grid": True}
+    out = written("jsonl", "lists", **chosen)
+    first = json.loads((out / "train.jsonl").read_text().splitlines()[0])
+    assert first == {"id": "a dir/x.wav", "speaker": "ada", "seconds": 0.06, "codes": wanted}
+    with tarfile.open(written("webdataset", **chosen) / "train-000000.tar") as archive:
+        codes = archive.extractfile("000000000.codes.npy")
+        assert codes is not None
+        assert np.load(io.BytesIO(codes.read())).tolist() == wanted
+    record = json.loads((out / "export.json").read_text())
+    assert (record["options"]["is_grid"], record["vocabulary"]["num_codes"]) == (True, 8)
+
+
+def test_a_code_of_a_grid_that_changed_is_found(written, two):
+    path = written("jsonl", "lists", num_codebooks=3, is_grid=True) / "train.jsonl"
+    check_export(path.parent, two)
+    path.write_text(path.read_text().replace("[[1,", "[[2,", 1))
+    with pytest.raises(VqaudioError, match="not those of the store"):
+        check_export(path.parent, two)
+    path.write_text(path.read_text().replace('"codes": [', '"codes": [[], ', 1))
+    with pytest.raises(VqaudioError, match="line 1"):
+        check_export(path.parent, two)
 
 
 def test_joined_documents_fill_their_sequences(written):

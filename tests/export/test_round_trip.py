@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vqaudio.core.errors import VqaudioError
 from vqaudio.export.check import check_export, read_export
 from vqaudio.export.formats.table import FORMATS
 from vqaudio.export.options import ExportOptions
@@ -41,6 +42,7 @@ def codes_in(folder: Path) -> dict[str, tuple[str, list]]:
 @settings(max_examples=6)
 @given(chosen=every_option, is_extending=st.booleans())
 def test_every_format_gives_back_the_codes_of_every_row(name, style, chosen, is_extending, store, text_tokenizer):
+    is_extending &= style not in ("tokens", "speechgpt") or "text" not in chosen["prefix"]  # refused, see below
     options = ExportOptions(format=name, style=style, **chosen)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
@@ -50,6 +52,44 @@ def test_every_format_gives_back_the_codes_of_every_row(name, style, chosen, is_
     for row in store:
         wanted = row.codes[: options.num_codebooks or 3].tolist()
         assert back[row.id] == (split_of(row.speaker, row.id, options.validation), wanted)
+
+
+@pytest.mark.parametrize(("name", "style"), [("jsonl", "lists"), ("webdataset", "")])
+@settings(max_examples=8)
+@given(
+    num_codebooks=st.integers(1, 3), pattern=st.sampled_from(PATTERNS), is_deduplicated=st.booleans(),
+    validation=st.sampled_from([0.0, 0.4]),
+)  # fmt: skip
+def test_grids_give_back_the_codes_of_every_row(name, style, store, **chosen):
+    with tempfile.TemporaryDirectory() as folder:
+        export_store(store, Path(folder) / "out", ExportOptions(name, style, is_grid=True, **chosen))
+        back = codes_in(Path(folder) / "out")
+        assert check_export(Path(folder) / "out", store).num_documents == len(back)
+    assert {row.id: row.codes[: chosen["num_codebooks"]].tolist() for row in store} == {
+        row_id: codes for row_id, (_, codes) in back.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "style"), KINDS)
+def test_what_a_format_cannot_hold_is_refused_before_anything_is_written(name, style, store, text_tokenizer, tmp_path):
+    """Grids in a stream of tokens; pieces of a text, which have no names, in formats of names."""
+    holds_grids, has_names = name == "webdataset" or style == "lists", style in ("tokens", "speechgpt")
+    if not holds_grids:
+        with pytest.raises(VqaudioError, match="jsonl lists, webdataset"):
+            export_store(store, tmp_path / "out", ExportOptions(name, style, is_grid=True))
+    else:
+        with pytest.raises(VqaudioError, match="text tokenizer"):
+            export_store(store, tmp_path / "out", ExportOptions(name, style, is_grid=True), extend=text_tokenizer)
+    if has_names:
+        with pytest.raises(VqaudioError, match="jsonl --style lists"):
+            export_store(store, tmp_path / "out", ExportOptions(name, style, prefix=("text",)), extend=text_tokenizer)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("chosen", [{"bpe_merges": 1}, {"context_tokens": 8}, {"has_eos": True}, {"prefix": ("text",)}])
+def test_a_grid_has_no_place_for_single_tokens(chosen):
+    with pytest.raises(VqaudioError, match="a row for each codebook"):
+        ExportOptions("webdataset", is_grid=True, **chosen)
 
 
 @pytest.mark.parametrize("first", list(FORMATS))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from vqaudio.codec.model import Codec
+    from vqaudio.jobs.conversion import Voice
     from vqaudio.tokens.store import TokenStore
 
 
@@ -19,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="WAV_DIR", type=Path, required=True, help="folder for the wav files")
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
     parser.add_argument("--codebooks", metavar="K", type=int, help="decode the first K codebooks only (default: all)")
+    voice = "of a codec that is told who speaks: a speaker that it knows, or a recording of any (default: nobody)"
+    parser.add_argument("--speaker", metavar="ID|REFERENCE.wav", help=voice)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--overwrite", action="store_true", help="replace wav files that are there already")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
@@ -35,13 +38,16 @@ def run(args: argparse.Namespace) -> int:
     with stop_on_interrupt() as stop:
         start_s = time.monotonic()
         codec = codec_of(store, args.codec, args.device)
-        num_files, num_samples = write_files(args, store, codec, paths, stop)
+        voice = voice_of(codec, args.speaker)
+        num_files, num_samples = write_files(args, store, codec, paths, stop, voice)
         wall_s = time.monotonic() - start_s
         if not args.quiet:
             audio_s = num_samples / store.stamp.sample_rate_hz
             print(f"files     {num_files:,} of {store.num_rows:,} decoded")
             print(f"audio     {audio_s / 3600:.2f} h in {wall_s:.0f} s, {audio_s / max(wall_s, 1e-9):.0f} x real time")
             print(f"wav files {args.out}")
+            if voice is not None:
+                print(f"voice     {voice.name}")
         if stop.is_set():
             print("stopped; the files that are there are whole: --overwrite starts again", file=sys.stderr)
             return EXIT_STATUS
@@ -89,11 +95,27 @@ def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "C
     return codec
 
 
+def voice_of(codec: "Codec", speaker: str | None) -> "Voice | None":
+    """Who shall speak; None for a codec without speakers.  Raises VqaudioError if it does not know that one."""
+    from vqaudio.codec.speakers import told_embeddings
+    from vqaudio.jobs.conversion import Voice, find_voice
+
+    if speaker is not None:
+        return find_voice(codec, speaker)
+    nobody = told_embeddings(codec, None, None, 1)
+    return None if nobody is None else Voice("nobody in particular: what was usual in training (see --speaker)", nobody)
+
+
 def write_files(
-    args: argparse.Namespace, store: "TokenStore", codec: "Codec", paths: dict[str, Path], stop: "Event"
+    args: argparse.Namespace,
+    store: "TokenStore",
+    codec: "Codec",
+    paths: dict[str, Path],
+    stop: "Event",
+    voice: "Voice | None" = None,
 ) -> tuple[int, int]:
     """Decode all rows; return how many, and how many samples they have."""
-    from vqaudio.cli.progress import RunProgress
+    from vqaudio.cli.progress import RunProgress, shown
     from vqaudio.codec.streaming import StreamingDecoder
     from vqaudio.jobs.decoding import decode_rows
     from vqaudio.jobs.local import num_available_cpus
@@ -103,14 +125,14 @@ def write_files(
     rows = decode_rows(
         store,
         paths.__getitem__,
-        lambda: StreamingDecoder(codec),
+        lambda: StreamingDecoder(codec, embedding=None if voice is None else voice.embedding),
         sample_rate_hz=rate_hz,
         num_codebooks=args.codebooks,
         num_threads=num_available_cpus(),
         stop=stop,
     )
     num_files = num_samples = 0
-    with RunProgress(total_samples, store.num_rows, is_quiet=args.quiet) as progress:
+    with shown(RunProgress(total_samples, store.num_rows, is_quiet=args.quiet)) as progress:
         for row in rows:
             num_files, num_samples = num_files + 1, num_samples + row.num_samples
             progress.finish_file(row.num_samples)

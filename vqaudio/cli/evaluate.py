@@ -42,14 +42,14 @@ def add_coder_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the JSON.  0 when every file was scored, 2 when some were left out."""
     from vqaudio.cli.evaluation_table import print_report
-    from vqaudio.cli.progress import RunProgress
+    from vqaudio.cli.progress import RunProgress, shown
     from vqaudio.codec.saving import open_codec
     from vqaudio.jobs.evaluation import choose_sources, evaluate
 
     sources = choose_sources(args.audio, args.list)
     codec = open_codec(args.codec, args.device)
     coders, rate_hz = choose_coders(codec, args), codec.grid.sample_rate_hz
-    with RunProgress(len(sources), len(sources)) as progress:
+    with shown(RunProgress(len(sources), len(sources))) as progress:
 
         def show(audio_s: float) -> None:
             progress.finish_file(1)

@@ -12,10 +12,13 @@ Speakers are held out whole.  Every option can be undone: --check reads the expo
 
 import argparse
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from vqaudio.export.options import ExportOptions
     from vqaudio.export.record import ExportRecord
     from vqaudio.tokens.store import TokenStore
@@ -34,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="flattened",
         help="order of several codebooks: parallel, delayed, flattened or coarse-first (default: flattened)",
     )
+    grid = "codes as rows, one for each codebook, with holes (jsonl --style lists, webdataset)"
+    parser.add_argument("--grid", action="store_true", help=grid)
     parser.add_argument("--deduplicate", action="store_true", help="merge equal neighbours; durations are kept apart")
     parser.add_argument(
         "--bpe", metavar="N", type=int, default=0, help="N merges of frequent neighbours into one token"
@@ -84,6 +89,7 @@ def options_of(args: argparse.Namespace) -> "ExportOptions":
         style=args.style or first_style,
         num_codebooks=args.codebooks,
         pattern=args.interleave,
+        is_grid=args.grid,
         is_deduplicated=args.deduplicate,
         bpe_merges=args.bpe,
         has_bos=args.bos,
@@ -100,9 +106,9 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
 
     options = options_of(args)
     try:
-        with _Progress(store, is_quiet=args.quiet) as progress:
+        with rows_shown(store, is_quiet=args.quiet) as finish:
             return export_store(
-                store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=progress.finish
+                store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=finish
             )
     except KeyboardInterrupt:
         print(f"stopped; {args.out} is as it was, and the same command goes on", file=sys.stderr)
@@ -113,8 +119,8 @@ def check(args: argparse.Namespace, store: "TokenStore") -> None:
     """Compare with the store, with progress."""
     from vqaudio.export.check import check_export
 
-    with _Progress(store, is_quiet=args.quiet) as progress:
-        report = check_export(args.out, store, progress.finish)
+    with rows_shown(store, is_quiet=args.quiet) as finish:
+        report = check_export(args.out, store, finish)
     if not args.quiet:
         print(f"checked     {report.num_documents:,} documents, {report.num_codes:,} codes: as in {args.tokens}")
 
@@ -132,26 +138,19 @@ def print_summary(record: "ExportRecord", out: Path) -> None:
     print(f"{'export':11} {out}")
 
 
-class _Progress:
-    """Rows and samples into the bar of `cli/progress.py`."""
+@contextmanager
+def rows_shown(store: "TokenStore", *, is_quiet: bool) -> "Iterator[Callable[[int, int], None]]":
+    """Shows how far a run through the store is; gives what is to be called with rows and samples that are done."""
+    from vqaudio.cli.progress import RunProgress, shown
 
-    def __init__(self, store: "TokenStore", *, is_quiet: bool) -> None:
-        from vqaudio.cli.progress import RunProgress
+    num_done = 0
+    with shown(RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=is_quiet)) as progress:
 
-        self._rate_hz = store.stamp.sample_rate_hz
-        self._num_samples = 0
-        self._bar = RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=is_quiet)
+        def finish(num_rows: int, num_samples: int) -> None:
+            nonlocal num_done
+            num_done += num_samples
+            for number in range(num_rows):
+                progress.finish_file(num_samples if number == 0 else 0)
+            progress.tell(num_done / store.stamp.sample_rate_hz)
 
-    def __enter__(self) -> "_Progress":
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._bar.__exit__(None, None, None)
-
-    def finish(self, num_rows: int, num_samples: int) -> None:
-        """So many more are done."""
-        self._num_samples += num_samples
-        for number in range(num_rows):
-            self._bar.finish_file(num_samples if number == 0 else 0)
-        self._bar.tell(self._num_samples / self._rate_hz)
+        yield finish

@@ -42,10 +42,11 @@ def run(args: argparse.Namespace) -> int:
 
 def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) -> None:
     """Fetch one archive with a bar, and say on stderr what came of it."""
+    from vqaudio.cli.progress import shown
     from vqaudio.cli.transfer_progress import TransferProgress
     from vqaudio.corpora.fetching import fetch
 
-    with TransferProgress() as progress:
+    with shown(TransferProgress()) as progress:
         unpacked = fetch(
             archive,
             folder,

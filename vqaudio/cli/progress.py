@@ -2,13 +2,30 @@
 
 import sys
 import time
-from types import TracebackType
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Protocol, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 LINE_EVERY_S = 5.0
+
+
+class HasBar(Protocol):
+    """Something with a bar, or with none where there is no terminal."""
+
+    bar: Progress | None
+
+
+Told = TypeVar("Told", bound=HasBar)
+
+
+@contextmanager
+def shown(progress: Told) -> Iterator[Told]:
+    """Its bar stands on the terminal until the block ends, however it ends."""
+    with progress.bar or nullcontext():
+        yield progress
 
 
 class RunProgress:
@@ -33,29 +50,18 @@ class RunProgress:
         self._audio_s = 0.0
         self._line_every_s = line_every_s
         self._start_s = self._told_s = time.monotonic()
-        self._bar: Progress | None = None
+        self.bar: Progress | None = None
         if self._stream.isatty() and not is_quiet:
             columns = (BarColumn(), TextColumn("{task.fields[told]}"))
-            self._bar = bar = Progress(*columns, console=Console(file=self._stream), transient=True)
+            self.bar = bar = Progress(*columns, console=Console(file=self._stream), transient=True)
             self._task = bar.add_task("", total=self._total_bytes, told="")
-
-    def __enter__(self) -> "RunProgress":
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def note(self, line: str) -> None:
         """A line that stays, above the bar."""
         if self._is_quiet:
             return
-        if self._bar:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if self.bar:
+            self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=self._stream, flush=True)
 
@@ -68,8 +74,8 @@ class RunProgress:
         """Show the state, as often as it is worth it.  audio_s: seconds of audio that went through so far."""
         self._audio_s = audio_s
         now_s = time.monotonic()
-        if self._bar:
-            self._bar.update(self._task, completed=self._num_bytes, told=self._told(now_s))
+        if self.bar:
+            self.bar.update(self._task, completed=self._num_bytes, told=self._told(now_s))
         elif not self._is_quiet and now_s - self._told_s >= self._line_every_s:
             self._told_s = now_s
             print(self._told(now_s), file=self._stream, flush=True)

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Tokenize; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
     from vqaudio.cli.interruption import stop_on_interrupt
-    from vqaudio.cli.progress import RunProgress
+    from vqaudio.cli.progress import RunProgress, shown
     from vqaudio.jobs.metadata import with_metadata
     from vqaudio.jobs.walk import find_sources
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         decoders = start_decoders(args.workers, len(sources), stack)  # they start while torch is imported
         writer, summary, job = prepare(args, sources, decoders, stop, stack)
         total_bytes = sum(source.num_bytes for source in job.sources)
-        with RunProgress(total_bytes, len(job.sources), is_quiet=args.quiet) as progress:
+        with shown(RunProgress(total_bytes, len(job.sources), is_quiet=args.quiet)) as progress:
             write_rows(job, writer, summary, progress)
         stack.close()  # threads, processes and the store's last shard
         return tell(args, summary, time.monotonic() - start_s, is_stopped=stop.is_set())

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console
@@ -18,31 +17,20 @@ class TransferProgress:
         self._stream = stream or sys.stderr
         self._line_every_s, self._told_s = line_every_s, time.monotonic()
         self._label = ""
-        self._bar: Progress | None = None
+        self.bar: Progress | None = None
         if self._stream.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
             console = Console(file=self._stream)
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
-            self._task = self._bar.add_task("")
-
-    def __enter__(self) -> "TransferProgress":
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
+            self.bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+            self._task = self.bar.add_task("")
 
     def tell(self, label: str, num_done: int, num_all: int | None) -> None:
         """Show the state.  label: what is being done; num_done, num_all: bytes, of which the last may be unknown."""
         now_s = time.monotonic()
-        if self._bar:
+        if self.bar:
             if label != self._label:
-                self._bar.reset(self._task)
-            self._bar.update(self._task, description=label, completed=num_done, total=num_all)
+                self.bar.reset(self._task)
+            self.bar.update(self._task, description=label, completed=num_done, total=num_all)
         elif label != self._label or now_s - self._told_s >= self._line_every_s:
             self._told_s = now_s
             share = f" of {num_all / 1e6:,.0f} MB, {num_done / max(1, num_all):.0%}" if num_all else " MB"

@@ -1,6 +1,8 @@
 """A row of the store as the tokens of one document, and back.
 
 codes -> runs -> pattern -> merges -> [BOS] [speaker] [<|text|> text] [<|speech|>] body [EOS]
+
+A grid `k s` is its steps one after another, each of k codes, until a format gives it its shape.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,7 @@ import numpy as np
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.options import ExportOptions
-from vqaudio.tokens.patterns import from_units, to_units
+from vqaudio.tokens.patterns import from_grid, from_units, to_grid, to_units
 from vqaudio.tokens.runs import from_runs, to_runs
 from vqaudio.tokens.schema import TokenRow
 from vqaudio.tokens.splits import split_of
@@ -56,11 +58,12 @@ class DocumentCoder:
 
         Raises VqaudioError if the tokens are no document of these options.
         """
-        words = self.vocabulary
-        body = tokens[words.is_symbol(tokens)] - words.offset
-        units = expand(body, words.num_units, words.merges)
-        options = self.options
-        codes = from_units(units, options.pattern, options.num_codebooks, self.codebook_size)
+        words, options = self.vocabulary, self.options
+        if options.is_grid:
+            codes = from_grid(tokens.reshape(-1, options.num_codebooks).T, options.pattern, self.codebook_size)
+        else:
+            units = expand(tokens[words.is_symbol(tokens)] - words.offset, words.num_units, words.merges)
+            codes = from_units(units, options.pattern, options.num_codebooks, self.codebook_size)
         if not options.is_deduplicated:
             return codes
         if durations is None:
@@ -80,8 +83,13 @@ class DocumentCoder:
 
 
 def units_of(row: TokenRow, options: ExportOptions, codebook_size: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """The row's units in the order of the pattern, before merging, and the durations of its runs if they are wanted."""
+    """The row's units in the order of the pattern, before merging, and the durations of its runs if they are wanted.
+
+    Of a grid, its steps one after another.
+    """
     codes, durations = row.codes[: options.num_codebooks], None
     if options.is_deduplicated:
         codes, durations = to_runs(codes)
+    if options.is_grid:
+        return to_grid(codes, options.pattern, codebook_size).T.ravel(), durations
     return to_units(codes, options.pattern, codebook_size), durations

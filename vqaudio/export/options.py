@@ -15,6 +15,8 @@ class ExportOptions:
     format, style: see `formats/table.py`; style "" is the format's first one.
     num_codebooks: the first codebooks of the store to export, 0 for all.
     pattern: their order, see `tokens/patterns.py`.
+    is_grid: `k s`, one row for each codebook with the holes of the pattern, in place of one stream; codes are
+    0 ... codebook_size - 1 in every row, and the hole is codebook_size.
     is_deduplicated: equal neighbouring frames become one, their durations go into the document index.
     bpe_merges: pairs of units that become one token, most frequent first; 0 for none.
     has_bos, has_eos: a token before and after each document.
@@ -27,6 +29,7 @@ class ExportOptions:
     style: str = ""
     num_codebooks: int = 0
     pattern: str = "flattened"
+    is_grid: bool = False
     is_deduplicated: bool = False
     bpe_merges: int = 0
     has_bos: bool = False
@@ -44,6 +47,11 @@ class ExportOptions:
             raise VqaudioError(
                 f"wanted 0 or more BPE merges and a context of 2 or more tokens (0: none), got {self.bpe_merges} and "
                 f"{self.context_tokens}"
+            )
+        if self.is_grid and (self.bpe_merges or self.context_tokens or self.has_bos or self.has_eos or self.prefix):
+            raise VqaudioError(
+                "a grid of codes has a row for each codebook and no place for single tokens: leave out BPE, BOS, EOS, "
+                "prefixes and the context"
             )
         if not 0 <= self.validation < 1:
             raise VqaudioError(f"the share held out must be 0 or more and below 1, got {self.validation}")

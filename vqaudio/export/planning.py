@@ -26,12 +26,12 @@ def make_coder(store: TokenStore, options: ExportOptions, folder: Path, extend: 
     Raises VqaudioError if the vocabulary is too large for the format.
     """
     stamp = store.stamp
-    num_codes = options.num_codebooks * stamp.codebook_size
+    num_codes = stamp.codebook_size * (1 if options.is_grid else options.num_codebooks)  # a grid: of every row
     merges = _merges(store, options, folder, num_codes + options.has_holes) if options.bpe_merges else None
     text = TextTokenizer(extend) if extend else None
     vocabulary = Vocabulary(
         num_codes=num_codes,
-        has_hole=options.has_holes,
+        has_hole=options.has_holes or options.is_grid,
         merges=merges.merges if merges else (),
         has_bytes="text" in options.prefix and text is None,
         speakers=_speakers(store) if "speaker" in options.prefix else (),

@@ -16,7 +16,7 @@ from vqaudio.core.durable import TEMPORARY, replace_durably, sha256_of, sync_fol
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.interface import Plan
-from vqaudio.export.formats.table import format_of
+from vqaudio.export.formats.table import format_of, require_fit
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.planning import make_coder
 from vqaudio.export.record import RECORD, ExportRecord
@@ -43,11 +43,11 @@ def export_store(
     extend: the folder of a text tokenizer that the tokens are added to.
     on_progress: called with the rows and samples that are done since the last call.
     The same call goes on after an interruption.  Raises VqaudioError if `out` is there already, unless
-    is_overwriting and it is an export, or if another run is writing it.
+    is_overwriting and it is an export, if another run is writing it, or if the format cannot hold what is wanted.
     """
     out, extend = Path(os.path.abspath(out)), Path(extend) if extend else None
     options = options.with_codebooks(store.stamp.num_codebooks)
-    format_of(options.format, options.style)
+    require_fit(options, is_extending=extend is not None)
     _require_free(out, is_overwriting)
     with _growing_folder(out) as folder:
         digest = _digest(store, options, extend)

@@ -51,6 +51,17 @@ class Plan:
         """Whether sequences are stretches of context length."""
         return self.options.context_tokens > 0
 
+    def shaped(self, tokens: np.ndarray) -> np.ndarray:
+        """Tokens, 1-D, as they are written: of a grid `k s`, else as they are."""
+        return tokens.reshape(-1, self.options.num_codebooks).T if self.options.is_grid else tokens
+
+    def flat(self, written: np.ndarray) -> np.ndarray:
+        """The inverse.  Raises ValueError for an array that is no such grid, or no list of tokens."""
+        wanted = (self.options.num_codebooks,) if self.options.is_grid else ()
+        if written.ndim != 1 + len(wanted) or written.shape[: len(wanted)] != wanted:
+            raise ValueError(f"an array of shape {written.shape}, wanted {'k s' if wanted else 'one axis'}")
+        return written.T.ravel()
+
 
 class Writer(Protocol):
     """Writes one split of an export; made by `Format.open_writer(folder, split, plan, state)`.
@@ -85,6 +96,7 @@ class Format:
 
     styles: the first is the default.  finish(folder, plan, num_tokens of each split): what stands once in an export.
     has_borders: whether the reader tells where a sequence ends.  max_vocabulary: 0 for no limit.
+    grid_styles: those that hold grids.  name_styles: those that write tokens by name.
     """
 
     open_writer: Callable[[Path, str, Plan, dict[str, Any]], Writer]
@@ -95,3 +107,5 @@ class Format:
     has_borders: bool = True
     has_eos: bool = False
     max_vocabulary: int = 0
+    grid_styles: tuple[str, ...] = ()
+    name_styles: tuple[str, ...] = ()

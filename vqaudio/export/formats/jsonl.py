@@ -1,6 +1,6 @@
 """JSON, one object a line.
 
-lists       {"id": ..., "input_ids": [17, 3]}
+lists       {"id": ..., "input_ids": [17, 3]}                 a grid: {"id": ..., "codes": [[17, 3], [5, 1]]}
 tokens      {"id": ..., "text": "<|s_17|><|s_3|>"}            the names of the tokenizer of format hf
 speechgpt   {"id": ..., "units": "<sosp><17><3><eosp>"}       as SpeechGPT writes units (arXiv:2305.11000)
 """
@@ -19,6 +19,7 @@ from vqaudio.export.growing import GrowingFile
 
 STYLES = ("lists", "tokens", "speechgpt")
 KEYS: dict[str, str] = {"lists": "input_ids", "tokens": "text", "speechgpt": "units"}
+GRID_KEY = "codes"
 START, END = "<sosp>", "<eosp>"
 _TOKEN = re.compile(r"<[^>]*>")
 
@@ -28,13 +29,13 @@ class JSONLinesWriter:
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._style = plan.options.style
-        self._words = plan.vocabulary
+        self._plan, self._words = plan, plan.vocabulary
         self._file = GrowingFile(folder / f"{split}.jsonl", state.get("num_bytes", 0))
 
     def write(self, sequence: TokenSequence) -> None:
         """Appends."""
         known = {name: value for name, value in sequence.description().items() if name != "text"}
-        content = known | {KEYS[self._style]: self._told(sequence.tokens.tolist())}
+        content = known | {_key(self._plan): self._told(self._plan.shaped(sequence.tokens).tolist())}
         self._file.write((json.dumps(content, ensure_ascii=False) + "\n").encode())
 
     def checkpoint(self) -> dict[str, Any]:
@@ -45,12 +46,11 @@ class JSONLinesWriter:
         """The end."""
         self._file.sync()
 
-    def _told(self, tokens: list[int]) -> str | list[int]:
+    def _told(self, tokens: list[Any]) -> str | list[Any]:
         words, style = self._words, self._style
         if style == "lists":
             return tokens
-        # A text tokenizer's own ids have no name here: they stand as <|id_N|>.
-        names = [words.names[n - words.offset] if n >= words.offset else f"<|id_{n}|>" for n in tokens]
+        names = [words.names[n - words.offset] for n in tokens]
         if style == "tokens":
             return "".join(names)
         end = words.offset + words.num_symbols
@@ -60,14 +60,14 @@ class JSONLinesWriter:
 
 def read_jsonl(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
     """The tokens of each line.  Raises VqaudioError for a line that is none of the style's."""
-    path, key = folder / f"{split}.jsonl", KEYS[plan.options.style]
+    path, key = folder / f"{split}.jsonl", _key(plan)
     names = {name: number for number, name in enumerate(plan.vocabulary.names, plan.vocabulary.offset)}
     with open(path, encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
             try:
                 content = json.loads(line)[key]
                 tokens = content if isinstance(content, list) else _parsed(content, names)
-                yield np.array(tokens, dtype=np.int64)
+                yield plan.flat(np.array(tokens, dtype=np.int64))
             except (ValueError, KeyError, TypeError) as error:
                 raise VqaudioError(f"{path}, line {number}: {error!r}") from None
 
@@ -81,4 +81,8 @@ def _parsed(content: str, names: dict[str, int]) -> list[int]:
     if "".join(found) != content:
         raise ValueError("text between the tokens")
     tokens = [token for token in found if token not in (START, END)]
-    return [names[token] if token in names else int(token.strip("<|id_>")) for token in tokens]
+    return [names[token] if token in names else int(token[1:-1]) for token in tokens]
+
+
+def _key(plan: Plan) -> str:
+    return GRID_KEY if plan.options.is_grid else KEYS[plan.options.style]

@@ -3,6 +3,7 @@
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.formats import hf, jsonl, megatron, nanogpt, text, webdataset
 from vqaudio.export.formats.interface import Format
+from vqaudio.export.options import ExportOptions
 
 FORMATS = {
     "hf": Format(
@@ -30,13 +31,20 @@ FORMATS = {
     ),
     "text": Format(text.TextWriter, text.read_text, text.finish_text, help="lines of unit numbers", styles=text.STYLES),
     "jsonl": Format(
-        jsonl.JSONLinesWriter, jsonl.read_jsonl, jsonl.finish_jsonl, help="one object a line", styles=jsonl.STYLES
+        jsonl.JSONLinesWriter,
+        jsonl.read_jsonl,
+        jsonl.finish_jsonl,
+        help="one object a line",
+        styles=jsonl.STYLES,
+        grid_styles=("lists",),
+        name_styles=("tokens", "speechgpt"),
     ),
     "webdataset": Format(
         webdataset.WebDatasetWriter,
         webdataset.read_webdataset,
         webdataset.finish_webdataset,
         help="tar archives of codes.npy and json",
+        grid_styles=("",),
     ),
 }
 
@@ -49,3 +57,23 @@ def format_of(name: str, style: str) -> Format:
         styles = ", ".join(filter(None, FORMATS[name].styles)) or "no styles"
         raise VqaudioError(f"format {name} has no style {style!r}; it has {styles}")
     return FORMATS[name]
+
+
+def require_fit(options: ExportOptions, *, is_extending: bool) -> None:
+    """Passes if the format can hold what the options make.  Raises VqaudioError that names formats which can.
+
+    is_extending: whether a text tokenizer is extended.
+    """
+    format_ = format_of(options.format, options.style)
+    if options.is_grid and options.style not in format_.grid_styles:
+        able = [f"{name} {style}".strip() for name, one in FORMATS.items() for style in one.grid_styles]
+        raise VqaudioError(f"{options.format} {options.style} holds no grids; these do: {', '.join(able)}")
+    if options.is_grid and is_extending:
+        raise VqaudioError(
+            "a grid has the numbers of one codebook in each row, no tokens after those of a text tokenizer"
+        )
+    if is_extending and "text" in options.prefix and options.style in format_.name_styles:
+        raise VqaudioError(
+            f"{options.format} {options.style} writes tokens by name, and the pieces of a text have none that the text "
+            "tokenizer would read back as they are; take hf or jsonl --style lists, or leave out the text"
+        )

@@ -2,7 +2,7 @@
 
     gslm      <split>.txt                        name|17 17 3
     fairseq   <split>.tsv, .km, dict.km.txt      the recordings' root, then path, tab, samples · 17 17 3 · unit 1
-    kaldi     <split>/text, <split>/utt2spk      name 17 17 3 · name speaker   (utils/fix_data_dir.sh sorts them)
+    kaldi     <split>/text, <split>/utt2spk      name 17 17 3 · name speaker   both in the order of LC_ALL=C sort
 
 In names, white space, `|` and `%` are written as %20, %7C, %25; `urllib.parse.unquote` gives the id.
 """
@@ -18,6 +18,8 @@ import numpy as np
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.formats.interface import Plan, TokenSequence
 from vqaudio.export.growing import GrowingFile
+from vqaudio.export.index import read_index
+from vqaudio.export.sorting import SortedLines, sort_lines
 
 STYLES = ("gslm", "fairseq", "kaldi")
 _UNSAFE = re.compile(r"[\s|%\x00-\x1f]")
@@ -65,24 +67,48 @@ class TextWriter:
 
 
 def read_text(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """The units of each line.  Raises VqaudioError for a line that is none of the style's."""
+    """The units of each line, in the order of the store.  Raises VqaudioError for a line of another style."""
     style = plan.options.style
     path = folder / _file_names(style, split)[0]
+    if style == "kaldi" and not plan.is_packed:
+        yield from _found_by_name(folder, split, path)
+        return
     mark = {"gslm": "|", "kaldi": " ", "fairseq": ""}[style]
     with open(path, encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
             units = line.rstrip("\n").partition(mark)[2] if mark else line
-            try:
-                yield np.array([int(unit) for unit in units.split()], dtype=np.int64)
-            except ValueError as error:
-                raise VqaudioError(f"{path}, line {number}: {error}") from None
+            yield _units(units, f"{path}, line {number}")
+
+
+def _found_by_name(folder: Path, split: str, path: Path) -> Iterator[np.ndarray]:
+    """The documents' lines in a sorted file; nothing may be left over."""
+    lines, num_bytes = SortedLines(path), 0
+    for entry in read_index(folder, split):
+        line = lines.find(safe_name(entry.id))
+        num_bytes += len(line) + 1
+        yield _units(line.decode().partition(" ")[2], f"{path}, {entry.id}")
+    if num_bytes != lines.num_bytes:
+        raise VqaudioError(
+            f"{path} has lines of other names, {lines.num_bytes - num_bytes} bytes of them; export again"
+        )
+
+
+def _units(text: str, where: str) -> np.ndarray:
+    try:
+        return np.array([int(unit) for unit in text.split()], dtype=np.int64)
+    except ValueError as error:
+        raise VqaudioError(f"{where}: {error}") from None
 
 
 def finish_text(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """fairseq's dictionary."""
+    """fairseq's dictionary; Kaldi's order."""
     if plan.options.style == "fairseq":
         lines = "".join(f"{number} 1\n" for number in range(plan.vocabulary.size))
         (folder / "dict.km.txt").write_text(lines, encoding="utf-8")
+    if plan.options.style == "kaldi":
+        for split in num_tokens:
+            for name in _file_names("kaldi", split):
+                sort_lines(folder / name)
 
 
 def safe_name(name: str) -> str:

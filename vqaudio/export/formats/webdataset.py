@@ -1,4 +1,7 @@
-"""WebDataset: <split>-000000.tar, ... each sample a `codes.npy` and a `json` of one key (github.com/webdataset)."""
+"""WebDataset: <split>-000000.tar, ... each sample a `codes.npy` and a `json` of one key (github.com/webdataset).
+
+codes.npy: tokens, one axis; of a grid `k s`.
+"""
 
 import io
 import json
@@ -23,7 +26,7 @@ class WebDatasetWriter:
     """Appends samples; a new archive begins when one is full.  The key is the number, the id stands in the json."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
-        self._folder, self._split = folder, split
+        self._folder, self._split, self._plan = folder, split, plan
         self._dtype = np.dtype("<u2" if plan.vocabulary.size <= 65_536 else "<i4")
         self._shard, self._num_bytes = state.get("shard", 0), state.get("num_bytes", 0)
         for path in _archives(folder, split)[self._shard + 1 :]:
@@ -37,7 +40,7 @@ class WebDatasetWriter:
             self._shard, self._num_bytes = self._shard + 1, 0
             self._file = GrowingFile(self._path())
         array = io.BytesIO()
-        np.save(array, sequence.tokens.astype(self._dtype), allow_pickle=False)
+        np.save(array, self._plan.shaped(sequence.tokens).astype(self._dtype), allow_pickle=False)
         about = json.dumps(sequence.description(), ensure_ascii=False).encode()
         for suffix, content in (("codes.npy", array.getvalue()), ("json", about)):
             self._add(f"{sequence.number:09d}.{suffix}", content)
@@ -76,7 +79,7 @@ def read_webdataset(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray
                     if int(found[1]) != expected:
                         raise VqaudioError(f"{path}: sample {found[1]} stands where {expected:09d} should")
                     expected += 1
-                    yield np.load(io.BytesIO(content.read()), allow_pickle=False)
+                    yield plan.flat(np.load(io.BytesIO(content.read()), allow_pickle=False))
         except (tarfile.TarError, OSError, ValueError) as error:
             raise VqaudioError(f"{path} cannot be read as an archive of arrays: {error}") from None
 
