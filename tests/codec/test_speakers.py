@@ -135,6 +135,13 @@ def test_speakers_of_other_weights_and_damaged_ones_are_refused(voiced, tmp_path
         open_codec(tmp_path)
 
 
+def test_speakers_of_an_earlier_codec_do_not_stay_beside_a_new_one(voiced, codec, tmp_path):
+    voiced.save(tmp_path)
+    codec.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    assert open_codec(tmp_path).known_speakers is None
+
+
 def test_an_unknown_speaker_is_answered_with_the_nearest_and_the_number_of_known_ones(voiced):
     with pytest.raises(VqaudioError, match=r"'bem' is not one of the 2 .* near: ben"):
         voiced.known_speakers.find("bem")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vqaudio.tokens.store import TokenStore
 
+MAX_SPEAKERS = 6  # ids that are printed; --json has all
 MAX_FAILURES = 10  # lines of them that are printed; --json has all
 HIDDEN = ("card",)  # long: printed as it is, after the table
 
@@ -94,7 +95,7 @@ def describe_usage(store: "TokenStore") -> dict[str, Any]:
 def describe_codec(folder: Path) -> dict[str, Any]:
     """config.json of a codec, its rates and its model card.  Raises VqaudioError if config.json is no codec's."""
     from vqaudio.codec.config import CodecConfig
-    from vqaudio.codec.shelf import read_header
+    from vqaudio.codec.shelf import read_header, speaker_names
     from vqaudio.core.config import from_mapping
 
     header = read_header(folder)
@@ -114,6 +115,7 @@ def describe_codec(folder: Path) -> dict[str, Any]:
         "num_codebooks": num_codebooks,
         "codebook_size": size,
         **_rates(config.sample_rate_hz / config.hop_samples, num_codebooks, size),
+        **({"speakers": list(names)} if (names := speaker_names(folder)) else {}),
         "config": header["codec"],
         "card": card.read_text(encoding="utf-8") if card.is_file() else None,
     }
@@ -133,6 +135,9 @@ def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in facts.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
+        elif name == "speakers" and isinstance(value, list):
+            more = " ... (--json tells them all)" if len(value) > MAX_SPEAKERS else ""
+            yield "speakers", f"{len(value)}, known by name: {', '.join(value[:MAX_SPEAKERS])}{more}"
         elif name == "failures" and isinstance(value, list):
             for record in value[:MAX_FAILURES]:
                 yield "failed", f"{record['id']}: {record.get('reason', '')}"

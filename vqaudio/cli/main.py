@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS = {
     "tokenize": Verb("vqaudio.cli.tokenize", "turn a folder of recordings into a token store"),
     "decode": Verb("vqaudio.cli.decode", "turn a token store back into recordings"),
+    "convert": Verb("vqaudio.cli.convert", "say the same in the voice of another speaker"),
     "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),
     "info": Verb("vqaudio.cli.info", "tell what a codec or a token store holds"),
     "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),

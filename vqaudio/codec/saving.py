@@ -40,8 +40,7 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> st
     header = {"format_version": FORMAT_VERSION, "weights_sha256": sha256, "codec": to_mapping(codec.config)}
     replace_durably(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
     replace_durably(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
-    if codec.known_speakers is not None:
-        save_speakers(folder, codec.known_speakers, sha256)
+    save_speakers(folder, codec.known_speakers, sha256)
     return sha256
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from vqaudio.core.errors import VqaudioError
 
 FORMAT_VERSION = 1
+SPEAKERS = "speakers.json"
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -20,6 +21,17 @@ def find_codec(name_or_folder: str | Path) -> Path:
         f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
         f"codecs ({', '.join(shipped) or 'none'})"
     )
+
+
+def speaker_names(folder: Path) -> tuple[str, ...]:
+    """The speakers whom a codec knows by name, those of its speakers.json; none without that file."""
+    path = folder / SPEAKERS
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(map(str, json.loads(path.read_text(encoding="utf-8"))["names"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VqaudioError(f"{path} is not a vqaudio codec's: {error}") from error
 
 
 def read_header(folder: Path) -> dict[str, Any]:

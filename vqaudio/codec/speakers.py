@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from vqaudio.codec.shelf import SPEAKERS, speaker_names
 from vqaudio.codec.windows import fixed_windows
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
@@ -18,7 +19,7 @@ from vqaudio.core.errors import VqaudioError
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
 
-NAMES_FILE, TABLE_FILE = "speakers.json", "speakers.safetensors"
+TABLE = "speakers.safetensors"
 WINDOW_FRAMES = 100  # of a recording that is listened to, at once
 
 
@@ -38,13 +39,17 @@ class KnownSpeakers:
         raise VqaudioError(f"speaker {name!r} is not one of the {len(self.names)} that this codec knows{hint}")
 
 
-def save_speakers(folder: Path, known: KnownSpeakers, weights_sha256: str) -> None:
-    """Writes both files beside the weights whose embeddings they hold."""
+def save_speakers(folder: Path, known: KnownSpeakers | None, weights_sha256: str) -> None:
+    """Writes both files beside the weights whose embeddings they hold; with None, those of other weights go."""
+    if known is None:
+        (folder / SPEAKERS).unlink(missing_ok=True)
+        (folder / TABLE).unlink(missing_ok=True)
+        return
     names = {"weights_sha256": weights_sha256, "names": list(known.names)}
     tensors = {"embeddings": known.embeddings.detach().float().cpu().contiguous()}
-    replace_durably(folder / TABLE_FILE, lambda path: path.write_bytes(save(tensors)))
+    replace_durably(folder / TABLE, lambda path: path.write_bytes(save(tensors)))
     text = json.dumps(names, indent=0, ensure_ascii=False) + "\n"
-    replace_durably(folder / NAMES_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+    replace_durably(folder / SPEAKERS, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
@@ -52,17 +57,18 @@ def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
 
     Raises VqaudioError for files that are damaged or about other weights.
     """
-    if not (folder / NAMES_FILE).is_file():
+    names = speaker_names(folder)
+    if not names:
         return None
     try:
-        found = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
-        names, embeddings = tuple(map(str, found["names"])), load_file(folder / TABLE_FILE)["embeddings"].float()
+        found = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
+        embeddings = load_file(folder / TABLE)["embeddings"].float()
         is_theirs = found["weights_sha256"] == weights_sha256
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise VqaudioError(f"the speakers in {folder} cannot be read: {error}; fetch the codec again") from error
     if not is_theirs or embeddings.ndim != 2 or len(names) != len(embeddings):
         raise VqaudioError(
-            f"{folder / NAMES_FILE} is about other weights; delete it, or run recipes/speaker_table.py {folder} again"
+            f"{folder / SPEAKERS} is about other weights; delete it, and let recipes/speaker_table.py hear speakers"
         )
     return KnownSpeakers(names, embeddings)
 
