@@ -34,6 +34,7 @@ VERBS = {
     "report": Verb("vqaudio.cli.report", "write one HTML page about a codec: players, plots, tables"),
     "probe": Verb("vqaudio.cli.probe", "relate codes to phones, beside controls"),
 }
+    "align": Verb("vqaudio.cli.align", "find words and phones in English recordings whose text is known"),
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,9 +6,10 @@ Source: Praat manual, "TextGrid file formats".
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 
@@ -41,6 +42,31 @@ def read_tiers(path: Path) -> dict[str, list[Interval]]:
         raise VqaudioError(f"{path} ends in the middle of the TextGrid; it was cut off") from None
     except ValueError as error:
         raise VqaudioError(f"{path} is a damaged TextGrid: {error}") from None
+
+
+def write_tiers(path: Path, tiers: Mapping[str, Sequence[Interval]], end_s: float) -> None:
+    """Writes interval tiers as a long TextGrid, in UTF-8; the file is whole or not there.
+
+    Every tier covers 0 to `end_s` without gaps, as Praat wants it.
+    Raises VqaudioError if a tier does not, or if the file cannot be written.
+    """
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end_s}"]
+    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    for number, (name, intervals) in enumerate(tiers.items(), 1):
+        edges = [0, *(edge for one in intervals for edge in (one.start_s, one.end_s)), end_s]
+        if edges[0::2] != edges[1::2] or edges != sorted(edges):
+            raise VqaudioError(f"{path}: tier {name!r} does not cover 0 to {end_s} s without gaps; fill them")
+        lines += [f"    item [{number}]:", f'        class = "{INTERVAL_TIER}"', f"        name = {_quoted(name)}"]
+        lines += ["        xmin = 0", f"        xmax = {end_s}", f"        intervals: size = {len(intervals)}"]
+        for place, one in enumerate(intervals, 1):
+            lines += [f"        intervals [{place}]:", f"            xmin = {one.start_s}"]
+            lines += [f"            xmax = {one.end_s}", f"            text = {_quoted(one.label)}"]
+    text = "\n".join(lines) + "\n"
+    replace_durably(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _tier(kind: str, size: int, values: Iterator[str]) -> list[Interval]:

@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ class WorkerProcess:
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process: subprocess.Popen[bytes] | None = self._start()
 
-    def answers(self, request: Mapping[str, Any]) -> Iterator[tuple[bytes, bytearray]]:
+    def answers(self, request: Mapping[str, Any]) -> Generator[tuple[bytes, bytearray], None, None]:
         """Ask; give every answer up to the last one, the first that is not SAMPLES.
 
         Close the iterator if you leave it early.  Raises VqaudioError if the process dies or falls silent.

@@ -1,0 +1,125 @@
+"""`vqaudio align WAV_DIR --text TEXT --out DIR`: TextGrids of words and phones for English recordings with a text.
+
+By pocketsphinx and the English model in its wheel: pip install 'vqaudio[align]'.  Phones are ARPABET, pauses SIL:
+`vqaudio probe TOKENS --alignments DIR` reads them as they are.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from vqaudio.jobs.align_summary import AlignSummary
+    from vqaudio.jobs.aligned_folder import AlignedFolder
+
+EXIT_FAILURES = 2
+MAX_NOTES = 20  # lines about single files; what they have in common is in the summary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    text = (
+        "folder of NAME.txt or NAME.lab (WAV_DIR itself, if they are beside the recordings), CSV with the columns path "
+        "and text, LJSpeech's metadata.csv, or a file with lines of an id and a text"
+    )
+    parser.add_argument("audio", metavar="WAV_DIR", type=Path, help="folder of recordings, or one recording")
+    parser.add_argument("--text", metavar="TEXT", type=Path, required=True, help=text)
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the TextGrids")
+    dictionary = "further pronunciations, in the form of the CMU dictionary: woodcutters W UH D K AH T ER Z"
+    parser.add_argument("--dictionary", metavar="FILE", type=Path, help=dictionary)
+    unknown = "a recording with a word that has no pronunciation fails (default), or the word becomes one +SPN+"
+    parser.add_argument("--unknown-words", choices=("fail", "noise"), default="fail", help=unknown)
+    parser.add_argument("--workers", metavar="N", type=int, help="aligner processes (default: one for each CPU)")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--resume", action="store_true", help="leave out recordings whose TextGrid is in DIR")
+    modes.add_argument("--overwrite", action="store_true", help="replace TextGrids that are there already")
+    parser.add_argument("--max-failures", metavar="N", type=int, default=0, help="exit 2 above this (default: 0)")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Align; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
+    from vqaudio.cli.interruption import stop_on_interrupt
+    from vqaudio.jobs.align_summary import AlignSummary
+    from vqaudio.jobs.aligned_folder import AlignedFolder
+    from vqaudio.jobs.transcripts import with_texts
+    from vqaudio.jobs.walk import find_sources
+
+    require_sense(args)
+    sources = with_texts(find_sources(args.audio), args.text)
+    mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
+    start_s = time.monotonic()
+    with stop_on_interrupt() as stop:
+        with AlignedFolder(args.out, sources, mode) as folder:
+            summary = AlignSummary(folder.num_before)
+            write_textgrids(args, folder, summary, stop)
+        return tell(args, summary, time.monotonic() - start_s, is_stopped=stop.is_set())
+
+
+def require_sense(args: argparse.Namespace) -> None:
+    """Raises VqaudioError for a count that makes no sense, no pocketsphinx, or a damaged dictionary."""
+    from importlib.util import find_spec
+
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.pronunciations import read_pronunciations
+
+    for name, lowest in (("workers", 1), ("max_failures", 0)):
+        value = getattr(args, name)
+        if value is not None and value < lowest:
+            raise VqaudioError(f"--{name.replace('_', '-')} must be at least {lowest}, got {value}")
+    if find_spec("pocketsphinx") is None:
+        raise VqaudioError("alignment needs pocketsphinx: pip install 'vqaudio[align]'")
+    if args.dictionary:
+        read_pronunciations(args.dictionary)
+
+
+def write_textgrids(args: argparse.Namespace, folder: "AlignedFolder", summary: "AlignSummary", stop: "Event") -> None:
+    """Every outcome becomes a TextGrid or a failure."""
+    from vqaudio.cli.progress import RunProgress, shown
+    from vqaudio.jobs.aligning import AlignRun, default_num_workers
+
+    job = AlignRun(
+        folder.todo,
+        num_workers=args.workers or default_num_workers(),
+        dictionary=str(args.dictionary) if args.dictionary else None,
+        accepts_unknown=args.unknown_words == "noise",
+        stop=stop,
+    )
+    num_notes = 0
+    total_bytes = sum(source.num_bytes for source in folder.todo)
+    with shown(RunProgress(total_bytes, len(folder.todo), is_quiet=args.quiet)) as progress:
+        for outcome in job.outcomes(on_wait=lambda: progress.tell(summary.audio_s)):
+            folder.keep(outcome)
+            summary.add(outcome)
+            progress.finish_file(outcome.source.num_bytes)
+            failed = [f"failed: {outcome.source.id}: {outcome.reason}"] if outcome.reason else []
+            for line in failed + [f"warning: {outcome.source.id}: {warning}" for warning in outcome.warnings]:
+                num_notes += 1
+                if num_notes <= MAX_NOTES:
+                    progress.note(line if num_notes < MAX_NOTES else f"{line} (further ones are only counted)")
+
+
+def tell(args: argparse.Namespace, summary: "AlignSummary", wall_s: float, *, is_stopped: bool) -> int:
+    """The summary on stdout, what went wrong on stderr, and the exit status."""
+    from vqaudio.cli.interruption import EXIT_STATUS
+
+    if not args.quiet:
+        print("\n".join(summary.lines(wall_s)))
+        print(f"TextGrids {args.out}")
+    if is_stopped:
+        print(
+            "stopped; the TextGrids that are there are whole: the same command with --resume goes on", file=sys.stderr
+        )
+        return EXIT_STATUS
+    if summary.num_failures > args.max_failures:
+        told = f"{summary.num_failures} files failed, --max-failures is {args.max_failures}; the reasons are in "
+        told += str(args.out / "failures.jsonl")
+        if summary.num_unknown:
+            told += f", the words without a pronunciation in {args.out / 'unknown_words.txt'}: see --dictionary"
+        print(told, file=sys.stderr)
+        return EXIT_FAILURES
+    return 0
