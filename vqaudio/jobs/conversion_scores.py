@@ -1,0 +1,106 @@
+"""Whose voice a conversion has, and what is left of its phones: by a classifier that knows real recordings only."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import FrameGrid
+from vqaudio.jobs.mfcc_control import NUM_COEFFICIENTS, mfcc_vectors
+from vqaudio.probes.codemap import MappingScore, mapping_score
+from vqaudio.probes.counts import Counts, count_pairs
+
+QUIET = 30 * 40**0.5  # of the first coefficient: 30 dB below the loudest frame, in the scale of 40 bands
+
+
+class Version(NamedTuple):
+    """One version of an utterance.  source: who said it; target: whose voice it shall have, or might have had.
+
+    samples: `n` · codes: `t`, of these samples · phones: `t`, of the original, None for one that is not labelled.
+    """
+
+    source: str
+    target: str
+    samples: NDArray[np.floating]
+    codes: NDArray[np.integer]
+    phones: NDArray[np.integer] | None
+
+
+@dataclass(frozen=True)
+class ConversionRow:
+    """Shares of the utterances that are taken for their source and for their target, and the phones of their codes."""
+
+    name: str
+    num_utterances: int
+    taken_for_source: float
+    taken_for_target: float
+    mapping: MappingScore
+
+
+def voice_vector(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.float64]:
+    """Mean and deviation of the MFCC of the frames that are not pauses, without the first: the level says nothing."""
+    vectors = mfcc_vectors(samples, grid)[:, :NUM_COEFFICIENTS].astype(np.float64)
+    loud = vectors[vectors[:, 0] >= vectors[:, 0].max() - QUIET, 1:]
+    return np.concatenate([loud.mean(axis=0), loud.std(axis=0)])
+
+
+class VoiceClassifier:
+    """Logistic regression from voice vectors to speakers."""
+
+    def __init__(self, recordings: Sequence[NDArray[np.floating]], speakers: Sequence[str], grid: FrameGrid) -> None:
+        """recordings: `n` each, real ones.  Raises VqaudioError for fewer than two speakers."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        if len(set(speakers)) < 2:
+            raise VqaudioError(f"a classifier of voices needs recordings of two speakers, got {sorted(set(speakers))}")
+        self.grid = grid
+        self.model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        self.model.fit(np.stack([voice_vector(one, grid) for one in recordings]), list(speakers))
+
+    def name(self, samples: NDArray[np.floating]) -> str:
+        """Who of the speakers it is most likely."""
+        return str(self.model.predict(voice_vector(samples, self.grid)[None])[0])
+
+
+def score_versions(
+    name: str, versions: Sequence[Version], classifier: VoiceClassifier, fitted: Counts
+) -> ConversionRow:
+    """One row of the table.  fitted: `v p` of real speech, from which each code is read as a phone.
+
+    Raises VqaudioError if no version is labelled.
+    """
+    taken = [classifier.name(one.samples) for one in versions]
+    tested = np.zeros_like(fitted)
+    for one in versions:
+        if one.phones is not None:
+            tested += count_pairs(one.codes, one.phones, *fitted.shape)
+    return ConversionRow(
+        name,
+        len(versions),
+        float(np.mean([who == one.source for who, one in zip(taken, versions, strict=True)])),
+        float(np.mean([who == one.target for who, one in zip(taken, versions, strict=True)])),
+        mapping_score(fitted, tested),
+    )
+
+
+def other_speakers(speakers: Sequence[str]) -> list[str]:
+    """For every utterance's speaker another one of them: the one who was least often chosen, the next in order.
+
+    >>> other_speakers(["a", "a", "b", "c"])
+    ['b', 'c', 'a', 'a']
+    """
+    names = sorted(set(speakers))
+    if len(names) < 2:
+        raise VqaudioError(f"a conversion needs another speaker, got only {names}")
+    uses, targets = Counter[str](), []
+    for speaker in speakers:
+        place = names.index(speaker)
+        targets.append(min(names[place + 1 :] + names[:place], key=uses.__getitem__))
+        uses[targets[-1]] += 1
+    return targets
