@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.ema_codebook import EPSILON, EmaCodebook
 from vqaudio.quantizers.kmeans import kmeans
-from vqaudio.quantizers.search import nearest_codes
+from vqaudio.quantizers.search import count_codes, nearest_codes, sum_by_code
 
 
 def make_codebook(width=4, size=8, **options):
@@ -24,15 +24,20 @@ def clusters(num_codes=8, width=4, per_cluster=50, spread=0.01):
     return centres, frames + spread * torch.randn_like(frames)
 
 
+def learn(codebook, frames, codes):
+    size = len(codebook.counts)
+    return codebook.learn(frames, count_codes(codes, size), sum_by_code(frames, codes, size))
+
+
 def step(codebook, frames):
-    codebook.learn(frames, nearest_codes(frames, codebook.vectors))
+    learn(codebook, frames, nearest_codes(frames, codebook.vectors))
 
 
 def test_one_step_follows_the_formulas_of_the_paper():
     codebook = make_codebook(decay=0.9)
     frames, codes = torch.randn(100, 4), torch.randint(8, (100,))
     old_counts, old_sums = codebook.counts.double(), codebook.sums.double()
-    codebook.learn(frames, codes)
+    learn(codebook, frames, codes)
     one_hot = torch.nn.functional.one_hot(codes, 8).double()
     counts = 0.9 * old_counts + 0.1 * one_hot.sum(0)
     sums = 0.9 * old_sums + 0.1 * one_hot.t() @ frames.double()
@@ -79,10 +84,9 @@ class CopiedRevival:
     def __init__(self, like):
         self.counts, self.sums, self.vectors = like.counts.clone(), like.sums.clone(), like.vectors.clone()
 
-    def learn(self, frames, codes):
-        one_hot = torch.nn.functional.one_hot(codes, len(self.counts)).float()
-        self.counts = 0.99 * self.counts + 0.01 * one_hot.sum(0)
-        self.sums = 0.99 * self.sums + 0.01 * one_hot.t() @ frames
+    def learn(self, frames, counts, sums):
+        self.counts = 0.99 * self.counts + 0.01 * counts
+        self.sums = 0.99 * self.sums + 0.01 * sums
         is_dead = (self.counts < 0.1 * self.counts.mean()).unsqueeze(1)
         self.vectors = torch.where(is_dead, frames[torch.randint(len(frames), (len(self.counts),))], self.vectors)
         self.vectors = self.sums / (self.counts + EPSILON).unsqueeze(1)
@@ -107,7 +111,7 @@ def test_revival_outlives_the_update_and_the_copied_form_does_not():
 def test_a_revived_code_has_the_mean_count():
     codebook = make_codebook(revive_below=0.1)
     codebook.counts[0] = 0.001
-    codebook.learn(torch.randn(20, 4), torch.arange(1, 8).repeat(3)[:20])
+    learn(codebook, torch.randn(20, 4), torch.arange(1, 8).repeat(3)[:20])
     assert codebook.counts[0] > 0.5 * codebook.counts.mean()
 
 
@@ -117,7 +121,7 @@ def test_revival_does_not_depend_on_the_batch_size(times):
     codebook.counts.copy_(times * torch.tensor([0.05, 0.2, 1, 1, 1, 1, 1, 1]))
     codebook.sums.zero_()
     codes = torch.arange(1, 8).repeat_interleave(10).repeat(times)
-    codebook.learn(torch.ones(70 * times, 4), codes)
+    learn(codebook, torch.ones(70 * times, 4), codes)
     is_moved_onto_a_frame = (codebook.vectors - 1).abs().amax(dim=1) < 1e-3
     assert is_moved_onto_a_frame.tolist() == [True] + 7 * [False]
 
@@ -159,7 +163,7 @@ def test_a_batch_with_nan_changes_nothing():
     codebook.start(torch.full((20, 4), float("nan")))
     assert not codebook.has_started()
     before = {name: value.clone() for name, value in codebook.state_dict().items()}
-    codebook.learn(torch.full((20, 4), float("nan")), torch.zeros(20, dtype=torch.int64))
+    learn(codebook, torch.full((20, 4), float("nan")), torch.zeros(20, dtype=torch.int64))
     assert_close(codebook.state_dict(), before, atol=0, rtol=0)
 
 

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.testing import assert_close
 
+from vqaudio.quantizers import compiled_step
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.finite_scalar import FiniteScalarQuantizer
 from vqaudio.quantizers.gradient import GradientQuantizer
@@ -19,6 +20,7 @@ from vqaudio.quantizers.residual import ResidualQuantizer
 WIDTH, NUM_STEPS = 4, 6
 MAKERS = {
     "ema": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, revive_below=0.5, kmeans_iterations=3),
+    "ema compiled": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, revive_below=0.5, kmeans_iterations=3),
     "normalised": lambda: EmaQuantizer(WIDTH, 16, projection_width=3, l2_normalized=True, kmeans_iterations=3),
     "residual": lambda: ResidualQuantizer([EmaQuantizer(WIDTH, 16, decay=0.5, kmeans_iterations=3) for _ in range(2)]),
     "dropping": lambda: ResidualQuantizer([GradientQuantizer(WIDTH, 16) for _ in range(3)], dropout=0.7),
@@ -29,6 +31,7 @@ MAKERS = {
 
 def train(name, rank, num_ranks):
     """Training on this rank's share of the same global batches; what has to be the same however it is shared."""
+    compiled_step.MIN_PRODUCTS = 0 if "compiled" in name else 2**60
     torch.manual_seed(1)
     quantizer = MAKERS[name]().train()
     torch.manual_seed(10 + rank)  # random choices are rank 0's, whatever the others would draw
@@ -78,7 +81,8 @@ def tensors(results, key):
 
 
 @pytest.mark.parametrize("name", list(MAKERS))
-def test_two_processes_end_where_one_ends(of_two, name):
+def test_two_processes_end_where_one_ends(of_two, name, monkeypatch):
+    monkeypatch.setattr(compiled_step, "MIN_PRODUCTS", compiled_step.MIN_PRODUCTS)  # `train` changes it
     one, (first, second) = train(name, 0, 1), of_two[name]
     assert first["statistics"] == second["statistics"] == one["statistics"]
     assert second["same on every rank"] == first["same on every rank"]

@@ -19,7 +19,7 @@ from vqaudio.quantizers.frames import (
 )
 from vqaudio.quantizers.interface import Quantized
 from vqaudio.quantizers.search import nearest_codes
-from vqaudio.quantizers.straight_through import rotate_to, straight_through
+from vqaudio.quantizers.straight_through import rotate_to, straight_through, straight_through_with_error
 from vqaudio.quantizers.usage import CodebookUsage
 
 
@@ -80,20 +80,21 @@ class EmaQuantizer(nn.Module):
         with float32_inside(vectors):
             positions = real_positions(mask, vectors)
             latents = self._latents(take_frames(vectors.float(), positions))
-            chosen, codes, share = self._choose(latents)
-            cross = rotate_to if self.rotation_trick else straight_through
-            frames = self.project_out(cross(latents, chosen))
+            frames, chosen, codes, commitment = self._choose(latents)
+            if self.rotation_trick:
+                frames = rotate_to(latents, chosen)
+            if self.is_projected:
+                frames = self.project_out(frames)
             return Quantized(
                 vectors=put_back(frames, positions, vectors.shape[:-1]),
                 codes=put_back(codes.unsqueeze(1), positions, vectors.shape[:-1]),
-                commitment=frame_error(latents, chosen, None, share),
+                commitment=commitment,
             )
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
         """One layer of a stack; see `SingleCodebook.quantize`."""
         latents = self._latents(frames)
-        chosen, codes, share = self._choose(latents)
-        commitment = frame_error(latents, chosen, weights, share)
+        _, chosen, codes, commitment = self._choose(latents, weights)
         if self.is_projected:
             cross = rotate_to if self.rotation_trick else straight_through
             chosen = self.project_out(cross(self._latents(frames.detach()), chosen))
@@ -136,16 +137,18 @@ class EmaQuantizer(nn.Module):
         self.codebook.window.reset()
 
     def _latents(self, frames: Tensor) -> Tensor:
-        latents = self.project_in(frames)
+        latents = self.project_in(frames) if self.is_projected else frames
         return normalize(latents, dim=-1) if self.l2_normalized else latents
 
-    def _choose(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Chosen code vectors `n d`, codes `n` and `share_of_mean`; in training the codes then move to `latents`."""
-        frames, share = latents.detach(), None
-        if self.training and not self.codebook.has_started():
+    def _choose(self, latents: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Code vectors `n d`, with latents' gradient and without, codes `n` and commitment; in training learns."""
+        frames = latents.detach()
+        if not self.training:
+            codes = nearest_codes(frames, self.codebook.vectors)
+            chosen = embedding(codes, self.codebook.vectors)
+            return straight_through(latents, chosen), chosen, codes, frame_error(latents, chosen, weights)
+        if not self.codebook.has_started():
             self.codebook.start(frames)
-        codebook = self.codebook.vectors
-        codes = nearest_codes(frames, codebook)
-        if self.training:
-            share = self.codebook.learn(frames, codes)
-        return embedding(codes, codebook), codes, share
+        found, share = self.codebook.step(frames, weights)
+        straight, commitment = straight_through_with_error(latents, found.vectors, found.error, weights)
+        return straight, found.vectors, found.codes, commitment if share is None else commitment * share

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from vqaudio.quantizers.kmeans import kmeans
+from vqaudio.quantizers.assignment import Assignment, assign
+from vqaudio.quantizers.compiled_step import compiled_step, loops_for
+from vqaudio.quantizers.kmeans import kmeans_of_batch
 from vqaudio.quantizers.processes import (
     copy_from_first,
     frames_at,
     random_positions,
     share_of_mean,
     sum_over_processes,
+    world_size,
 )
-from vqaudio.quantizers.search import count_codes, sum_by_code
 from vqaudio.quantizers.usage import UsageWindow
 
 EPSILON = 1e-5  # Laplace smoothing of the counts, van den Oord et al.
-START_FRAMES_PER_CODE = 16
 
 
 _Source = tuple[Tensor, int, Tensor, int]  # counts and sums, each with its version
@@ -58,7 +61,7 @@ class EmaCodebook(nn.Module):
         self.register_buffer("is_started", torch.tensor(kmeans_iterations == 0))
         self.window = UsageWindow(codebook_size)
         self.num_parts = 1  # a batch may come in so many calls of `learn`
-        self._parts: list[tuple[Tensor, Tensor]] = []
+        self._parts: list[tuple[Tensor, Tensor, Tensor]] = []
         # The host's own copy of `is_started`, so that a training step need not wait for the device.
         self._knows_started = False
         self._kept: tuple[_Source, Tensor] | None = None
@@ -86,40 +89,63 @@ class EmaCodebook(nn.Module):
         smoothed = (self.counts + EPSILON).div_(total + self.codebook_size * EPSILON).mul_(total)
         return self.sums / smoothed.unsqueeze(1)
 
-    @torch.no_grad()
-    def learn(self, frames: Tensor, codes: Tensor) -> Tensor | None:
-        """Move the codes towards frames `n d`, which took the codes `n`; returns `share_of_mean`.
+    def step(self, frames: Tensor, weights: Tensor | None = None) -> tuple[Assignment, Tensor | None]:
+        """What `assign` finds for frames `n d`, to which the codebook then moves; and `share_of_mean`."""
+        loops = loops_for(frames, self.counts, self.sums)
+        if loops is None:
+            found = assign(frames, self.vectors, weights)
+            return found, self.learn(frames, found.counts, found.sums)
+        is_whole_batch = self.num_parts == 1 and world_size() == 1
+        found, least_use = compiled_step(
+            loops,
+            frames,
+            weights,
+            (self.counts, self.sums, self.window.counts),
+            epsilon=EPSILON,
+            l2_normalized=self.l2_normalized,
+            move_by=1 - self.decay if is_whole_batch else None,
+        )
+        if not is_whole_batch:
+            return found, self.learn(frames, found.counts, found.sums)
+        self._kept = None
+        if least_use < self.revive_below:
+            self._revive(frames, torch.full((1,), float(frames.shape[0])), None)
+        return found, None
 
-        With num_parts > 1 frames are kept until the last part of a batch came, and the codes move once, as the whole
-        batch would move them.  A batch without a real frame, or with a number in it that is not finite, changes
-        nothing: one bad step of training must not spoil the codebook for ever.
+    @torch.no_grad()
+    def learn(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor | None:
+        """Move the codes towards frames `n d`, whose counts `v` and sums `v d` by code these are; see `assign`.
+
+        Returns `share_of_mean`.  With num_parts > 1 all is kept until the last part of a batch came, and the codes
+        move once, as the whole batch would move them.  A batch without a real frame, or with a number in it that is
+        not finite, changes nothing: one bad step of training must not spoil the codebook for ever.
         """
         if self.num_parts == 1:
-            return share_of_mean(frames.shape[0], self._move(frames, codes))
-        self._parts.append((frames, codes))
+            return share_of_mean(frames.shape[0], self._move(frames, counts, sums))
+        self._parts.append((frames, counts, sums))
         if len(self._parts) == self.num_parts:
-            all_frames, all_codes = zip(*self._parts, strict=True)
+            all_frames, all_counts, all_sums = zip(*self._parts, strict=True)
             self._parts.clear()
-            self._move(torch.cat(all_frames), torch.cat(all_codes))
+            self._move(torch.cat(all_frames), torch.stack(all_counts).sum(dim=0), torch.stack(all_sums).sum(dim=0))
         _, _, sizes = sum_over_processes(self.counts.new_zeros(1), None, frames.shape[0])
         return share_of_mean(frames.shape[0], sizes)
 
-    def _move(self, frames: Tensor, codes: Tensor) -> Tensor:
+    def _move(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
         """The update of the class's docstring; returns how many frames each process brought."""
-        counts, sums, sizes = sum_over_processes(
-            count_codes(codes, self.codebook_size), sum_by_code(frames, codes, self.codebook_size), frames.shape[0]
-        )
-        assert sums is not None
-        self.window.add(counts)
-        is_sound = (sums.sum() / sizes.sum()).isfinite()  # nor is 0 / 0
-        step = 1 - self.decay
-        if not is_sound.is_cpu:  # no look at it: that would mean to wait
+        all_counts, all_sums, sizes = sum_over_processes(counts, sums, frames.shape[0])
+        assert all_sums is not None
+        self.window.add(all_counts)
+        step: Tensor | float = 1 - self.decay
+        is_sound = None
+        if self.counts.is_cpu:
+            if not math.isfinite(all_sums.sum()) or not sizes.any():
+                return sizes
+        else:  # no look at it: that would mean to wait
+            is_sound = (all_sums.sum() / sizes.sum()).isfinite()  # nor is 0 / 0
             step = step * is_sound
-            sums.nan_to_num_(0.0, 0.0, 0.0)
-        elif not is_sound:
-            return sizes
-        self.counts.lerp_(counts, step)
-        self.sums.lerp_(sums, step)
+            all_sums.nan_to_num_(0.0, 0.0, 0.0)
+        self.counts.lerp_(all_counts, step)
+        self.sums.lerp_(all_sums, step)
         if self.revive_below > 0:
             self._revive(frames, sizes, is_sound)
         return sizes
@@ -132,38 +158,30 @@ class EmaCodebook(nn.Module):
 
     @torch.no_grad()
     def start(self, frames: Tensor) -> None:
-        """K-means on frames `n d` of the first batch, or of its first part.
+        """K-means on frames `n d` of the first batch, or of its first part; nothing if none is sound.
 
         Like the moving average, counts are in frames per batch.
         """
-        _, _, sizes = sum_over_processes(self.counts.new_zeros(1), None, frames.shape[0])
-        total = int(sizes.sum())
-        if total == 0:
+        found = kmeans_of_batch(frames, self.codebook_size, self.kmeans_iterations)
+        if found is None:
             return
-        num_wanted = START_FRAMES_PER_CODE * self.codebook_size
-        if total > num_wanted:
-            positions = random_positions(num_wanted, sizes)
-        else:
-            positions = torch.arange(total, device=frames.device)
-        sample = frames_at(positions, frames, sizes)
-        if not sample.isfinite().all():
-            return
-        counts, sums = kmeans(sample, self.codebook_size, self.kmeans_iterations)
-        scale = total * self.num_parts / sample.shape[0]
-        self.counts.copy_(counts * scale)
-        self.sums.copy_(sums * scale)
+        self.counts.copy_(found[0] * self.num_parts)
+        self.sums.copy_(found[1] * self.num_parts)
         copy_from_first([self.counts, self.sums])
         self.is_started.fill_(True)
 
-    def _revive(self, frames: Tensor, sizes: Tensor, is_sound: Tensor) -> None:
+    def _revive(self, frames: Tensor, sizes: Tensor, is_sound: Tensor | None) -> None:
         """Put codes of little use on random frames, count and sum together, with the weight of a mean code.
 
         On a CPU only when there is one; elsewhere always, on fixed shapes, because to look would mean to wait.
         """
-        mean = self.counts.mean()
-        if mean.is_cpu and self.counts.amin() >= self.revive_below * mean:
+        limit = self.counts.mean() * self.revive_below
+        if is_sound is None and self.counts.amin() >= limit:
             return
-        is_dead = (self.counts < self.revive_below * mean) & is_sound
+        mean = self.counts.mean()
+        is_dead = self.counts < limit
+        if is_sound is not None:
+            is_dead = is_dead & is_sound
         fresh = frames_at(random_positions(self.codebook_size, sizes), frames, sizes)
         self.sums.copy_(torch.where(is_dead.unsqueeze(1), fresh * mean, self.sums))
         self.counts.copy_(torch.where(is_dead, mean, self.counts))

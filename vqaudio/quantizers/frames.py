@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
 from vqaudio.core.errors import VqaudioError
 
 
-def float32_inside(tensor: Tensor) -> torch.autocast:
+def float32_inside(tensor: Tensor) -> AbstractContextManager[object]:
     """The context in which autocast is off: distances in half precision pick wrong codes."""
-    return torch.autocast(device_type=tensor.device.type, enabled=False)
+    kind = tensor.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def check_width(vectors: Tensor, width: int) -> None:

@@ -5,7 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vqaudio.quantizers.processes import frames_at, random_positions, sum_over_processes
 from vqaudio.quantizers.search import count_codes, nearest_codes, sum_by_code
+
+FRAMES_PER_CODE = 16  # as many as a sample of a large batch holds
+
+
+def kmeans_of_batch(frames: Tensor, num_codes: int, num_iterations: int) -> tuple[Tensor, Tensor] | None:
+    """Counts `v` and sums `v d` of the clusters of a batch, of which each process holds its frames `n d`.
+
+    A large batch is represented by a sample, and the counts are scaled up to the batch.
+    None where there is no frame, or a number in the sample is not finite.
+    """
+    _, _, sizes = sum_over_processes(frames.new_zeros(1), None, frames.shape[0])
+    total = int(sizes.sum())
+    if total == 0:
+        return None
+    num_wanted, positions = FRAMES_PER_CODE * num_codes, torch.arange(total, device=frames.device)
+    sample = frames_at(random_positions(num_wanted, sizes) if total > num_wanted else positions, frames, sizes)
+    if not sample.isfinite().all():
+        return None
+    counts, sums = kmeans(sample, num_codes, num_iterations)
+    scale = total / sample.shape[0]
+    return counts * scale, sums * scale
 
 
 @torch.no_grad()

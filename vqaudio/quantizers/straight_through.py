@@ -30,6 +30,38 @@ def straight_through(vectors: Tensor, quantized: Tensor) -> Tensor:
     return result
 
 
+class _StraightThroughWithError(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, vectors: Tensor, quantized: Tensor, error: Tensor, weights: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(vectors, quantized, weights)
+        return quantized.view_as(quantized), error.view_as(error)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None, None, None]:
+        of_result, of_error = gradients
+        if of_error is None:
+            return of_result, None, None, None
+        vectors, quantized, weights = ctx.saved_tensors
+        scale = of_error * (2 / max(1, vectors.numel()))
+        gradient = (vectors - quantized) * (scale if weights is None else (scale * weights).unsqueeze(1))
+        return gradient if of_result is None else gradient + of_result, None, None, None
+
+
+def straight_through_with_error(
+    vectors: Tensor, quantized: Tensor, error: Tensor, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """`straight_through(vectors, quantized)`, and their `frame_error` with its gradient for `vectors` alone.
+
+    vectors, quantized: `n d`.  error: scalar, the value of that error, which is known.  weights: `n`, those in it.
+    """
+    result = _StraightThroughWithError.apply(vectors, quantized, error, weights)
+    assert isinstance(result, tuple)
+    return result
+
+
 def rotate_to(vectors: Tensor, quantized: Tensor) -> Tensor:
     """`quantized`, bit for bit, whose gradient reaches `vectors` rotated and scaled as vector was to code.
 

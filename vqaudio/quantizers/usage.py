@@ -52,7 +52,6 @@ class UsageWindow(nn.Module):
         super().__init__()
         self.register_buffer("counts", torch.zeros(codebook_size, dtype=torch.int64), persistent=False)
 
-    @torch.no_grad()
     def add(self, counts: Tensor) -> None:
         """Add one step's counts `v`."""
         self.counts.add_(counts.to(torch.int64))
