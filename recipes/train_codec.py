@@ -22,9 +22,7 @@ from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.saving import open_codec
 from vqaudio.core.config import load_config, to_mapping
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora.crops import Augmentation
-from vqaudio.corpora.dataset import CropDataset
-from vqaudio.corpora.readers import read_corpus
+from vqaudio.corpora.crop_data import DataConfig, open_crops
 from vqaudio.training.averaging import WeightAverage, take_weights
 from vqaudio.training.batches import batch_parts, gather_batches, on_device, speaker_numbers
 from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
@@ -39,39 +37,19 @@ from vqaudio.training.logbook import Logbook
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Which corpus, and how crops are cut from it.
-
-    split_option: what the reader calls its splits, `subset` for LibriSpeech; it is not asked for a split that is null.
-    held_out_every: for a corpus without splits: of so many utterances the first is left for evaluation; 0 takes all.
-    """
-
-    kind: str = "manifest"
-    root: str = ""
-    split: str | None = "train"
-    eval_split: str | None = "eval"
-    split_option: str = "split"
-    held_out_every: int = 0
-    crop_samples: int = 20_480
-    bucket_samples: int | None = None
-    num_eval_crops: int = 32
-    is_cached: bool = True
-    num_workers: int = 2
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass(frozen=True)
 class RecipeConfig:
     """One run.
 
     late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
     weights are taken wherever name and shape are the same; the rest starts fresh.
     batch_size: crops of all processes together; each takes its share in `accumulation` parts, one after the other.
+    frozen: parts of the codec that keep the weights they start with, by name, such as `encoder`.
     precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.  is_compiled: see `compile_networks`.
     """
 
     out: str = "runs/codec"
     start_from: str = ""
+    frozen: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
     num_steps: int = 20_000
@@ -100,6 +78,8 @@ class CodecTraining:
         self.codec = build_codec(config.codec)
         if config.start_from:
             take_weights(self.codec, open_codec(config.start_from))
+        for name in config.frozen:
+            self.codec.get_submodule(name).requires_grad_(False)
         learner = partial(Learner, settings=config.optimizer, num_steps=config.num_steps, launch=launch)
         self.learners = [learner(self.codec)]
         self.losses = CodecLosses(config.losses, config.codec.sample_rate_hz).to(launch.device)
@@ -177,7 +157,8 @@ def main(arguments: Sequence[str]) -> None:
 def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
     """Trains from the last checkpoint in config.out, or from the start, to the end."""
     out = Path(config.out)
-    dataset, eval_set = open_data(config), open_data(config, is_held_out=True)
+    crops = partial(open_crops, config.data, config.codec.sample_rate_hz, seed=config.seed)
+    dataset, eval_set = crops(), crops(is_held_out=True)
     training = CodecTraining(config, launch)
     checkpoint = out / "checkpoint.safetensors"
     if checkpoint.exists():
@@ -211,27 +192,6 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
                 training.save(checkpoint)
                 training.save_codec(out / "codec")
     return training
-
-
-def open_data(config: RecipeConfig, *, is_held_out: bool = False) -> CropDataset:
-    """The crops to train on, or those of the speech that is held out."""
-    data, split = config.data, config.data.eval_split if is_held_out else config.data.split
-    if not data.root:
-        raise VqaudioError("the recipe names no corpus; add data.root=DIR")
-    options = {} if split is None else {data.split_option: split}
-    utterances = read_corpus(data.kind, data.root, **options)
-    if data.held_out_every:
-        utterances = [one for at, one in enumerate(utterances) if (at % data.held_out_every == 0) == is_held_out]
-    return CropDataset(
-        utterances,
-        crop_samples=data.crop_samples,
-        bucket_samples=data.bucket_samples,
-        sample_rate_hz=config.codec.sample_rate_hz,
-        seed=config.seed,
-        cache=data.is_cached,
-        workers=data.num_workers,
-        augmentation=data.augmentation,
-    )
 
 
 if __name__ == "__main__":

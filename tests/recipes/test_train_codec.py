@@ -134,7 +134,9 @@ def test_a_codec_of_which_nothing_fits_cannot_be_started_from(recipe, tmp_path):
 
 def test_what_is_held_out_of_a_corpus_without_splits_is_not_trained_on(recipe, tmp_path):
     config = config_of(recipe, tmp_path, "data.split=null", "data.eval_split=null", "data.held_out_every=5")
-    train, held_out = recipe.open_data(config), recipe.open_data(config, is_held_out=True)
+    train, held_out = (
+        recipe.open_crops(config.data, 16_000, seed=0, is_held_out=held_out) for held_out in (False, True)
+    )
     ids = [{one.id for one in dataset.utterances} for dataset in (train, held_out)]
     assert [len(some) for some in ids] == [14, 4]
     assert ids[0].isdisjoint(ids[1])
@@ -142,7 +144,7 @@ def test_what_is_held_out_of_a_corpus_without_splits_is_not_trained_on(recipe, t
 
 def test_a_run_with_speakers_writes_who_has_which_number(recipe, tmp_path):
     run(recipe, tmp_path, "num_steps=3", "codec.num_speakers=9")
-    dataset = recipe.open_data(config_of(recipe, tmp_path))
+    dataset = recipe.open_crops(config_of(recipe, tmp_path).data, 16_000, seed=0)
     assert tuple((tmp_path / "speakers.txt").read_text().split()) == dataset.speakers
 
 

@@ -1,0 +1,97 @@
+"""The recipe of the units encoder end to end: it learns, resumes bit for bit, and hands its encoder on."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from vqaudio.codec.saving import open_codec
+from vqaudio.core.config import load_config
+from vqaudio.core.errors import VqaudioError
+from vqaudio.training.checkpoints import load_checkpoint
+from vqaudio.training.launch import launched
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = f"data.root={ROOT / 'data' / 'samples'}"
+SMALL = [
+    SAMPLES, "num_steps=4", "batch_size=4", "device=cpu", "log_every=1", "save_every=2", "optimizer.warmup_steps=1",
+    "num_clusters=16", "num_rounds=1", "num_discovery_crops=4", "data.crop_samples=16000", "data.num_workers=1",
+    "codec.encoder.widths=[16, 24]", "codec.latent_width=8", "codec.window_frames=20",
+    "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "codec.quantizer.codebook_size=16",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def units():
+    spec = importlib.util.spec_from_file_location("train_units", ROOT / "recipes" / "train_units.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["train_units"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(units, out, *overrides):
+    yaml = ROOT / "recipes" / "units_16k_encoder.yaml"
+    config = load_config(yaml, units.UnitsConfig, [*SMALL, f"out={out}", *overrides])
+    with launched("cpu") as launch:
+        return units.train(config, launch)
+
+
+def test_the_encoder_learns_to_tell_clusters(units, tmp_path):
+    clean = "corruption={noise_share: 0, channel: 0, warp: 0, gap_share: 0}"
+    longer = ["num_steps=60", "log_every=20", "save_every=60", "optimizer.learning_rate=1e-2", "num_clusters=8"]
+    run(units, tmp_path, clean, *longer, "data.bucket_samples=null")
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    nats = [line["cross_entropy"] for line in lines if line["event"] == "train"]
+    assert nats[-1] < 0.9 * nats[0]
+
+
+def test_a_run_that_was_stopped_continues_bit_for_bit(units, tmp_path):
+    run(units, tmp_path / "whole")
+    first, _ = load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors")
+    training = units.UnitsTraining(
+        load_config(ROOT / "recipes" / "units_16k_encoder.yaml", units.UnitsConfig, SMALL), launched_on_cpu(units)
+    )  # the run that stops after its second step
+    dataset = units.open_crops(training.config.data, 16_000, seed=0)
+    training.discover(dataset)
+    for step in range(2):
+        audio, _, lengths = units.on_device(dataset.batch(step, 4), torch.device("cpu"), None)
+        training.train_step(audio, lengths)
+    training.save(tmp_path / "parts")
+    run(units, tmp_path / "parts")
+    second, facts = load_checkpoint(tmp_path / "parts" / "checkpoint.safetensors")
+    assert facts["step"] == 4
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def launched_on_cpu(units):
+    return units.Launch(torch.device("cpu"))
+
+
+def test_the_codec_recipe_starts_from_the_encoder_and_leaves_it_as_it_is(units, recipe, tmp_path):
+    run(units, tmp_path / "encoder")
+    heard = open_codec(tmp_path / "encoder" / "codec").encoder.state_dict()
+    same = [one for one in SMALL if one.startswith(("codec.", "data.", "device"))]
+    rest = ["num_steps=2", "batch_size=4", "optimizer.warmup_steps=1", "data.num_eval_crops=2", f"out={tmp_path}/codec"]
+    start = f"start_from={tmp_path}/encoder/codec"
+    config = load_config(ROOT / "recipes" / "units_16k.yaml", recipe.RecipeConfig, [*same, *rest, start])
+    with launched("cpu") as launch:
+        training = recipe.CodecTraining(config, launch)
+        decoder = [value.clone() for value in training.codec.decoder.parameters()]
+        training = recipe.train(config, launch)
+    after = training.codec.encoder.state_dict()
+    assert all(torch.equal(after[name], heard[name]) for name in heard)
+    assert any(not torch.equal(a, b) for a, b in zip(decoder, training.codec.decoder.parameters(), strict=True))
+
+
+def test_an_encoder_without_a_stem_is_refused(units):
+    overrides = [*SMALL, "codec.encoder.stem_window=0"]
+    config = load_config(ROOT / "recipes" / "units_16k_encoder.yaml", units.UnitsConfig, overrides)
+    with pytest.raises(VqaudioError, match="stem_window"):
+        units.UnitsTraining(config, launched_on_cpu(units))
