@@ -43,7 +43,7 @@ class RecipeConfig:
     late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
     weights are taken wherever name and shape are the same; the rest starts fresh.
     batch_size: crops of all processes together; each takes its share in `accumulation` parts, one after the other.
-    frozen: parts of the codec that keep the weights they start with, by name, such as `encoder`.
+    frozen: parts of the codec that stay as they are, by name, such as `encoder`.
     precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.  is_compiled: see `compile_networks`.
     """
 
@@ -102,6 +102,8 @@ class CodecTraining:
     def train_step(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """One step on this process's audio `b 1 n`.  Returns the losses, still on the device."""
         self.codec.train()
+        for name in self.config.frozen:
+            self.codec.get_submodule(name).eval()
         for learner in self.learners:
             learner.begin(self.step)
         losses = add_gradients(

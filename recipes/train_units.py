@@ -4,7 +4,8 @@
 
 The same command again continues where the last checkpoint was written.  `key=value` overrides any line of the YAML.
 Clusters are found in a part of the corpus (vqaudio/training/discovery.py); the encoder then tells the cluster of every
-frame from features that were corrupted.  OUT/codec holds the encoder; its codebook and decoder are still fresh:
+frame from features that were corrupted.  Last the codebook follows the latents of the encoder, by EMA.  OUT/codec then
+tokenizes; its decoder is still fresh:
     python recipes/train_codec.py recipes/units_16k.yaml data.root=DIR start_from=OUT/codec out=runs/units-16k
 """
 
@@ -28,7 +29,7 @@ from vqaudio.training.batches import on_device
 from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
 from vqaudio.training.corruption import Corruption, corrupted
 from vqaudio.training.discovery import SpectralClusters
-from vqaudio.training.health import peak_memory_mb
+from vqaudio.training.health import health_report, peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.logbook import Logbook
@@ -39,6 +40,7 @@ class UnitsConfig:
     """One run.
 
     num_clusters, num_rounds: of the discovery, which looks at num_discovery_crops crops.
+    num_codebook_steps: batches that the codebook sees once the encoder is done; it starts from the first of them.
     """
 
     out: str = "runs/units-encoder"
@@ -50,6 +52,7 @@ class UnitsConfig:
     num_clusters: int = 1024
     num_rounds: int = 4
     num_discovery_crops: int = 900
+    num_codebook_steps: int = 500
     average_decay: float = 0.995
     log_every: int = 50
     save_every: int = 250
@@ -128,6 +131,21 @@ class UnitsTraining:
         self.average.update(self.hearing, self.step)
         return {name: value.detach() for name, value in losses.items()}
 
+    @torch.no_grad()
+    def settle_codebook(self, dataset: CropDataset) -> dict[str, list[float]]:
+        """Moves the codebook by EMA to the latents of the averaged encoder.  Returns how it is used."""
+        quantizer, launch = self.codec.quantizer, self.launch
+        self.codec.train()
+        torch.manual_seed(self.config.seed)
+        share = (self.config.batch_size, launch.rank, launch.world_size)
+        with self.average.applied(self.hearing), dataset.prefetch(0, *share) as batches:
+            for _, batch in zip(range(self.config.num_codebook_steps), batches):  # noqa: B905
+                audio, _, lengths = on_device(batch, launch.device, None)
+                latents = self.encoder.vectors_of(self.features(audio)).transpose(1, 2)
+                at = torch.arange(latents.shape[1], device=latents.device)
+                quantizer(latents, None if lengths is None else at < lengths[:, None] // self.encoder.hop)
+        return health_report(quantizer)[0]
+
     def save(self, out: Path) -> None:
         """Writes everything that the next step depends on, and the codec with the averaged encoder."""
         facts = {"step": self.step, "config": to_mapping(self.config)}
@@ -171,6 +189,9 @@ def train(config: UnitsConfig, launch: Launch) -> UnitsTraining:
                 logbook.report(step, "train", {**figures, "skipped": training.learner.num_skipped})
             if launch.is_main and (step % config.save_every == 0 or step == config.num_steps):
                 training.save(out)
+        logbook.report(training.step, "codebook", training.settle_codebook(dataset))
+        if launch.is_main:
+            training.save(out)
     return training
 
 

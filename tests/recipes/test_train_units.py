@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = f"data.root={ROOT / 'data' / 'samples'}"
 SMALL = [
     SAMPLES, "num_steps=4", "batch_size=4", "device=cpu", "log_every=1", "save_every=2", "optimizer.warmup_steps=1",
-    "num_clusters=16", "num_rounds=1", "num_discovery_crops=4", "data.crop_samples=16000", "data.num_workers=1",
+    "num_clusters=16", "num_rounds=1", "num_discovery_crops=4",
+    "num_codebook_steps=3", "data.crop_samples=16000", "data.num_workers=1",
     "codec.encoder.widths=[16, 24]", "codec.latent_width=8", "codec.window_frames=20",
     "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "codec.quantizer.codebook_size=16",
 ]  # fmt: skip
@@ -68,6 +69,22 @@ def test_a_run_that_was_stopped_continues_bit_for_bit(units, tmp_path):
     assert facts["step"] == 4
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+    sums = [open_codec(tmp_path / one / "codec").weights_sha256 for one in ("whole", "parts")]
+    assert sums[0] == sums[1]
+
+
+def test_the_codec_that_is_left_tokenizes_with_a_codebook_that_knows_its_latents(units, tmp_path):
+    run(units, tmp_path, "num_codebook_steps=30")
+    codec = open_codec(tmp_path / "codec")
+    audio = torch.from_numpy(units.open_crops(data_of(units), 16_000, seed=1).batch(0, 4)["audio"])
+    latents = codec.encoder(audio).vectors
+    error = (codec.vectors(codec.encode(audio)) - latents).square().mean() / latents.var()
+    assert float(error) < 0.6  # 16 codes; codes that never moved: 1 and more
+    assert len(codec.encode(audio).unique()) > 8
+
+
+def data_of(units):
+    return load_config(ROOT / "recipes" / "units_16k_encoder.yaml", units.UnitsConfig, SMALL).data
 
 
 def launched_on_cpu(units):
@@ -76,7 +93,8 @@ def launched_on_cpu(units):
 
 def test_the_codec_recipe_starts_from_the_encoder_and_leaves_it_as_it_is(units, recipe, tmp_path):
     run(units, tmp_path / "encoder")
-    heard = open_codec(tmp_path / "encoder" / "codec").encoder.state_dict()
+    started = open_codec(tmp_path / "encoder" / "codec")
+    heard, book = (started.get_submodule(part).state_dict() for part in ("encoder", "quantizer"))
     same = [one for one in SMALL if one.startswith(("codec.", "data.", "device"))]
     rest = ["num_steps=2", "batch_size=4", "optimizer.warmup_steps=1", "data.num_eval_crops=2", f"out={tmp_path}/codec"]
     start = f"start_from={tmp_path}/encoder/codec"
@@ -87,6 +105,8 @@ def test_the_codec_recipe_starts_from_the_encoder_and_leaves_it_as_it_is(units, 
         training = recipe.train(config, launch)
     after = training.codec.encoder.state_dict()
     assert all(torch.equal(after[name], heard[name]) for name in heard)
+    after = training.codec.get_submodule("quantizer").state_dict()
+    assert all(torch.equal(after[name], book[name]) for name in book)
     assert any(not torch.equal(a, b) for a, b in zip(decoder, training.codec.decoder.parameters(), strict=True))
 
 

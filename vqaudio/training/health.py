@@ -41,9 +41,14 @@ class AudioTokenizer(Protocol):
 
 
 def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[str]]:
-    """Usage, perplexity, dead codes and top-code share per codebook since the last call, and warnings in words."""
-    books = quantizer.statistics()
+    """Usage, perplexity, dead codes and top-code share per codebook since the last call, and warnings in words.
+
+    Nothing of codebooks that saw no frame, because they do not learn.
+    """
+    books = [book for book in quantizer.statistics() if book.num_frames]
     quantizer.reset_statistics()
+    if not books:
+        return {}, []
     figures = {
         "usage": [round(book.usage, 4) for book in books],
         "perplexity": [round(book.perplexity, 1) for book in books],
