@@ -28,13 +28,14 @@ VERBS = {
     "decode": Verb("vqaudio.cli.decode", "turn a token store back into recordings"),
     "convert": Verb("vqaudio.cli.convert", "say the same in the voice of another speaker"),
     "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),
+    "sample": Verb("vqaudio.cli.sample", "let a prior speak, from nothing or after a spoken prompt"),
     "info": Verb("vqaudio.cli.info", "tell what a codec or a token store holds"),
     "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),
     "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
     "report": Verb("vqaudio.cli.report", "write one HTML page about a codec: players, plots, tables"),
     "probe": Verb("vqaudio.cli.probe", "relate codes to phones, beside controls"),
-}
     "align": Verb("vqaudio.cli.align", "find words and phones in English recordings whose text is known"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

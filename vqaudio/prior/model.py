@@ -102,9 +102,9 @@ def _build_network(config: NetworkConfig, language: CodeLanguage) -> "LlamaForCa
     from transformers import LlamaForCausalLM
 
     network = LlamaForCausalLM(shape)
-    for layer in network.model.layers:
-        layer.self_attn.o_proj = DroppedLinear(layer.self_attn.o_proj, config.dropout)
-        layer.mlp.down_proj = DroppedLinear(layer.mlp.down_proj, config.dropout)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Linear) and name.endswith(("self_attn.o_proj", "mlp.down_proj")):
+            network.set_submodule(name, DroppedLinear(module, config.dropout))
     return network
 
 

@@ -1,0 +1,112 @@
+"""`vqaudio sample --prior P --out DIR`: new speech from a prior, from nothing or after a spoken prompt.
+
+DIR gets a wav and a picture of each sample, the codes as a token store in DIR/tokens and as lines in DIR/codes.jsonl,
+and sample.json, which says how they came about.  A sample ends where the prior ends it, or after --seconds.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
+    from vqaudio.jobs.sampling import Request, Samples
+    from vqaudio.prior.model import Prior
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument(
+        "--prior", metavar="NAME|DIR", required=True, help="a folder of recipes/train_prior.py, or a codec's name"
+    )
+    parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the prior names")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the samples")
+    parser.add_argument("--prompt", metavar="WAV", type=Path, help="a recording that every sample continues")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of new speech, at most (default: 10)")
+    parser.add_argument("--num", metavar="N", type=int, default=8, help="how many samples (default: 8)")
+    parser.add_argument("--seed", type=int, default=0, help="another one gives other samples (default: 0)")
+    parser.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0: the likeliest (default: 1)")
+    parser.add_argument("--top-k", metavar="K", type=int, default=0, help="draw from the K likeliest (default: all)")
+    parser.add_argument("--top-p", metavar="P", type=float, default=1.0, help="from the likeliest of share P together")
+    parser.add_argument(
+        "--repetition", metavar="R", type=float, default=1.0, help="above 1: fewer codes of the last second again"
+    )
+    parser.add_argument(
+        "--speaker", metavar="NAME|WAV", help="whom the prior or the codec knows, or a recording whose voice it takes"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--no-pictures", action="store_true", help="no PNG files; they need vqaudio[plots]")
+    parser.add_argument("--overwrite", action="store_true", help="replace samples that are there already")
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sample; 0 when all went well."""
+    from vqaudio.jobs.sample_files import require_room
+    from vqaudio.jobs.sampling import sample_speech
+    from vqaudio.prior.saving import open_prior
+
+    request = request_of(args)
+    prior = open_prior(args.prior, args.device)
+    codec = codec_of(prior, args.codec, args.device)
+    require_room(args.out, is_overwriting=args.overwrite, has_pictures=not args.no_pictures)
+    samples = sample_speech(prior, codec, request)
+    decode_s = write_samples(args, prior, codec, samples)
+    new_s = sum(one.shape[1] - samples.prompt_frames for one in samples.codes) / prior.language.stamp.frame_rate_hz
+    if not args.quiet:
+        print(f"samples   {len(samples.codes)}, {new_s:.1f} s of new speech")
+        print(f"codes     {new_s / max(samples.wall_s, 1e-9):.1f} x real time, all samples at once")
+        wall_s = samples.wall_s + decode_s
+        print(f"in all    {new_s / max(wall_s, 1e-9):.1f} x real time, sound included")
+        print(f"files     {args.out}")
+    return 0
+
+
+def request_of(args: argparse.Namespace) -> "Request":
+    """The command line as a request.  Raises VqaudioError for a value that is none."""
+    from vqaudio.jobs.sampling import Request
+    from vqaudio.prior.sampling import SamplingOptions
+
+    options = SamplingOptions(args.temperature, args.top_k, args.top_p, args.repetition)
+    return Request(args.num, args.seconds, args.prompt, args.speaker, args.seed, options)
+
+
+def codec_of(prior: "Prior", name_or_folder: str | None, device: str) -> "Codec":
+    """The codec whose codes the prior has learned.  Raises VqaudioError if it is not at hand or is another one."""
+    from vqaudio.codec.saving import open_codec
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.stamps import stamp_of
+
+    stamp = prior.language.stamp
+    try:
+        codec = open_codec(name_or_folder or stamp.name, device)
+    except VqaudioError as error:
+        if name_or_folder:
+            raise
+        raise VqaudioError(
+            f"the prior has learned the codes of {stamp}; give its folder with --codec ({error})"
+        ) from error
+    stamp.require_same(stamp_of(codec))
+    return codec
+
+
+def write_samples(args: argparse.Namespace, prior: "Prior", codec: "Codec", samples: "Samples") -> float:
+    """Decode and write all that DIR gets.  Returns the seconds that decoding took."""
+    import time
+
+    from vqaudio.jobs.sample_files import start_folder, write_codes, write_picture, write_record, write_sound
+    from vqaudio.jobs.sampling import decode_samples
+
+    stamp, decode_s, start_s = prior.language.stamp, 0.0, time.monotonic()
+    start_folder(args.out)
+    write_codes(args.out, samples.codes, stamp, args.speaker)
+    for number, sound in enumerate(decode_samples(codec, samples)):
+        decode_s += time.monotonic() - start_s
+        write_sound(args.out, number, sound, stamp)
+        if not args.no_pictures:
+            write_picture(args.out, number, sound, samples, stamp)
+        start_s = time.monotonic()
+    asked = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
+    facts: dict[str, Any] = {"asked": asked, "codec": stamp.to_json(), "prompt_frames": samples.prompt_frames}
+    write_record(args.out, facts | {"sampling_s": round(samples.wall_s, 3), "decoding_s": round(decode_s, 3)})
+    return decode_s
