@@ -112,8 +112,9 @@ class Bench:
 
 
 def spread(utterances: Sequence[Utterance], number: int) -> list[Utterance]:
-    """That many, evenly through the list."""
-    return [utterances[at * len(utterances) // number] for at in range(min(number, len(utterances)))]
+    """That many, evenly through the list; all if there are no more."""
+    number = min(number, len(utterances))
+    return [utterances[at * len(utterances) // number] for at in range(number)]
 
 
 def halves(utterances: Sequence[Utterance]) -> tuple[dict[str, list[Utterance]], list[Utterance]]:
