@@ -47,6 +47,7 @@ def test_every_flag_reaches_the_record(export, tmp_path):
         "style": "kaldi",
         "num_codebooks": 1,
         "pattern": "delayed",
+        "is_grid": False,
         "is_deduplicated": True,
         "bpe_merges": 3,
         "has_bos": True,

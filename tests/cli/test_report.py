@@ -42,6 +42,22 @@ def test_the_page_holds_as_many_recordings_as_asked_and_measures_them(
     assert f"{out}: 2 recordings, {out.stat().st_size / 1e6:.1f} MB" in capsys.readouterr().out
 
 
+def test_what_was_decoded_to_be_measured_is_not_decoded_again_to_be_heard(
+    folder: Path, level_tokenizer: AudioTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode, lengths = type(level_tokenizer).decode, []
+
+    def counted(self, audio_codes, length=None):
+        lengths.append(audio_codes.shape[-1])
+        return decode(self, audio_codes, length)
+
+    monkeypatch.setattr(type(level_tokenizer), "decode", counted)
+    out = folder.parent / "report.html"
+    assert main(["report", "levels", str(folder), "--out", str(out), "--workers", "0"]) == 0
+    assert lengths == [6000] * 3
+    assert out.read_text(encoding="utf-8").count("<audio ") == 2 * 3
+
+
 def test_an_evaluation_that_was_made_before_is_shown_as_it_is(folder: Path) -> None:
     found, out = folder.parent / "found.json", folder.parent / "report.html"
     assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db", "--json", str(found)]) == 0

@@ -42,7 +42,8 @@ def test_what_is_there_is_not_fetched_again(publisher, archive: Archive, tmp_pat
     assert is_fetched(archive, tmp_path / "new")
     assert fetch(archive, tmp_path / "new") is None
     assert len(publisher.asked) == 1
-    assert [path.name for path in (tmp_path / "new" / STATE_FOLDER).iterdir()] == ["librispeech-dev-clean.json"]
+    left = sorted(path.name for path in (tmp_path / "new" / STATE_FOLDER).iterdir())
+    assert left == ["librispeech-dev-clean.json", "librispeech-dev-clean.tar.bz2.lock"]
 
 
 def test_a_part_that_was_deleted_or_published_anew_is_fetched_again(archive: Archive, tmp_path: Path) -> None:
@@ -70,6 +71,27 @@ def test_a_run_killed_while_unpacking_is_finished_without_a_second_download(
     assert fetch(archive, tmp_path, is_archive_kept=True) is not None
     assert len(publisher.asked) == 1
     assert archive_path(archive, tmp_path).read_bytes() == publisher.files["/x/dev-clean.tar.bz2"]
+
+
+def test_two_runs_do_not_fetch_one_archive_into_one_folder(
+    publisher, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes while the first unpacks; it is refused, and the first is none the worse."""
+    unpack, refusals = fetching.unpack, []
+
+    def disturbed(*args, **options):
+        with pytest.raises(VqaudioError, match="another run is fetching librispeech/dev-clean") as refusal:
+            fetch(archive, tmp_path)
+        refusals.append(refusal)
+        fetch(archive, tmp_path / "elsewhere")  # another folder is free
+        return unpack(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "unpack", lambda *args, **options: (patch.undo(), disturbed(*args, **options))[1])
+        assert fetch(archive, tmp_path) is not None
+    assert len(refusals) == 1
+    assert is_fetched(archive, tmp_path)
+    assert fetch(archive, tmp_path) is None
 
 
 def test_an_archive_with_other_bytes_is_not_unpacked(publisher, archive: Archive, tmp_path: Path) -> None:

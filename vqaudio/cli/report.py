@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.coders import Coder
+    from vqaudio.jobs.page.listening import Decodings
     from vqaudio.jobs.page.probe_section import ProbeFindings
     from vqaudio.jobs.report import Report
     from vqaudio.jobs.walk import Source
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.jobs.charts import drawing
     from vqaudio.jobs.evaluation import choose_sources
     from vqaudio.jobs.page.document import Page, write_page
-    from vqaudio.jobs.page.listening import listen, spread
+    from vqaudio.jobs.page.listening import Decodings, listen, longest_on_page, spread
     from vqaudio.jobs.page.training_log import read_training_log
 
     with drawing():  # says that matplotlib is missing before minutes are spent
@@ -60,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
     codec = open_codec(args.codec, args.device)
     probe = find_probe(args.probe, codec) if args.probe else None
     coders = choose_coders(codec, args)
-    report, source = find_report(args, codec, coders, sources)
-    listening = listen(codec, coders, sources, args.device)
+    decodings = Decodings(longest_on_page(codec.grid))
+    report, source = find_report(args, codec, coders, sources, decodings)
+    listening = listen(codec, coders, sources, args.device, decodings)
     num_bytes = write_page(Page(codec, listening, report, source, training, probe), args.out)
     print(f"{args.out}: {len(listening.utterances)} recordings, {num_bytes / 1e6:.1f} MB")
     if num_bytes > LARGEST_BYTES:
@@ -82,10 +84,15 @@ def find_probe(path: Path, codec: "Codec") -> "ProbeFindings":
 
 
 def find_report(
-    args: argparse.Namespace, codec: "Codec", coders: "Sequence[Coder]", sources: "Sequence[Source]"
+    args: argparse.Namespace,
+    codec: "Codec",
+    coders: "Sequence[Coder]",
+    sources: "Sequence[Source]",
+    decodings: "Decodings",
 ) -> "tuple[Report, str]":
     """The evaluation that was given, or one of the page's own files, and in words which it is.
 
+    decodings: keep what is decoded for that.
     Raises VqaudioError if the one that was given is about other weights.
     """
     from vqaudio.core.errors import VqaudioError
@@ -93,7 +100,8 @@ def find_report(
     from vqaudio.jobs.report import read_report
 
     if args.evaluation is None:
-        report = evaluate(coders, sources, codec.grid.sample_rate_hz, num_workers=args.workers)
+        rate_hz = codec.grid.sample_rate_hz
+        report = evaluate(coders, sources, rate_hz, num_workers=args.workers, on_made=decodings.keep)
         return report, f"Measured on the {len(sources)} recordings of this page, whole."
     report, weights_sha256 = read_report(args.evaluation)
     if weights_sha256 != codec.weights_sha256:

@@ -7,11 +7,13 @@ from typing import Any
 
 from vqaudio.core.durable import replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.locking import locked
 from vqaudio.corpora.archives import Archive
 from vqaudio.corpora.downloads import download
 from vqaudio.corpora.unpacking import Unpacked, unpack
 
 STATE_FOLDER = ".vqaudio-fetch"  # in the folder of all corpora: downloads under way, and what is done
+LOCK = ".lock"  # ends the name of what a run holds while it fetches; it stays, so that all hold the same file
 UNPACKED_SHARE = 1.0  # speech unpacks to at least its archive's length: FLAC to the same, WAV to more
 
 Tell = Callable[[str, int, "int | None"], None]  # what is done, bytes so far, bytes in all where that is known
@@ -24,7 +26,7 @@ def fetch(
 
     A download that was cut goes on; an archive that was whole but not unpacked is checked again and unpacked.
     is_archive_kept: leave the downloaded file in `.vqaudio-fetch`.
-    Raises VqaudioError as `download` and `unpack` do.
+    Raises VqaudioError as `download` and `unpack` do, or if another run is fetching it there.
     """
     if is_fetched(archive, folder):
         return None
@@ -33,6 +35,16 @@ def fetch(
     except OSError as error:
         raise VqaudioError(f"{folder} cannot be written: {error.strerror or error}; take another folder") from None
     path = archive_path(archive, folder)
+    refusal = f"another run is fetching {archive.name} into {folder}; wait for its end, or take another folder"
+    with locked(path.with_name(path.name + LOCK), refusal):
+        unpacked = None if is_fetched(archive, folder) else _bring(archive, folder, path, tell)
+    if not is_archive_kept:
+        path.unlink(missing_ok=True)
+    return unpacked
+
+
+def _bring(archive: Archive, folder: Path, path: Path, tell: Tell) -> Unpacked:
+    """Download to `path` what is not there, unpack it, and note that it is done."""
     if not path.is_file() or sha256_of(path) != archive.sha256:
         path.unlink(missing_ok=True)
         download(
@@ -45,8 +57,6 @@ def fetch(
     unpacked = unpack(path, folder / archive.unpack_to, tell=lambda done, total: tell("unpacking", done, total))
     record = {"url": archive.url, "sha256": archive.sha256, "folders": unpacked.folders, "left_out": unpacked.left_out}
     replace_durably(_record_path(archive, folder), lambda place: place.write_text(json.dumps(record, indent=2)))
-    if not is_archive_kept:
-        path.unlink()
     return unpacked
 
 

@@ -1,6 +1,5 @@
 """A whole store into one folder: in constant memory, whole or not there, and continued after an interruption."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from vqaudio import __version__
 from vqaudio.core.config import to_mapping
 from vqaudio.core.durable import TEMPORARY, replace_durably, sha256_of, sync_folder
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.locking import locked
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.interface import Plan
 from vqaudio.export.formats.table import format_of, require_fit
@@ -109,18 +109,15 @@ def _growing_folder(out: Path) -> Iterator[Path]:
     folder = out.with_name(f".{out.name}{TEMPORARY}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        number = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise VqaudioError(f"{out} cannot be made: {error.strerror}") from None
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield folder
-    except BlockingIOError:
-        raise VqaudioError(f"another export is writing {out}; wait for it, or choose another folder") from None
-    except OSError as error:
-        raise VqaudioError(f"{out} cannot be written: {error.strerror or error}; the same command goes on") from None
-    finally:
-        os.close(number)
+    with locked(folder, f"another export is writing {out}; wait for it, or choose another folder"):
+        try:
+            yield folder
+        except OSError as error:
+            raise VqaudioError(
+                f"{out} cannot be written: {error.strerror or error}; the same command goes on"
+            ) from None
 
 
 def _read_progress(folder: Path, digest: str) -> dict[str, Any]:

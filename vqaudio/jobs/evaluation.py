@@ -9,7 +9,7 @@ import torch
 
 from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.coders import STABILITY, CodecCoder, Coder
+from vqaudio.jobs.coders import STABILITY, CodecCoder, Coder, Reconstruction
 from vqaudio.jobs.report import Report, Row, codebook_health
 from vqaudio.jobs.scoring import Pair, score_pairs
 from vqaudio.jobs.walk import Source, find_sources
@@ -17,6 +17,7 @@ from vqaudio.metrics.bootstrap import mean_score
 from vqaudio.metrics.pair import FILL, METRICS, check_metrics, missing_metrics
 
 Scores = dict[tuple[str, str], dict[str, dict[str, float]]]  # (coder, setting) -> id -> metric -> score
+OnMade = Callable[[str, str, Reconstruction], None]
 
 
 def choose_sources(root: Path, listed: Path | None = None) -> list[Source]:
@@ -58,8 +59,10 @@ def choose_metrics(named: Sequence[str] | None, sample_rate_hz: int) -> tuple[tu
 class _Run:
     """Walks files and coders, hands out pairs, and keeps what is not a score of a pair."""
 
-    def __init__(self, coders: Sequence[Coder], sources: Sequence[Source], sample_rate_hz: int) -> None:
-        self.coders, self.sources, self.sample_rate_hz = coders, sources, sample_rate_hz
+    def __init__(
+        self, coders: Sequence[Coder], sources: Sequence[Source], sample_rate_hz: int, on_made: OnMade
+    ) -> None:
+        self.coders, self.sources, self.sample_rate_hz, self._on_made = coders, sources, sample_rate_hz, on_made
         self.failures: list[dict[str, str]] = []
         self.seconds = 0.0
         self.scores: Scores = {(coder.name, setting): {} for coder in coders for setting in coder.settings}
@@ -80,6 +83,7 @@ class _Run:
                     for made in coder.reconstruct(source.id, reference):
                         row = self.scores[coder.name, made.setting].setdefault(source.id, {})
                         row.update(made.stability)
+                        self._on_made(source.id, coder.name, made)
                         yield Pair((source.id, coder.name, made.setting), reference, made.samples)
                 except VqaudioError as error:
                     self.failures.append({"id": source.id, "coder": coder.name, "reason": str(error)})
@@ -108,20 +112,21 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     num_workers: int = 0,
     on_file: Callable[[float], None] = lambda audio_s: None,
+    on_made: OnMade = lambda source_id, coder, made: None,
 ) -> Report:
     """Every coder on every file, all metrics, one report.
 
     coders: with distinct names or settings.  sample_rate_hz: at which all of them take and give audio.
     metrics: None takes all that can be measured here; the report says which could not, and why.
     num_workers: scoring processes, 0: this one.  on_file: called after each file with the
-    seconds of audio read so far.
+    seconds of audio read so far.  on_made: called with a file's id, the coder's name and each decoding.
     Raises VqaudioError when no file can be read, for metrics that cannot be measured or when two rows have one name.
     """
     names, not_measured = choose_metrics(metrics, sample_rate_hz)
     labels = [(coder.name, setting) for coder in coders for setting in coder.settings]
     if len(set(labels)) < len(labels):
         raise VqaudioError(f"two rows of the table have one name: {labels}")
-    run = _Run(coders, sources, sample_rate_hz)
+    run = _Run(coders, sources, sample_rate_hz, on_made)
     with _thread_beside(num_workers):
         for (source_id, coder, setting), scores in score_pairs(run.pairs(on_file), sample_rate_hz, names, num_workers):
             run.scores[coder, setting][source_id].update(scores)

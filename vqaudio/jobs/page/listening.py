@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.interface import AudioTokenizer
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.coders import Coder, as_sixteen_bit
+from vqaudio.core.units import FrameGrid
+from vqaudio.jobs.coders import Coder, Reconstruction, as_sixteen_bit
 from vqaudio.jobs.walk import Source
 from vqaudio.metrics.distance import Samples
 
@@ -45,6 +46,35 @@ class Listening:
     failures: tuple[dict[str, str], ...]
 
 
+class Decodings:
+    """Beginnings of decodings that were made while something else was measured, so that none is made twice.
+
+    longest_samples: of each.
+    """
+
+    def __init__(self, longest_samples: int) -> None:
+        self.longest_samples = longest_samples
+        self._versions: dict[tuple[str, str], list[Version]] = {}
+
+    def keep(self, source_id: str, coder: str, made: Reconstruction) -> None:
+        """One more."""
+        version = Version(coder, made.setting, as_sixteen_bit(made.samples[: self.longest_samples]))
+        self._versions.setdefault((source_id, coder), []).append(version)
+
+    def of(self, source_id: str, coder: Coder, reference: Samples) -> list[Version]:
+        """One version for each setting, made now where it was not kept.  Raises VqaudioError if it cannot be."""
+        if len(self._versions.get((source_id, coder.name), ())) < len(coder.settings):
+            self._versions.pop((source_id, coder.name), None)
+            for made in coder.reconstruct(source_id, reference):
+                self.keep(source_id, coder.name, made)
+        return self._versions[source_id, coder.name]
+
+
+def longest_on_page(grid: FrameGrid) -> int:
+    """Samples of a recording that a page takes: whole frames."""
+    return int(LONGEST_S * grid.sample_rate_hz) // grid.hop_samples * grid.hop_samples
+
+
 def spread(sources: Sequence[Source], number: int) -> list[Source]:
     """That many, evenly through the list, the first among them; all if there are no more."""
     if number < 1:
@@ -53,13 +83,20 @@ def spread(sources: Sequence[Source], number: int) -> list[Source]:
     return list(sources) if len(sources) <= number else [sources[place] for place in places]
 
 
-def listen(codec: AudioTokenizer, coders: Sequence[Coder], sources: Sequence[Source], device: str = "cpu") -> Listening:
+def listen(
+    codec: AudioTokenizer,
+    coders: Sequence[Coder],
+    sources: Sequence[Source],
+    device: str = "cpu",
+    decodings: Decodings | None = None,
+) -> Listening:
     """Every source through every coder, cut to its first seconds after decoding.
 
+    decodings: those that were made already, by coders of the same names.
     A file that cannot be read or decoded is left out and named.  Raises VqaudioError if none can be read.
     """
-    rate_hz, hop = codec.grid.sample_rate_hz, codec.grid.hop_samples
-    longest = int(LONGEST_S * rate_hz) // hop * hop
+    rate_hz, longest = codec.grid.sample_rate_hz, longest_on_page(codec.grid)
+    decodings = decodings or Decodings(longest)
     utterances: list[Utterance] = []
     failures: list[dict[str, str]] = []
     for source in sources:
@@ -75,11 +112,9 @@ def listen(codec: AudioTokenizer, coders: Sequence[Coder], sources: Sequence[Sou
         versions: list[Version] = []
         for coder in coders:
             try:
-                made = list(coder.reconstruct(source.id, whole))
+                versions += decodings.of(source.id, coder, whole)
             except VqaudioError as error:
                 failures.append({"id": source.id, "coder": coder.name, "reason": str(error)})
-                continue
-            versions += (Version(coder.name, one.setting, as_sixteen_bit(one.samples[:longest])) for one in made)
         original = as_sixteen_bit(whole[:longest])
         codes = _first_codes(codec, whole[:longest], device)
         utterances.append(Utterance(source.id, original, tuple(versions), codes, source.text))
