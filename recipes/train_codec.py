@@ -42,6 +42,7 @@ class RecipeConfig:
 
     late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
     weights are taken wherever name and shape are the same; the rest starts fresh.
+    decoder_from: another codec, whose decoder's weights are taken likewise.
     batch_size: crops of all processes together; each takes its share in `accumulation` parts, one after the other.
     frozen: parts of the codec that stay as they are, by name, such as `encoder`.
     precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.  is_compiled: see `compile_networks`.
@@ -49,6 +50,7 @@ class RecipeConfig:
 
     out: str = "runs/codec"
     start_from: str = ""
+    decoder_from: str = ""
     frozen: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
@@ -78,6 +80,8 @@ class CodecTraining:
         self.codec = build_codec(config.codec)
         if config.start_from:
             take_weights(self.codec, open_codec(config.start_from))
+        if config.decoder_from:
+            take_weights(self.codec.decoder, open_codec(config.decoder_from).decoder)
         for name in config.frozen:
             self.codec.get_submodule(name).requires_grad_(False)
         learner = partial(Learner, settings=config.optimizer, num_steps=config.num_steps, launch=launch)

@@ -29,7 +29,7 @@ WITH_ONE_CODEBOOK = {
 SMALL = [
     f"data.root={ROOT / 'data' / 'samples'}", "data.kind=manifest", "data.split_option=split", "data.split=train",
     "data.crop_samples=6400", "data.is_cached=true", "data.num_workers=1", "batch_size=2", "device=cpu", "late_from=0",
-    "num_steps=2", "optimizer.warmup_steps=1", "start_from=''",
+    "num_steps=2", "optimizer.warmup_steps=1", "start_from=''", "decoder_from=''",
     "discriminators.period_width=2", "discriminators.spectrum_width=2",
     "codec.latent_width=8", "codec.window_frames=10", "codec.speaker_width=4", "codec.quantizer.codebook_size=8",
     "codec.decoder.width=8", "codec.decoder.hidden=8",

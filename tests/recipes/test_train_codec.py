@@ -118,7 +118,10 @@ def test_a_run_that_starts_from_a_codec_has_its_weights_at_step_0(recipe, tmp_pa
     with launched("cpu") as launch:
         config = config_of(recipe, tmp_path, f"start_from={tmp_path / 'codec'}", "seed=5")
         started = recipe.CodecTraining(config, launch).codec.state_dict()
+        half = recipe.CodecTraining(config_of(recipe, tmp_path, f"decoder_from={tmp_path / 'codec'}", "seed=5"), launch)
     assert [name for name, value in source.state_dict().items() if not torch.equal(value, started[name])] == []
+    is_taken = {name: torch.equal(value, source.state_dict()[name]) for name, value in half.codec.named_parameters()}
+    assert all(is_taken[name] == name.startswith("decoder.") for name in is_taken if name.endswith("weight"))
 
 
 def test_a_codec_of_which_nothing_fits_cannot_be_started_from(recipe, tmp_path):

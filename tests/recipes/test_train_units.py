@@ -97,8 +97,8 @@ def test_the_codec_recipe_starts_from_the_encoder_and_leaves_it_as_it_is(units, 
     heard, book = (started.get_submodule(part).state_dict() for part in ("encoder", "quantizer"))
     same = [one for one in SMALL if one.startswith(("codec.", "data.", "device"))]
     rest = ["num_steps=2", "batch_size=4", "optimizer.warmup_steps=1", "data.num_eval_crops=2", f"out={tmp_path}/codec"]
-    start = f"start_from={tmp_path}/encoder/codec"
-    config = load_config(ROOT / "recipes" / "units_16k.yaml", recipe.RecipeConfig, [*same, *rest, start])
+    start = [f"{key}={tmp_path}/encoder/codec" for key in ("start_from", "decoder_from")]
+    config = load_config(ROOT / "recipes" / "units_16k.yaml", recipe.RecipeConfig, [*same, *rest, *start])
     with launched("cpu") as launch:
         training = recipe.CodecTraining(config, launch)
         decoder = [value.clone() for value in training.codec.decoder.parameters()]
