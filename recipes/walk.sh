@@ -14,7 +14,7 @@ step "recordings to codes: the first codebook of speech-16k, with the names of t
 vqaudio tokenize "$audio" --metadata "$audio/metadata.csv" --codebooks 1 --resume --out "$out/tokens"
 
 step "codes for transformers, read back and compared"
-vqaudio export "$out/tokens" --format hf --validation 0.3 --overwrite --out "$out/lm" --check
+vqaudio export "$out/tokens" --format hf --validation 0.15 --overwrite --out "$out/lm" --check
 
 step "a prior of the codes, beside n-grams on speakers held out"
 python "$here/recipes/train_prior.py" "$here/recipes/prior_tiny.yaml" data.tokens="$out/tokens" out="$out/training"
