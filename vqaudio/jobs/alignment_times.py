@@ -59,8 +59,9 @@ def pieces(found: Sequence[FoundWord]) -> Iterator[tuple[int | None, list[str]]]
     """
     words: list[str] = []
     start = 0
-    for one, after in zip(found, [*found[1:], None], strict=True):
-        if one.is_pause and words and (one.stop - start) * FRAME_S > PIECE_S:
+    last_word = max((place for place, one in enumerate(found) if not one.is_pause), default=0)
+    for place, (one, after) in enumerate(zip(found, [*found[1:], None], strict=True)):
+        if one.is_pause and words and place < last_word and (one.stop - start) * FRAME_S > PIECE_S:
             yield (one.start + one.stop) // 2, words
             start, words = (one.start + one.stop) // 2, []
         elif not one.is_pause:

@@ -1,6 +1,7 @@
 """What is said in each recording, from the forms that people keep transcripts in."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +19,13 @@ def with_texts(sources: Sequence[Source], transcripts: Path) -> list[Source]:
 
     transcripts: a folder with NAME.txt or NAME.lab for NAME.wav, in the same subfolders; a CSV file with the columns
     path and text; LJSpeech's `id|text|text`; or any other file with lines of an id, a tab or blanks, and the text.
-    An id is a recording's path below its folder, with or without suffix, or its bare name where only one has it.
+    An id is a recording's path below its folder or below the file's, with or without suffix, or its bare name where
+    only one recording has it.
     Raises VqaudioError if the transcripts cannot be read or are of none of the recordings.
     """
     texts = _folder_texts(sources, transcripts) if transcripts.is_dir() else _file_texts(transcripts)
     names = Counter(PurePosixPath(source.id).stem for source in sources)
-    found = [replace(source, text=_text_of(source.id, texts, names)) for source in sources]
+    found = [replace(source, text=_text_of(source, transcripts.parent, texts, names)) for source in sources]
     if all(source.text is None for source in found):
         wanted = sources[0].id if transcripts.is_file() else PurePosixPath(sources[0].id).with_suffix(".txt")
         raise VqaudioError(
@@ -32,9 +34,9 @@ def with_texts(sources: Sequence[Source], transcripts: Path) -> list[Source]:
     return found
 
 
-def _text_of(name: str, texts: Mapping[str, str], names: Mapping[str, int]) -> str | None:
-    path = PurePosixPath(name)
-    keys = [name, str(path.with_suffix(""))]
+def _text_of(source: Source, folder: Path, texts: Mapping[str, str], names: Mapping[str, int]) -> str | None:
+    path, below = PurePosixPath(source.id), Path(os.path.relpath(source.path, folder))
+    keys = [source.id, str(path.with_suffix("")), below.as_posix(), below.with_suffix("").as_posix()]
     if names[path.stem] == 1:
         keys += [path.name, path.stem]
     return next((texts[key] for key in keys if key in texts), None)
