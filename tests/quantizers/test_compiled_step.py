@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -88,6 +89,20 @@ def test_the_number_of_threads_changes_no_bit(by):
         torch.set_num_threads(before)
     assert_close(results[1], results[0], atol=0, rtol=0)
     assert_close(results[2], results[0], atol=0, rtol=0)
+
+
+def test_several_quantizers_may_learn_at_the_same_time(monkeypatch):
+    """Numba's own thread pool ends the process where two threads call it at once."""
+    monkeypatch.setattr(compiled_step, "MIN_PRODUCTS", 0)
+    quantizer, batches = started(2000, 16, 100, revive_below=0.0), torch.randn(20, 2000, 16)
+
+    def learn(_):
+        learner = copy.deepcopy(quantizer)
+        return [learner(vectors).codes for vectors in batches], learner.codebook.sums
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(learn, range(4)))
+    assert_close(results, [learn(0)] * 4, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("num_codes", [8, 64, 512])
