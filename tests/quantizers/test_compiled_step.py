@@ -1,9 +1,11 @@
 """The compiled training step does what the steps of torch do, whatever the sizes, the threads and the options."""
 
 import copy
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -178,6 +180,21 @@ def test_without_numba_training_goes_on_and_says_so(by, monkeypatch):
         assert_close(found, by("torch", quantizer, vectors), atol=0, rtol=0)
     finally:
         compiled_step._loops.cache_clear()
+
+
+def test_what_was_compiled_of_other_sources_is_not_used(tmp_path):
+    """Numba would: it looks at a function's own file alone, not at those of the functions it calls."""
+    from vqaudio.quantizers.compiled_job import Job, sources_digest
+
+    folder = Path(compiled_step.__file__).parent
+    assert f"sources_{sources_digest(folder)}" in [name for name, *_ in Job._fields_]
+    digests = {sources_digest(folder)}
+    for source in folder.glob("compiled_*.py"):
+        shutil.copytree(folder, tmp_path / source.stem, ignore=shutil.ignore_patterns("__pycache__"))
+        with open(tmp_path / source.stem / source.name, "a") as file:
+            file.write("# another")
+        digests.add(sources_digest(tmp_path / source.stem))
+    assert len(digests) == 5
 
 
 def test_without_a_folder_for_what_is_compiled_each_process_compiles_and_says_so(monkeypatch):

@@ -1,15 +1,16 @@
 """What the loops of `compiled_step` share: the job they are given, and how they are compiled.
 
 The files `compiled_*`, but for that one, import numba and compile when they are imported: some seconds the first time
-on a machine. Numba tells by the date of a function's own file whether what it kept is stale: so after a change of this
-file touch the others.
+on a machine.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +26,12 @@ TILE_CODES = LANES * TILE_VECTORS
 
 # Numba hands the first argument in, which a type checker cannot know.
 instructions = cast(Callable[[Callable[..., Any]], Any], intrinsic)
+
+
+def sources_digest(folder: Path) -> str:
+    """A short name for what the files `compiled_*` in a folder say."""
+    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("compiled_*.py")))
+    return hashlib.sha256(sources).hexdigest()[:16]
 
 
 class Job(ctypes.Structure):
@@ -43,6 +50,9 @@ class Job(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("errors", "num_frames", "width", "num_codes", "l2_normalized")),
         *((name, ctypes.c_int64) for name in ("is_moving", "next_tile", "next_block", "num_done")),
         *((name, ctypes.c_float) for name in ("epsilon", "move_by", "least_use")),
+        # Numba keeps a compiled function until its own file changes, whatever becomes of the files it calls. So the
+        # type of its argument names them all: what was kept for other sources is a function of another type.
+        (f"sources_{sources_digest(Path(__file__).parent)}", ctypes.c_int32),
     )
 
 
