@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from vqaudio.quantizers.straight_through import rotate_to, straight_through
+from vqaudio.quantizers.distances import frame_error
+from vqaudio.quantizers.straight_through import rotate_to, straight_through, straight_through_with_error
 
 
 def test_straight_through_passes_gradients_unchanged():
@@ -53,3 +54,18 @@ def test_rotation_of_a_zero_vector_stays_finite():
     rotate_to(vectors, torch.ones(2, 4)).sum().backward()
     assert vectors.grad is not None
     assert vectors.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("uses", [(1.0, 0.0), (0.0, 1.0), (1.0, 3.0)])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_with_error_is_straight_through_and_the_frame_error_in_one(is_weighted, uses):
+    weights = torch.rand(20) if is_weighted else None
+    quantized, first = torch.randn(20, 5), torch.randn(20, 5, requires_grad=True)
+    second = first.detach().clone().requires_grad_()
+    expected = straight_through(first, quantized), frame_error(first, quantized, weights)
+    found = straight_through_with_error(second, quantized, expected[1].detach(), weights)
+    assert_close(found, expected)
+    for vectors, error in (expected, found):
+        used = [part * share for part, share in zip((vectors.square().sum(), error), uses, strict=True) if share]
+        torch.stack(used).sum().backward()
+    assert_close(second.grad, first.grad)
