@@ -12,6 +12,7 @@ OPTIONAL_LIBRARIES = [
     "tensorboard",
     "pesq",
     "pystoi",
+    "pocketsphinx",
     "transformers",
     "visqol",
     "matplotlib",

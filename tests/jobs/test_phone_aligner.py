@@ -91,8 +91,8 @@ def test_a_recording_in_pieces_has_the_words_of_the_whole(
     cut = aligner.align(samples, text)
     check_cover(cut, samples)
     assert labels(cut) == labels(whole)
-    starts = [[one.start_s for one in found.words if one.label] for found in (cut, whole)]
-    assert np.mean(np.abs(np.subtract(*starts)) < 0.05) > 0.9
+    starts_s = np.array([[one.start_s for one in found.words if one.label] for found in (cut, whole)])
+    assert np.mean(np.abs(starts_s[0] - starts_s[1]) < 0.05) > 0.9
 
 
 def test_unknown_words_are_named_or_become_noise(samples_dir: Path) -> None:

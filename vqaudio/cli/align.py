@@ -7,6 +7,7 @@ By pocketsphinx and the English model in its wheel: pip install 'vqaudio[align]'
 import argparse
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,6 @@ def run(args: argparse.Namespace) -> int:
 
 def require_sense(args: argparse.Namespace) -> None:
     """Raises VqaudioError for a count that makes no sense, no pocketsphinx, or a damaged dictionary."""
-    from importlib.util import find_spec
-
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.pronunciations import read_pronunciations
 
