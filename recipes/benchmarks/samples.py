@@ -15,6 +15,7 @@ is read as the phone that it most often stands for in the training part.  Diverg
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,9 +112,9 @@ def sampled(args: argparse.Namespace, prior: Prior, corpus: CodeCorpus) -> dict[
     return found
 
 
-def score(prior: Prior, codes: Codes, rate_hz: float) -> Bits:
+def score(prior: Prior, codes: Sequence[NDArray[np.integer]], rate_hz: float) -> Bits:
     """What a prior pays for codes `t`, their ends not counted."""
-    documents = [np.concatenate([prior.language.head(), one]) for one in codes]
+    documents = [np.concatenate([prior.language.head(), one]).astype(np.int64) for one in codes]
     num_codes = sum(map(len, codes))
     return Bits.of(log2_probabilities(prior, documents), num_codes=num_codes, seconds=num_codes / rate_hz)
 
