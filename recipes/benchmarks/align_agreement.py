@@ -11,6 +11,12 @@ or 50 ms if the phone is paired and begins so near, and an unpaired one counts a
 absolute differences of the paired ones.  A frame is 10 ms, told by its centre: counted where the reference has a
 phone, the same where both have the same one.  Recordings that one side lacks are counted and left out.
 --shift moves all that was found, to see what another shift would give.
+
+Measured on LJ001-0001 to LJ001-0032 beside the Montreal Forced Aligner's TextGrids, pocketsphinx 5.1.1: of 2,260 phone
+boundaries 82.0 % within 20 ms and 95.7 % within 50 ms, median 5 ms (98.5 % paired); of 573 words 74.5 %, 93.5 %, 15 ms;
+the same phone in 84.1 % of 20,257 frames.  Without the dictionary 25 of 32 are aligned: 82.8 %, 96.0 %, 5 ms; 84.7 %.
+The shift of 15 ms was chosen on such recordings; both aligners count in 10 ms, so 5 ms more give 87.8 % within 20 ms
+and 84.3 % of the frames; none at all gives 71.8 % and 76.8 %.
 """
 
 import argparse
