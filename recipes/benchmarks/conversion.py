@@ -3,8 +3,9 @@
     python recipes/benchmarks/conversion.py --speech DIR --alignments DIR [--codec units-16k] [--json FILE]
 
 DIR holds metadata.csv with path, speaker and split.  Of every speaker of the evaluation split half of the recordings
-are enrolled: a classifier (mean and deviation of MFCC, logistic regression) learns the voices from them, and they are
-what the codec hears of a target.  From the other half utterances are taken in turn, each converted to another speaker.
+are enrolled: a classifier (cepstrum of the long-term average spectrum, logistic regression) learns the voices from
+them, and they are what the codec hears of a target.  From the other half utterances are taken in turn, each converted
+to another speaker.
 Codes are read as phones by the most frequent phone of each code in real speech of the training split.
 
 Rows: the recordings themselves (control); decoded in the voice of the same recording (control); converted to the voice

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
-from vqaudio.jobs.mfcc_control import NUM_COEFFICIENTS, mfcc_vectors
+from vqaudio.metrics.distance import magnitudes, mel_bank
 from vqaudio.probes.codemap import MappingScore, mapping_score
 from vqaudio.probes.counts import Counts, count_pairs
 
-QUIET = 30 * 40**0.5  # of the first coefficient: 30 dB below the loudest frame, in the scale of 40 bands
+QUIET_DB = 30.0  # below the loudest frame: a pause
+FLOOR_DB = 40.0  # below the loudest band: what is weaker is noise of the room or of a codec
+NUM_BINS, NUM_BANDS, NUM_COEFFICIENTS = 512, 32, 20
 
 
 class Version(NamedTuple):
@@ -42,10 +44,20 @@ class ConversionRow:
 
 
 def voice_vector(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.float64]:
-    """Mean and deviation of the MFCC of the frames that are not pauses, without the first: the level says nothing."""
-    vectors = mfcc_vectors(samples, grid)[:, :NUM_COEFFICIENTS].astype(np.float64)
-    loud = vectors[vectors[:, 0] >= vectors[:, 0].max() - QUIET, 1:]
-    return np.concatenate([loud.mean(axis=0), loud.std(axis=0)])
+    """The long-term average spectrum: 20 cepstral coefficients of the mean power of the frames that are no pauses.
+
+    The level says nothing.  Deviations over time, as of MFCC, would tell recordings apart as well, but decoded speech
+    from recorded speech best of all: a decoder's spectra are smoother, and all of them, even those decoded in the voice
+    that they have, would be taken for the same few speakers.
+    """
+    from scipy.fft import dct
+
+    power = magnitudes(samples, NUM_BINS, NUM_BINS // 3, NUM_BINS).astype(np.float64) ** 2
+    loudness = power.sum(axis=1)
+    mean = power[loudness >= loudness.max() * 10 ** (-QUIET_DB / 10)].mean(axis=0)
+    bands = 10 * np.log10(mean @ mel_bank(grid.sample_rate_hz, NUM_BINS, NUM_BANDS).T + 1e-12)
+    bands = np.maximum(bands, bands.max() - FLOOR_DB)
+    return dct(bands, norm="ortho")[1 : NUM_COEFFICIENTS + 1]
 
 
 class VoiceClassifier:
