@@ -57,7 +57,7 @@ def voice_vector(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.f
     mean = power[loudness >= loudness.max() * 10 ** (-QUIET_DB / 10)].mean(axis=0)
     bands = 10 * np.log10(mean @ mel_bank(grid.sample_rate_hz, NUM_BINS, NUM_BANDS).T + 1e-12)
     bands = np.maximum(bands, bands.max() - FLOOR_DB)
-    return dct(bands, norm="ortho")[1 : NUM_COEFFICIENTS + 1]
+    return np.asarray(dct(bands, norm="ortho"))[1 : NUM_COEFFICIENTS + 1]
 
 
 class VoiceClassifier:
