@@ -32,13 +32,7 @@ from vqaudio.corpora.alignment_formats import index_alignments
 from vqaudio.corpora.alignment_gates import gate_alignments
 from vqaudio.corpora.interface import Utterance
 from vqaudio.corpora.readers import read_corpus
-from vqaudio.jobs.conversion_scores import (
-    ConversionRow,
-    Version,
-    VoiceClassifier,
-    other_speakers,
-    score_versions,
-)
+from vqaudio.jobs.conversion_scores import ConversionRow, Version, VoiceClassifier, other_speakers, score_versions
 from vqaudio.jobs.probe_corpus import label_set, rename_labels
 from vqaudio.jobs.strict_json import plain
 from vqaudio.probes.counts import Counts, count_pairs
