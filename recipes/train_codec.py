@@ -25,7 +25,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crop_data import DataConfig, open_crops
 from vqaudio.training.averaging import WeightAverage, take_weights
 from vqaudio.training.batches import batch_parts, gather_batches, on_device, speaker_numbers
-from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
+from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
 from vqaudio.training.codec_step import CodecLosses, LossWeights
 from vqaudio.training.compiling import compile_networks
 from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
@@ -134,11 +134,7 @@ class CodecTraining:
 
     def restore(self, path: Path) -> None:
         """Continues from what `save` wrote.  Raises VqaudioError if that run had another codec."""
-        tensors, facts = load_checkpoint(path)
-        if facts["config"]["codec"] != to_mapping(self.config)["codec"]:
-            raise VqaudioError(f"{path} holds a codec of another shape; choose another out=DIR or delete that folder")
-        restore_run(self.parts, tensors)
-        self.step = facts["step"]
+        self.step = restore_codec_run(path, self.parts, self.config.codec)
 
     def save_codec(self, folder: Path) -> None:
         """Writes the codec with averaged weights, as users open it."""

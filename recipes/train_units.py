@@ -26,7 +26,7 @@ from vqaudio.corpora.crop_data import DataConfig, open_crops
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.batches import on_device
-from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
+from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
 from vqaudio.training.corruption import Corruption, corrupted
 from vqaudio.training.discovery import SpectralClusters
 from vqaudio.training.health import health_report, peak_memory_mb
@@ -155,11 +155,7 @@ class UnitsTraining:
 
     def restore(self, path: Path) -> None:
         """Continues from what `save` wrote.  Raises VqaudioError if that run had another codec."""
-        tensors, facts = load_checkpoint(path)
-        if facts["config"]["codec"] != to_mapping(self.config)["codec"]:
-            raise VqaudioError(f"{path} holds a codec of another shape; choose another out=DIR or delete that folder")
-        restore_run(self.parts, tensors)
-        self.step = facts["step"]
+        self.step = restore_codec_run(path, self.parts, self.config.codec)
 
 
 def train(config: UnitsConfig, launch: Launch) -> UnitsTraining:

@@ -18,21 +18,13 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.saving import open_codec
-from vqaudio.corpora.interface import Utterance
+from vqaudio.corpora.interface import by_speaker
 from vqaudio.corpora.readers import read_corpus
 from vqaudio.jobs.conversion_scores import VoiceClassifier
 from vqaudio.jobs.sampling import Request, decode_samples, sample_speech
 from vqaudio.prior.saving import open_prior
 
 MIN_RECORDINGS = 4
-
-
-def by_speaker(folder: Path, split: str) -> dict[str, list[Utterance]]:
-    """The utterances of every speaker who has four or more."""
-    found: dict[str, list[Utterance]] = {}
-    for one in read_corpus("manifest", folder, split=split):
-        found.setdefault(one.speaker or "", []).append(one)
-    return {name: found[name] for name in sorted(found) if name and len(found[name]) >= MIN_RECORDINGS}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of new speech after each prompt (default: 4)")
     args = parser.parse_args(arguments)
     prior, codec = open_prior(args.prior), open_codec(args.codec)
-    speakers = by_speaker(args.speech, args.split)
+    speakers = by_speaker(read_corpus("manifest", args.speech, split=args.split), at_least=MIN_RECORDINGS)
     rate_hz = codec.grid.sample_rate_hz
     taught = [(read_audio(one.path, rate_hz), name) for name, found in speakers.items() for one in found[::2]]
     classifier = VoiceClassifier([one for one, _ in taught], [name for _, name in taught], codec.grid)

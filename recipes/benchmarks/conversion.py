@@ -30,7 +30,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 from vqaudio.corpora.alignment_formats import index_alignments
 from vqaudio.corpora.alignment_gates import gate_alignments
-from vqaudio.corpora.interface import Utterance
+from vqaudio.corpora.interface import Utterance, by_speaker
 from vqaudio.corpora.readers import read_corpus
 from vqaudio.jobs.conversion_scores import ConversionRow, Version, VoiceClassifier, other_speakers, score_versions
 from vqaudio.jobs.probe_corpus import label_set, rename_labels
@@ -114,15 +114,11 @@ def spread(utterances: Sequence[Utterance], number: int) -> list[Utterance]:
 
 def halves(utterances: Sequence[Utterance]) -> tuple[dict[str, list[Utterance]], list[Utterance]]:
     """Enrolled utterances by speaker, and the others, one of each speaker in turn."""
-    by_speaker: dict[str, list[Utterance]] = {}
-    for one in utterances:
-        if one.speaker:
-            by_speaker.setdefault(one.speaker, []).append(one)
-    by_speaker = {name: by_speaker[name] for name in sorted(by_speaker) if len(by_speaker[name]) >= MIN_RECORDINGS}
-    if len(by_speaker) < 2:
-        raise VqaudioError(f"wanted two speakers with {MIN_RECORDINGS} recordings or more, got {len(by_speaker)}")
-    enrolled = {name: found[::2] for name, found in by_speaker.items()}
-    others = [found[1::2] for found in by_speaker.values()]
+    speakers = by_speaker(utterances, at_least=MIN_RECORDINGS)
+    if len(speakers) < 2:
+        raise VqaudioError(f"wanted two speakers with {MIN_RECORDINGS} recordings or more, got {len(speakers)}")
+    enrolled = {name: found[::2] for name, found in speakers.items()}
+    others = [found[1::2] for found in speakers.values()]
     turns = range(max(map(len, others)))
     return enrolled, [found[turn] for turn in turns for found in others if turn < len(found)]
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.probe_corpus import join_labels
+from vqaudio.jobs.sampling import LEAST_S
 from vqaudio.jobs.strict_json import plain
 from vqaudio.prior.config import SequenceConfig
 from vqaudio.prior.corpus import CodeCorpus, read_codes
@@ -38,7 +39,6 @@ from vqaudio.probes.counts import UNLABELLED
 from vqaudio.tokens.splits import speaker_share
 from vqaudio.tokens.store import TokenStore
 
-LEAST_S = 0.5
 SAMPLERS = {"bigram": 2, "trigram": 3}
 Codes = list[NDArray[np.int64]]
 

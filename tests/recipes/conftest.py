@@ -1,4 +1,4 @@
-"""The codec recipe as a module."""
+"""Recipes as modules."""
 
 import importlib.util
 import sys
@@ -6,15 +6,26 @@ from pathlib import Path
 
 import pytest
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "train_codec.py"
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 @pytest.fixture(scope="session")
-def recipe():
-    spec = importlib.util.spec_from_file_location("train_codec", RECIPE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_codec"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def script():
+    """Loads a script below recipes/ by its path there."""
+
+    def load(name: str):
+        spec = importlib.util.spec_from_file_location(Path(name).stem, RECIPES / name)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def recipe(script):
+    """The codec recipe."""
+    return script("train_codec.py")

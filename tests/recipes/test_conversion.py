@@ -1,8 +1,6 @@
 """The benchmark of conversions and the table of speakers, end to end on voices of noise."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +14,6 @@ from vqaudio.codec.saving import open_codec
 from vqaudio.core.errors import VqaudioError
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-
-
-def script(name: str):
-    spec = importlib.util.spec_from_file_location(Path(name).stem, RECIPES / name)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +57,7 @@ def codec_folder(tmp_path: Path) -> Path:
 
 
 def test_recordings_have_their_own_voice_in_the_table_of_conversions(
-    corpus: Path, codec_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    script, corpus: Path, codec_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["--speech", str(corpus), "--alignments", str(corpus / "labels"), "--codec", str(codec_folder)]
     module, before = script("benchmarks/conversion.py"), torch.get_num_threads()
@@ -87,7 +75,7 @@ def test_recordings_have_their_own_voice_in_the_table_of_conversions(
     assert "the bar of 10" in told
 
 
-def test_half_of_the_recordings_is_enrolled_and_the_others_come_in_turn(corpus: Path) -> None:
+def test_half_of_the_recordings_is_enrolled_and_the_others_come_in_turn(script, corpus: Path) -> None:
     module = script("benchmarks/conversion.py")
     utterances = module.read_corpus("manifest", corpus, split="eval")
     enrolled, others = module.halves(utterances)
@@ -97,7 +85,7 @@ def test_half_of_the_recordings_is_enrolled_and_the_others_come_in_turn(corpus: 
         module.halves(utterances[::3])
 
 
-def test_a_codec_is_told_the_speakers_of_a_corpus(corpus: Path, codec_folder: Path) -> None:
+def test_a_codec_is_told_the_speakers_of_a_corpus(script, corpus: Path, codec_folder: Path) -> None:
     script("speaker_table.py").main([str(codec_folder), "--root", str(corpus), "--split", "train"])
     known = open_codec(codec_folder).known_speakers
     assert known is not None
@@ -105,7 +93,7 @@ def test_a_codec_is_told_the_speakers_of_a_corpus(corpus: Path, codec_folder: Pa
     assert known.embeddings.shape == (3, 4)
 
 
-def test_rows_of_a_table_are_named(corpus: Path, codec_folder: Path, tmp_path: Path) -> None:
+def test_rows_of_a_table_are_named(script, corpus: Path, codec_folder: Path, tmp_path: Path) -> None:
     module = script("speaker_table.py")
     (tmp_path / "names.txt").write_text("ada\nben\n")
     with pytest.raises(VqaudioError, match="has no table of speakers"):

@@ -1,8 +1,6 @@
 """The prior's recipe end to end: it learns, resumes bit for bit, keeps the best, and its YAML files load."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +30,8 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def prior_recipe():
-    spec = importlib.util.spec_from_file_location("train_prior", ROOT / "recipes" / "train_prior.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_prior"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def prior_recipe(script):
+    return script("train_prior.py")
 
 
 @pytest.fixture(scope="module")

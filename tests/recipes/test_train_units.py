@@ -1,8 +1,6 @@
 """The recipe of the units encoder end to end: it learns, resumes bit for bit, and hands its encoder on."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,14 +24,8 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def units():
-    spec = importlib.util.spec_from_file_location("train_units", ROOT / "recipes" / "train_units.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_units"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def units(script):
+    return script("train_units.py")
 
 
 def run(units, out, *overrides):

@@ -1,5 +1,6 @@
 """What every corpus reader yields: one stretch of speech and what is known about it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,3 +31,12 @@ class Utterance:
                 f"utterance {self.id} of {self.path} runs from {self.start_s} s to {self.end_s} s; "
                 f"wanted 0 <= start < end; correct the corpus's time marks"
             )
+
+
+def by_speaker(utterances: Iterable[Utterance], *, at_least: int = 1) -> dict[str, list[Utterance]]:
+    """The utterances of every speaker who has that many, in the order of the names; unknown speakers are left out."""
+    found: dict[str, list[Utterance]] = {}
+    for one in utterances:
+        if one.speaker:
+            found.setdefault(one.speaker, []).append(one)
+    return {name: found[name] for name in sorted(found) if len(found[name]) >= at_least}

@@ -8,7 +8,7 @@ from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
 from vqaudio.codec.speakers import KnownSpeakers
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora.interface import Utterance
+from vqaudio.corpora.interface import Utterance, by_speaker
 
 
 @torch.inference_mode()
@@ -18,14 +18,10 @@ def hear_speakers(codec: Codec, utterances: Sequence[Utterance], *, num_each: in
     Utterances whose speaker the corpus does not say are left out, and those that are silent.
     Raises VqaudioError if nobody is left, or for a codec without reference encoder.
     """
-    by_speaker: dict[str, list[Utterance]] = {}
-    for one in utterances:
-        if one.speaker:
-            by_speaker.setdefault(one.speaker, []).append(one)
     device, means = next(codec.parameters()).device, {}
-    for name in sorted(by_speaker):
+    for name, spoken in by_speaker(utterances).items():
         found = []
-        for one in by_speaker[name][:num_each]:
+        for one in spoken[:num_each]:
             samples = read_audio(one.path, codec.grid.sample_rate_hz, one.start_s or 0.0, one.end_s)
             if samples.any():
                 found.append(codec.embed(torch.from_numpy(samples)[None, None].to(device))[0])

@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from vqaudio.core.config import to_mapping
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
 
@@ -91,6 +92,18 @@ def restore_run(parts: dict[str, Part], tensors: dict[str, Tensor]) -> None:
             for key, value in stored.items():
                 one[key].copy_(value)
     restore_generators(part("generators", tensors))
+
+
+def restore_codec_run(path: str | Path, parts: dict[str, Part], codec: Any) -> int:
+    """Puts back what a run with this configuration of the codec saved, and returns the step that it had reached.
+
+    Raises VqaudioError if that run had another codec.
+    """
+    tensors, facts = load_checkpoint(path)
+    if facts["config"]["codec"] != to_mapping(codec):
+        raise VqaudioError(f"{path} holds a codec of another shape; choose another out=DIR or delete that folder")
+    restore_run(parts, tensors)
+    return facts["step"]
 
 
 def generator_tensors() -> dict[str, Tensor]:
