@@ -1,14 +1,19 @@
 """Teach the encoder of a units codec to hear phone-like clusters, without labels.
 
-    python recipes/train_units.py recipes/units_16k_encoder.yaml data.root=DIR out=runs/units-16k-encoder
+    python recipes/train_units.py recipes/units_16k_encoder.yaml data.root=DIR out=runs/units-16k-first
+    python recipes/train_units.py recipes/units_16k_encoder.yaml data.root=DIR start_from=runs/units-16k-first/codec \\
+        out=runs/units-16k-encoder
 
 The same command again continues where the last checkpoint was written.  `key=value` overrides any line of the YAML.
-Clusters are found in a part of the corpus (vqaudio/training/discovery.py); the encoder then tells the cluster of every
-frame from features that were corrupted.  Last the codebook follows the latents of the encoder, by EMA.  OUT/codec then
-tokenizes; its decoder is still fresh:
+Classes are found in a part of the corpus (vqaudio/training/discovery.py): clusters of spectra, or with start_from those
+of the latents of an earlier run, which this one continues; and pauses.  Every code of the codebook stands for a class:
+it follows, by EMA, the latents of the frames of this class, and the encoder learns to bring a frame next to the code of
+its class and away from the others, from features that were corrupted.  OUT/codec then tokenizes; its decoder is fresh:
     python recipes/train_codec.py recipes/units_16k.yaml data.root=DIR start_from=OUT/codec out=runs/units-16k
+Source: classes as the means of their latents, Snell et al. 2017, arXiv:1703.05175.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,15 +25,20 @@ from torch import Tensor, nn
 
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.config import CodecConfig
+from vqaudio.codec.model import Codec
+from vqaudio.codec.saving import open_codec
 from vqaudio.core.config import load_config, to_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crop_data import DataConfig, open_crops
 from vqaudio.corpora.dataset import CropDataset
+from vqaudio.nn.stem import Heard
+from vqaudio.quantizers.ema import EmaQuantizer
+from vqaudio.quantizers.search import count_codes, sum_by_code
 from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.batches import on_device
 from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
 from vqaudio.training.corruption import Corruption, corrupted
-from vqaudio.training.discovery import SpectralClusters
+from vqaudio.training.discovery import LatentViews, PhoneClusters, SpectralViews, Views
 from vqaudio.training.health import health_report, peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.learner import Learner, OptimizerConfig
@@ -39,20 +49,20 @@ from vqaudio.training.logbook import Logbook
 class UnitsConfig:
     """One run.
 
-    num_clusters, num_rounds: of the discovery, which looks at num_discovery_crops crops.
-    num_codebook_steps: batches that the codebook sees once the encoder is done; it starts from the first of them.
+    start_from: a codec whose encoder learns on, from clusters of its latents; empty for clusters of spectra.
+    num_discovery_crops: clusters are looked for in so many.
+    num_codebook_steps: batches of which the codebook takes the means of the classes once the encoder is done.
     """
 
+    start_from: str = ""
     out: str = "runs/units-encoder"
     seed: int = 0
     device: str = "auto"
     num_steps: int = 3_000
     batch_size: int = 8
     precision: str = "auto"
-    num_clusters: int = 1024
-    num_rounds: int = 4
     num_discovery_crops: int = 900
-    num_codebook_steps: int = 500
+    num_codebook_steps: int = 300
     average_decay: float = 0.995
     log_every: int = 50
     save_every: int = 250
@@ -63,11 +73,12 @@ class UnitsConfig:
 
 
 class Hearing(nn.Module):
-    """An encoder, and a linear layer that tells the cluster of a frame from its latent vector."""
+    """An encoder, and how sharply the distance of a latent to the codes tells its class."""
 
-    def __init__(self, encoder: nn.Module, width: int, num_clusters: int) -> None:
+    def __init__(self, encoder: nn.Module, width: int) -> None:
         super().__init__()
-        self.encoder, self.scores = encoder, nn.Linear(width, num_clusters)
+        self.encoder = encoder
+        self.log_sharpness = nn.Parameter(torch.tensor(-math.log(width)))
 
 
 class UnitsTraining:
@@ -78,48 +89,91 @@ class UnitsTraining:
         self.config, self.launch, self.step = config, launch, 0
         self.codec = build_codec(config.codec)
         self.encoder = self.codec.encoder
-        stem = self.encoder.stem
+        stem, quantizer = self.encoder.stem, self.codec.quantizer
         if stem is None:
             raise VqaudioError("clusters are looked for in the features of a stem; set codec.encoder.stem_window")
-        self.stem = stem
-        self.hearing = Hearing(self.encoder, config.codec.latent_width, config.num_clusters)
+        if not isinstance(quantizer, EmaQuantizer):
+            raise VqaudioError(
+                f"codes follow their classes by EMA, got codec.quantizer.kind={config.codec.quantizer.kind}"
+            )
+        self.stem, self.quantizer = stem, quantizer.to(launch.device)
+        self._forget_codes()
+        views: Views = SpectralViews(self.encoder.body.stride)
+        if config.start_from:
+            views = self._views_of(open_codec(config.start_from, device=str(launch.device)))
+        self.hearing = Hearing(self.encoder, config.codec.latent_width)
         self.learner = Learner(self.hearing, config.optimizer, num_steps=config.num_steps, launch=launch)
-        self.clusters = SpectralClusters(config.num_clusters, stride=self.encoder.body.stride).to(launch.device)
+        num_clusters = quantizer.codebook_size - 1  # the last code is that of pauses
+        self.clusters = PhoneClusters(num_clusters, views, stride=self.encoder.body.stride).to(launch.device)
         self.average = WeightAverage(self.hearing, decay=config.average_decay)
         self.parts: dict[str, Part] = {"hearing": self.hearing, "optimizer": self.learner.optimizer}
-        self.parts |= {"clusters": self.clusters, "average": self.average.tensors}
+        self.parts |= {"clusters": self.clusters, "quantizer": quantizer, "average": self.average.tensors}
         torch.manual_seed(config.seed + 1 + launch.rank)
+
+    def _views_of(self, start: Codec) -> LatentViews:
+        """Continues from the encoder of an earlier run, and looks through it."""
+        if to_mapping(start.config.encoder) != to_mapping(self.config.codec.encoder):
+            raise VqaudioError(
+                f"start_from={self.config.start_from} has an encoder of another shape than codec.encoder"
+            )
+        if not isinstance(start.quantizer, EmaQuantizer):
+            raise VqaudioError(f"start_from={self.config.start_from} was not made by this recipe: no EMA codebook")
+        self.encoder.load_state_dict(start.encoder.state_dict())
+        return LatentViews(start.encoder, start.quantizer)
+
+    def _forget_codes(self) -> None:
+        """An empty codebook: the mean of what it is given from here on."""
+        codebook = self.quantizer.codebook
+        for tensor in (codebook.counts, codebook.sums):
+            tensor.zero_()
+        codebook.is_started.fill_(True)
 
     def discover(self, dataset: CropDataset) -> None:
         """Finds the clusters; every process finds the same ones."""
-        features: list[Tensor] = []
+        heard: list[Heard] = []
         for start in range(0, self.config.num_discovery_crops, self.config.batch_size):
             batch = dataset.batch(start // self.config.batch_size, self.config.batch_size)
-            heard = self.features(torch.from_numpy(batch["audio"]).to(self.launch.device))
-            steps = batch["lengths"] // self.stem.stride
-            features += [one[:, :num] for one, num in zip(heard, steps, strict=True) if num > 1]
-        self.clusters.fit(features, num_rounds=self.config.num_rounds, num_warped_rounds=2, seed=self.config.seed)
+            audio, lengths = torch.from_numpy(batch["audio"]).to(self.launch.device), batch["lengths"].tolist()
+            heard += [
+                self.heard(one[None, :, :num])
+                for one, num in zip(audio, lengths, strict=True)
+                if num >= self.encoder.hop
+            ]
+        self.clusters.fit(heard, seed=self.config.seed)
 
     @torch.no_grad()
-    def features(self, audio: Tensor) -> Tensor:
-        """audio: `b 1 n`.  Returns what the stem hears, `b m t`, of whole frames."""
+    def heard(self, audio: Tensor) -> Heard:
+        """audio: `b 1 n`.  Returns what the stem hears of whole frames."""
         hop = self.encoder.hop
-        return self.stem(audio[..., : audio.shape[-1] // hop * hop]).features
+        return self.stem(audio[..., : audio.shape[-1] // hop * hop])
 
-    def loss(self, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
-        """Cross entropy in nats and accuracy over frames whose lookahead is in the crop."""
-        features = self.features(audio)
-        wanted = self.clusters(features, None if lengths is None else lengths // self.stem.stride)
+    def classes(self, heard: Heard, lengths: Tensor | None) -> Tensor:
+        """The classes of all frames whose lookahead is there, `b t`; -1 for those that are not real."""
+        wanted = self.clusters(heard, None if lengths is None else lengths // self.stem.stride)
         if lengths is not None:
             is_real = torch.arange(wanted.shape[1], device=wanted.device) < lengths[:, None] // self.encoder.hop
             wanted = wanted.where(is_real, -1)
+        return wanted[:, : wanted.shape[1] - self.encoder.lookahead_frames]
+
+    def teach(self, features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """features: `b m t`, wanted: classes `b t/stride`.  Moves the codes of the classes towards their latents.
+
+        Returns latents `n d` and classes `n` of the frames that are real.
+        """
         with self.launch.autocast(self.config.precision):
-            latents = self.encoder.vectors_of(corrupted(features, self.config.corruption))
-            scores = self.hearing.scores(latents.transpose(1, 2))
-        wanted = wanted[:, : scores.shape[1]]
-        nats = F.cross_entropy(scores.float().flatten(0, 1), wanted.flatten(), ignore_index=-1)
-        is_right = (scores.argmax(dim=-1) == wanted)[wanted >= 0]
-        return {"cross_entropy": nats, "accuracy": is_right.float().mean()}
+            latents = self.encoder.vectors_of(features).transpose(1, 2)
+        latents, classes = latents[wanted >= 0].float(), wanted[wanted >= 0]
+        frames, size = latents.detach(), self.quantizer.codebook_size
+        self.quantizer.codebook.learn(frames, count_codes(classes, size), sum_by_code(frames, classes, size))
+        return latents, classes
+
+    def loss(self, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """Cross entropy in nats and accuracy over frames whose lookahead is in the crop."""
+        heard = self.heard(audio)
+        latents, classes = self.teach(corrupted(heard.features, self.config.corruption), self.classes(heard, lengths))
+        scores = self.hearing.log_sharpness.exp() * self.quantizer.logits(latents)
+        is_right = scores.argmax(dim=-1) == classes
+        return {"cross_entropy": F.cross_entropy(scores, classes), "accuracy": is_right.float().mean()}
 
     def train_step(self, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """One step on this process's audio `b 1 n`."""
@@ -133,18 +187,16 @@ class UnitsTraining:
 
     @torch.no_grad()
     def settle_codebook(self, dataset: CropDataset) -> dict[str, list[float]]:
-        """Moves the codebook by EMA to the latents of the averaged encoder.  Returns how it is used."""
-        quantizer, launch = self.codec.quantizer, self.launch
-        self.codec.train()
-        torch.manual_seed(self.config.seed)
-        share = (self.config.batch_size, launch.rank, launch.world_size)
+        """Puts every code on the mean of its class, as the averaged encoder hears it.  Returns how codes are used."""
+        self._forget_codes()
+        self.quantizer.reset_statistics()
+        share = (self.config.batch_size, self.launch.rank, self.launch.world_size)
         with self.average.applied(self.hearing), dataset.prefetch(0, *share) as batches:
             for _, batch in zip(range(self.config.num_codebook_steps), batches):  # noqa: B905
-                audio, _, lengths = on_device(batch, launch.device, None)
-                latents = self.encoder.vectors_of(self.features(audio)).transpose(1, 2)
-                at = torch.arange(latents.shape[1], device=latents.device)
-                quantizer(latents, None if lengths is None else at < lengths[:, None] // self.encoder.hop)
-        return health_report(quantizer)[0]
+                audio, _, lengths = on_device(batch, self.launch.device, None)
+                heard = self.heard(audio)
+                self.teach(heard.features, self.classes(heard, lengths))
+        return health_report(self.quantizer)[0]
 
     def save(self, out: Path) -> None:
         """Writes everything that the next step depends on, and the codec with the averaged encoder."""

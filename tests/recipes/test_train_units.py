@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = f"data.root={ROOT / 'data' / 'samples'}"
 SMALL = [
     SAMPLES, "num_steps=4", "batch_size=4", "device=cpu", "log_every=1", "save_every=2", "optimizer.warmup_steps=1",
-    "num_clusters=16", "num_rounds=1", "num_discovery_crops=4",
+    "num_discovery_crops=4",
     "num_codebook_steps=3", "data.crop_samples=16000", "data.num_workers=1",
     "codec.encoder.widths=[16, 24]", "codec.latent_width=8", "codec.window_frames=20",
     "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "codec.quantizer.codebook_size=16",
@@ -37,7 +37,13 @@ def run(units, out, *overrides):
 
 def test_the_encoder_learns_to_tell_clusters(units, tmp_path):
     clean = "corruption={noise_share: 0, channel: 0, warp: 0, gap_share: 0}"
-    longer = ["num_steps=60", "log_every=20", "save_every=60", "optimizer.learning_rate=1e-2", "num_clusters=8"]
+    longer = [
+        "num_steps=60",
+        "log_every=20",
+        "save_every=60",
+        "optimizer.learning_rate=1e-2",
+        "codec.quantizer.codebook_size=8",
+    ]
     run(units, tmp_path, clean, *longer, "data.bucket_samples=null")
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     nats = [line["cross_entropy"] for line in lines if line["event"] == "train"]
@@ -100,6 +106,45 @@ def test_the_codec_recipe_starts_from_the_encoder_and_leaves_it_as_it_is(units, 
     after = training.codec.get_submodule("quantizer").state_dict()
     assert all(torch.equal(after[name], book[name]) for name in book)
     assert any(not torch.equal(a, b) for a, b in zip(decoder, training.codec.decoder.parameters(), strict=True))
+
+
+def test_a_second_run_goes_on_from_the_encoder_of_the_first_and_looks_through_it(units, tmp_path):
+    run(units, tmp_path / "first")
+    first = open_codec(tmp_path / "first" / "codec")
+    run(units, tmp_path / "second", f"start_from={tmp_path}/first/codec", "num_steps=0")
+    second = open_codec(tmp_path / "second" / "codec")
+    before, after = first.encoder.state_dict(), second.encoder.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    tensors, _ = load_checkpoint(tmp_path / "second" / "checkpoint.safetensors")
+    assert len(tensors["clusters/mean"]) == first.config.latent_width
+
+
+def test_only_an_encoder_of_the_same_shape_goes_on(units, tmp_path):
+    run(units, tmp_path / "first")
+    with pytest.raises(VqaudioError, match="encoder of another shape than codec.encoder"):
+        run(units, tmp_path / "second", f"start_from={tmp_path}/first/codec", "codec.encoder.lookahead_frames=2")
+
+
+def test_codes_are_the_means_of_the_latents_of_their_classes(units, tmp_path):
+    training = run(units, tmp_path, "data.bucket_samples=null", "data.crop_samples=32000", "num_codebook_steps=1")
+    dataset = units.open_crops(training.config.data, 16_000, seed=0)
+    audio, _, lengths = units.on_device(dataset.batch(0, 4), torch.device("cpu"), None)
+    with torch.no_grad(), training.average.applied(training.hearing):
+        heard = training.heard(audio)
+        wanted = training.classes(heard, lengths)
+        latents = training.encoder.vectors_of(heard.features).transpose(1, 2)[wanted >= 0]
+    wanted = wanted[wanted >= 0]
+    codes = training.quantizer.codebook.vectors
+    for one in wanted.unique():
+        torch.testing.assert_close(codes[one], latents[wanted == one].mean(dim=0), rtol=1e-3, atol=1e-3)
+    assert 15 in wanted  # pauses have the last code
+
+
+def test_codes_that_follow_gradients_cannot_be_taught(units):
+    overrides = [*SMALL, "codec.quantizer.kind=gradient"]
+    config = load_config(ROOT / "recipes" / "units_16k_encoder.yaml", units.UnitsConfig, overrides)
+    with pytest.raises(VqaudioError, match="by EMA, got codec.quantizer.kind=gradient"):
+        units.UnitsTraining(config, launched_on_cpu(units))
 
 
 def test_an_encoder_without_a_stem_is_refused(units):

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.training.discovery import SpectralClusters, discriminants
+from vqaudio.nn.encoder import Encoder
+from vqaudio.nn.stem import Heard, SpectralStem
+from vqaudio.quantizers.ema import EmaQuantizer
+from vqaudio.training.discovery import LatentViews, PhoneClusters, SpectralViews, discriminants
+from vqaudio.training.pauses import loudness
 
 NUM_BANDS, NUM_SOUNDS, SOUND_STEPS = 40, 6, 10
 
@@ -23,6 +27,20 @@ def voices(num_utterances=12, num_sounds=60, noise=0.8, seed=0):
     return utterances, labels
 
 
+def spectral(num_rounds=4):
+    return PhoneClusters(12, SpectralViews(2, num_rounds), width=8)
+
+
+def heard(*utterances):
+    """As loud everywhere, so that nothing is a pause."""
+    features = torch.stack(utterances)
+    return Heard(features, -loudness(Heard(features, None)))
+
+
+def found_in(clusters, utterances):
+    return torch.cat([clusters(heard(one))[0] for one in utterances])
+
+
 def purity(clusters, labels, num_clusters):
     table = torch.zeros(num_clusters, NUM_SOUNDS).index_put_((clusters, labels), torch.tensor(1.0), accumulate=True)
     return float(table.max(dim=1).values.sum() / table.sum())
@@ -31,33 +49,57 @@ def purity(clusters, labels, num_clusters):
 @pytest.fixture(scope="module")
 def fitted():
     utterances, labels = voices()
-    clusters = SpectralClusters(12, width=8)
-    clusters.fit(utterances)
+    clusters = spectral()
+    clusters.fit([heard(one) for one in utterances])
     return clusters, utterances, labels
 
 
 def test_clusters_are_sounds_whatever_the_voice(fitted):
     clusters, _, _ = fitted
     utterances, labels = voices(num_utterances=4, seed=1)
-    found = torch.cat([clusters(one[None])[0] for one in utterances])
-    assert purity(found, torch.cat(labels), 12) > 0.9
+    found = found_in(clusters, utterances)
+    assert purity(found, torch.cat(labels), 13) > 0.9
 
 
 def test_rounds_of_discriminants_find_purer_clusters_in_noise_than_one_round():
-    utterances, labels = voices(noise=4.0)
+    utterances, labels = voices(num_utterances=24, noise=3.0)
     purities = []
     for num_rounds in (1, 4):
-        clusters = SpectralClusters(12, width=8)
-        clusters.fit(utterances, num_rounds=num_rounds, num_warped_rounds=0)
-        found = torch.cat([clusters(one[None])[0] for one in utterances])
-        purities.append(purity(found, torch.cat(labels), 12))
-    assert purities[0] + 0.02 < purities[1]
+        clusters = spectral(num_rounds)
+        clusters.fit([heard(one) for one in utterances], num_adapted_rounds=0)
+        found = found_in(clusters, utterances)
+        purities.append(purity(found, torch.cat(labels), 13))
+    assert purities[0] + 0.1 < purities[1]
+
+
+def test_voices_that_bend_the_spectrum_are_brought_to_the_clusters(monkeypatch):
+    utterances, labels = voices(num_utterances=24, num_sounds=200)
+    mixing = torch.eye(NUM_BANDS) + 2 * torch.randn(24, NUM_BANDS, NUM_BANDS) / NUM_BANDS**0.5
+    utterances = [mix @ one for mix, one in zip(mixing, utterances, strict=True)]
+    purities = []
+    for _ in range(2):
+        clusters = spectral()
+        clusters.fit([heard(one) for one in utterances])
+        purities.append(purity(found_in(clusters, utterances), torch.cat(labels), 13))
+        monkeypatch.setattr("vqaudio.training.discovery.adapted", lambda points, is_speech, centres: points)
+    assert purities[0] > purities[1] + 0.02
+
+
+def test_pauses_are_a_class_of_their_own(fitted):
+    clusters, utterances, _ = fitted
+    features = utterances[0][:, :400].clone()
+    levels = -loudness(Heard(features[None], None))
+    levels[:, 200:240] -= 2
+    found = clusters(Heard(features[None], levels))[0]
+    assert (found[103:117] == 12).all()
+    assert (found[:95] < 12).all()
+    assert (found[125:] < 12).all()
 
 
 def test_the_same_seed_finds_the_same_clusters(fitted):
     clusters, utterances, _ = fitted
-    again = SpectralClusters(12, width=8)
-    again.fit(utterances)
+    again = spectral()
+    again.fit([heard(one) for one in utterances])
     for name, value in clusters.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
 
@@ -65,16 +107,16 @@ def test_the_same_seed_finds_the_same_clusters(fitted):
 def test_the_level_and_a_filter_of_a_recording_change_no_cluster(fitted):
     clusters, utterances, _ = fitted
     filtered = utterances[0] + torch.randn(NUM_BANDS, 1)
-    assert (clusters(filtered[None]) == clusters(utterances[0][None])).float().mean() > 0.97
+    assert (clusters(heard(filtered)) == clusters(heard(utterances[0]))).float().mean() > 0.97
 
 
 def test_padding_changes_no_cluster_but_those_whose_context_it_is(fitted):
     clusters, utterances, _ = fitted
     short = utterances[0][:, :300]
     padded = torch.cat([short, torch.full((NUM_BANDS, 100), -3.0)], dim=1)
-    batch = torch.stack([padded, utterances[1][:, :400]])
+    batch = heard(padded, utterances[1][:, :400])
     found = clusters(batch, torch.tensor([300, 400]))
-    assert torch.equal(found[0, :140], clusters(short[None])[0, :140])
+    assert (found[0, :140] == clusters(heard(short))[0, :140]).float().mean() > 0.95  # its map hears of the edge
 
 
 def test_discriminants_bring_the_spread_inside_classes_to_one_and_find_the_direction_that_tells_them_apart():
@@ -82,7 +124,7 @@ def test_discriminants_bring_the_spread_inside_classes_to_one_and_find_the_direc
     classes = torch.randint(2, (4000,))
     points = torch.randn(4000, 3) * torch.tensor([10.0, 1.0, 1.0])
     points[:, 2] += 4.0 * classes  # a small direction that tells, a large one that does not
-    _, projection = discriminants(points, classes, 2, 1)
+    _, projection = discriminants(points, classes, 1)
     direction = projection[:, 0] / projection[:, 0].norm()
     assert abs(direction[2]) > 0.99
     within = torch.cat([(points[classes == one] @ projection).var(dim=0) for one in (0, 1)])
@@ -91,4 +133,63 @@ def test_discriminants_bring_the_spread_inside_classes_to_one_and_find_the_direc
 
 def test_fewer_frames_than_clusters_are_refused():
     with pytest.raises(VqaudioError, match="5 frames cannot make 12 clusters"):
-        SpectralClusters(12, width=8).fit([torch.randn(NUM_BANDS, 10)])
+        spectral().fit([heard(torch.randn(NUM_BANDS, 10))])
+
+
+class Mixed(torch.nn.Module):
+    """An encoder without lookahead whose latents are fixed mixtures of the bands of every second step."""
+
+    lookahead_frames = 0
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = torch.nn.Identity()
+        self.body.stride = 2
+        self.mixing = torch.randn(8, NUM_BANDS) / NUM_BANDS**0.5
+
+    def vectors_of(self, features):
+        return torch.einsum("dm,bmt->bdt", self.mixing, features[..., 1::2])
+
+
+def test_latents_are_smoothed_over_three_frames_and_their_codes_are_the_first_classes():
+    quantizer = EmaQuantizer(8, 6, kmeans_iterations=0).eval()
+    views = LatentViews(Mixed(), quantizer)
+    features = torch.randn(2, NUM_BANDS, 40)
+    seen = views(features, torch.ones(2, 40, dtype=torch.bool))
+    latents = Mixed().vectors_of(features).transpose(1, 2)
+    wanted = 0.25 * latents[:, :-2] + 0.5 * latents[:, 1:-1] + 0.25 * latents[:, 2:]
+    torch.testing.assert_close(seen[:, 1:-1], wanted)
+    flat = seen.flatten(0, 1)
+    torch.testing.assert_close(
+        views.first_classes(flat, 12), torch.cdist(flat, quantizer.codebook.vectors).argmin(dim=1)
+    )
+
+
+def test_frames_of_a_real_encoder_with_lookahead_are_in_time_with_their_pauses():
+    torch.manual_seed(0)
+    sizes = {"widths": (16, 16), "strides": (160, 2), "dilations": ((), (1,)), "latent_width": 8, "lookahead_frames": 3}
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=NUM_BANDS, has_level_split=True)
+    views = LatentViews(Encoder(**sizes, stem=stem, stem_bands=NUM_BANDS), EmaQuantizer(8, 4, kmeans_iterations=0))
+    audio = torch.randn(1, 1, 160 * 300)
+    audio[..., 160 * 150 : 160 * 200] *= 1e-3
+    clusters = PhoneClusters(3, views, width=4)
+    clusters.fit([stem(audio)])
+    found = clusters(stem(audio))[0]
+    assert len(found) == 150
+    assert (found[79:97] == 3).all()
+    assert (found[:72] < 3).all()
+
+
+def test_clusters_of_latents_are_purer_than_the_codes_that_they_start_from():
+    utterances, labels = voices(num_utterances=24, num_sounds=300)
+    quantizer = EmaQuantizer(8, NUM_SOUNDS, kmeans_iterations=0).eval()
+    views = LatentViews(Mixed(), quantizer)
+    real = torch.ones(1, utterances[0].shape[1], dtype=torch.bool)
+    seen, sounds = torch.cat([views(one[None], real)[0] for one in utterances]), torch.cat(labels)
+    quantizer.codebook.counts.fill_(1)
+    quantizer.codebook.sums.copy_(torch.stack([seen[sounds == one].mean(dim=0) for one in range(NUM_SOUNDS)]))
+    clusters = PhoneClusters(12, views, width=8)
+    clusters.fit([heard(one) for one in utterances])
+    before, after = purity(quantizer.nearest(seen), sounds, 13), purity(found_in(clusters, utterances), sounds, 13)
+    assert after > before + 0.1

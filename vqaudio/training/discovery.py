@@ -1,141 +1,184 @@
-"""Phone-like clusters without labels: what an encoder of units learns to hear first.
+"""Phone-like clusters without labels: what an encoder of units learns to hear.
 
 k-means on spectra finds voices and channels as much as phones.  Neighbouring frames tell more than one frame, and the
-directions in which clusters differ tell more than those in which all speech varies.  So cluster, look for these
-directions in wide windows by linear discriminant analysis with the clusters as classes, cluster along them, and again;
-then bring every voice to the vocal tract length that fits the clusters best, and again.
-Sources: discriminants without labels, Heck et al. 2016 (10.1016/j.procs.2016.04.031); vocal tract lengths, Lee and
-Rose 1996 (10.1109/ICASSP.1996.541105); clusters as the classes of a network, HuBERT, arXiv:2106.07447.
+directions in which clusters differ tell more than those in which all speech varies.  So leave out the pauses, cluster,
+look for these directions by linear discriminant analysis with the clusters as classes, cluster along them, and again;
+then bring every recording to the clusters by an affine map of its own, and cluster once more.
+Sources: discriminants without labels, Heck et al. 2016 (10.1016/j.procs.2016.04.031), maps of speakers without labels,
+Heck et al. 2017 (Feature optimized DPGMM clustering for unsupervised subword modeling, ASRU); clusters as the classes
+of a network, and those of its latents as the next ones, HuBERT, arXiv:2106.07447.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.encoder import Encoder
+from vqaudio.nn.stem import Heard
+from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.kmeans import kmeans
 from vqaudio.quantizers.search import nearest_codes
-from vqaudio.training.corruption import warped
+from vqaudio.training.adaptation import adapted
+from vqaudio.training.pauses import find_pauses, loudness
 
 NUM_CEPSTRA = 13
 CONTEXT_STEPS = 8  # on each side; with features at 100 Hz, 80 ms
+SMOOTHING = (0.25, 0.5, 0.25)  # of latents over frames
 MAX_CLUSTERED_FRAMES = 120_000
 NUM_ITERATIONS = 15
 SPREAD_FLOOR = 0.05
-WARPS = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)  # of the mel bands, for another vocal tract length
-WARP_EVERY = 3  # of the frames decide about the warp
 RIDGE = 1e-3  # of the mean variance: keeps directions in which nothing varies out
+WIDTH = 30  # directions that are kept
 
 
-class SpectralClusters(nn.Module):
-    """Log mel features -> a cluster for every frame: normalised cepstra in their context, a projection, nearest centre.
+class Views(Protocol):
+    """What is seen of every frame before clusters are looked for: `size` numbers."""
 
-    mean: `d`, projection: `d p`, centres: `v p`, with d = 13 cepstra times 17 steps.
+    size: int
+    num_rounds: int
+
+    def __call__(self, features: Tensor, is_real: Tensor) -> Tensor:
+        """features: `b m t` of a stem, is_real: `b t`.  Returns `b t/stride size`."""
+        ...
+
+    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
+        """seen: `n size`.  Returns the classes `n` of the first discriminants."""
+        ...
+
+
+class SpectralViews:
+    """Normalised cepstra of 17 steps around the last step of every stride; at first, clusters of the step alone.
+
+    num_rounds: of clusters and discriminants by turns.
+    """
+
+    size = NUM_CEPSTRA * (2 * CONTEXT_STEPS + 1)
+
+    def __init__(self, stride: int, num_rounds: int = 4) -> None:
+        self.stride, self.num_rounds = stride, num_rounds
+
+    def __call__(self, features: Tensor, is_real: Tensor) -> Tensor:
+        """See `Views`."""
+        cosines = _cosines(features.shape[1]).to(features.device)
+        cepstra = torch.einsum("bmt,mc->btc", features.float(), cosines)
+        weights = is_real[:, :, None]
+        count = weights.sum(dim=1, keepdim=True)
+        cepstra = cepstra - (cepstra * weights).sum(dim=1, keepdim=True) / count
+        spread = ((cepstra * weights).square().sum(dim=1, keepdim=True) / count).sqrt()
+        cepstra = cepstra / (spread + SPREAD_FLOOR)
+        around = F.pad(cepstra.transpose(1, 2), (CONTEXT_STEPS, CONTEXT_STEPS), mode="replicate")
+        windows = around.unfold(-1, 2 * CONTEXT_STEPS + 1, 1)[:, :, self.stride - 1 :: self.stride]
+        return windows.permute(0, 2, 3, 1).flatten(2)
+
+    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
+        """See `Views`."""
+        points = seen[:, CONTEXT_STEPS * NUM_CEPSTRA : (CONTEXT_STEPS + 1) * NUM_CEPSTRA].contiguous()
+        return nearest_codes(points, cluster_centres(points, num_clusters))
+
+
+class LatentViews:
+    """Latents of an encoder that learned units before, smoothed over three frames; at first, their codes.
+
+    One round: in more, clusters of latents drift to voices.
+    """
+
+    num_rounds = 1
+
+    def __init__(self, encoder: Encoder, quantizer: EmaQuantizer) -> None:
+        self.encoder, self.quantizer, self.size = encoder, quantizer, quantizer.width
+
+    def __call__(self, features: Tensor, is_real: Tensor) -> Tensor:
+        """See `Views`."""
+        ahead = self.encoder.lookahead_frames * self.encoder.body.stride
+        latents = self.encoder.vectors_of(F.pad(features, (0, ahead), mode="replicate")).float()
+        kernel = torch.tensor(SMOOTHING).to(latents).expand(self.size, 1, -1)
+        around = F.pad(latents, (len(SMOOTHING) // 2,) * 2, mode="replicate")
+        return F.conv1d(around, kernel, groups=self.size).transpose(1, 2)
+
+    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
+        """See `Views`."""
+        return self.quantizer.nearest(seen)
+
+
+class PhoneClusters(nn.Module):
+    """What a stem hears -> a class for every frame: its cluster 0 ... v-1, or v in a pause.
+
+    Views of the frame, a projection, a map for each recording, nearest centre.
+    mean: `d`, projection: `d p`, centres: `v p`.
     """
 
     mean: Tensor
     projection: Tensor
     centres: Tensor
 
-    def __init__(self, num_clusters: int, *, width: int = 30, stride: int = 2) -> None:
+    def __init__(self, num_clusters: int, views: Views, *, stride: int = 2, width: int = WIDTH) -> None:
         super().__init__()
-        size = NUM_CEPSTRA * (2 * CONTEXT_STEPS + 1)
-        self.stride = stride
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("projection", torch.eye(size)[:, :width].contiguous())
-        self.register_buffer("centres", torch.zeros(num_clusters, width))
+        self.views, self.stride = views, stride
+        self.register_buffer("mean", torch.zeros(views.size))
+        self.register_buffer("projection", torch.eye(views.size)[:, :width].contiguous())
+        self.register_buffer("centres", torch.zeros(num_clusters, self.projection.shape[1]))
 
     @torch.no_grad()
-    def fit(
-        self, features: Sequence[Tensor], *, num_rounds: int = 4, num_warped_rounds: int = 2, seed: int = 0
-    ) -> None:
-        """features: `m t` of each utterance.  Raises VqaudioError for fewer frames than clusters.
+    def fit(self, heard: Sequence[Heard], *, num_adapted_rounds: int = 2, seed: int = 0) -> None:
+        """heard: features `1 m t` and levels of each recording.  Raises VqaudioError for less speech than clusters.
 
-        The first clusters are those of the normalised cepstra of single frames; every round finds the projection for
-        the clusters of the round before.  After num_rounds each utterance gets its warp, and num_warped_rounds follow.
-        Draws come from the seed alone.
+        Every round of the views finds the projection for the clusters of the round before.  In the adapted rounds
+        each recording is brought to the clusters first.  Draws come from the seed alone.
         """
-        parts = [self._contexts(one[None], None)[0] for one in features]
-        seen = torch.cat(parts)
+        found = [self._seen(one, None) for one in heard]
+        views, speech = [each for each, _ in found], [is_speech for _, is_speech in found]
+        seen = _chosen(views, speech)
         if len(seen) < len(self.centres):
             raise VqaudioError(f"{len(seen)} frames cannot make {len(self.centres)} clusters; give more speech")
-        middle = slice(CONTEXT_STEPS * NUM_CEPSTRA, (CONTEXT_STEPS + 1) * NUM_CEPSTRA)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            points = seen[:, middle].contiguous()
-            codes = nearest_codes(points, cluster_centres(points, len(self.centres)))
-            codes = self._improve(seen, codes, num_rounds)
-            if num_warped_rounds:
-                seen = torch.cat([self._contexts(one[None], self._warps(one[None], None))[0] for one in features])
-                self._improve(seen, codes, num_warped_rounds)
-
-    def _improve(self, seen: Tensor, codes: Tensor, num_rounds: int) -> Tensor:
-        """seen: `n d`, codes: `n`, clusters of these frames.  Returns better ones."""
-        for _ in range(num_rounds):
-            mean, projection = discriminants(seen, codes, len(self.centres), self.projection.shape[1])
-            points = (seen - mean) @ projection
-            centres = cluster_centres(points, len(self.centres))
-            codes = nearest_codes(points, centres)
+            classes = self.views.first_classes(seen, len(self.centres))
+            for _ in range(self.views.num_rounds):
+                mean, projection = discriminants(seen, classes, self.projection.shape[1])
+                points = (seen - mean) @ projection
+                self.centres.copy_(cluster_centres(points, len(self.centres)))
+                classes = nearest_codes(points, self.centres)
             self.mean.copy_(mean)
             self.projection.copy_(projection)
-            self.centres.copy_(centres)
-        return codes
+            for _ in range(num_adapted_rounds):
+                moved = [self._points(*each) for each in zip(views, speech, strict=True)]
+                self.centres.copy_(cluster_centres(_chosen(moved, speech), len(self.centres)))
 
     @torch.no_grad()
-    def forward(self, features: Tensor, num_steps: Tensor | None = None) -> Tensor:
-        """features: `b m t`, of several seconds, as each is normalised by itself.
+    def forward(self, heard: Heard, num_steps: Tensor | None = None) -> Tensor:
+        """heard: features `b m t` and levels of several seconds, as each recording is normalised by itself.
 
-        num_steps: `b` steps that are real, all if None.  Returns clusters `b t/stride`.
+        num_steps: `b` steps that are real, all if None.  Returns classes `b t/stride`.
         """
-        points = self._points(features, num_steps, self._warps(features, num_steps))
-        return nearest_codes(points.flatten(0, 1).contiguous(), self.centres).view(points.shape[:2])
+        seen, is_speech = self._seen(heard, num_steps)
+        points = self._points(seen, is_speech)
+        clusters = nearest_codes(points.flatten(0, 1).contiguous(), self.centres).view(is_speech.shape)
+        return clusters.where(is_speech, len(self.centres))
 
-    def _warps(self, features: Tensor, num_steps: Tensor | None) -> Tensor:
-        """The warp `b` with which features `b m t` come nearest to the centres.
+    def _points(self, seen: Tensor, is_speech: Tensor) -> Tensor:
+        """seen: `b t d`.  Returns `b t p`, each recording brought to the centres."""
+        return adapted((seen - self.mean) @ self.projection, is_speech, self.centres)
 
-        Source: vocal tract length normalisation by a grid search, Lee and Rose 1996 (10.1109/ICASSP.1996.541105).
-        """
-        distances = []
-        is_real = _is_real(features, num_steps)[:, self.stride - 1 :: self.stride * WARP_EVERY]
-        for warp in WARPS:
-            factors = torch.full((len(features),), warp, device=features.device)
-            points = self._points(features, num_steps, factors, every=WARP_EVERY)
-            flat = points.flatten(0, 1).contiguous()
-            errors = (flat - self.centres[nearest_codes(flat, self.centres)]).square().sum(dim=1)
-            distances.append((errors.view(points.shape[:2]) * is_real).sum(dim=1))
-        return torch.tensor(WARPS, device=features.device)[torch.stack(distances).argmin(dim=0)]
-
-    def _points(self, features: Tensor, num_steps: Tensor | None, warps: Tensor, every: int = 1) -> Tensor:
-        return (self._contexts(features, warps, num_steps, every) - self.mean) @ self.projection
-
-    def _contexts(
-        self, features: Tensor, warps: Tensor | None, num_steps: Tensor | None = None, every: int = 1
-    ) -> Tensor:
-        """features: `b m t`.  Returns the normalised cepstra around the last step of every stride, `b t/stride d`.
-
-        every: of so many frames, only the first is wanted.
-        """
-        if warps is not None:
-            features = warped(features, warps)
-        cepstra = torch.einsum("bmt,mc->btc", features.float(), _cosines(features.shape[1]).to(features.device))
-        is_real = _is_real(features, num_steps)[:, :, None]
-        count = is_real.sum(dim=1, keepdim=True)
-        cepstra = cepstra - (cepstra * is_real).sum(dim=1, keepdim=True) / count
-        spread = ((cepstra * is_real).square().sum(dim=1, keepdim=True) / count).sqrt()
-        cepstra = cepstra / (spread + SPREAD_FLOOR)
-        around = F.pad(cepstra.transpose(1, 2), (CONTEXT_STEPS, CONTEXT_STEPS), mode="replicate")
-        windows = around.unfold(-1, 2 * CONTEXT_STEPS + 1, 1)[:, :, self.stride - 1 :: self.stride * every]
-        return windows.permute(0, 2, 3, 1).flatten(2)
+    def _seen(self, heard: Heard, num_steps: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The views of every frame, `b t/stride d`, and whether it is speech."""
+        features = heard.features
+        steps = torch.arange(features.shape[-1], device=features.device)
+        is_real = steps < (torch.full_like(features[:, :1, 0], len(steps)) if num_steps is None else num_steps[:, None])
+        is_speech = is_real & ~find_pauses(loudness(heard), is_real)
+        return self.views(features, is_real), is_speech[:, self.stride - 1 :: self.stride]
 
 
-def discriminants(points: Tensor, classes: Tensor, num_classes: int, width: int) -> tuple[Tensor, Tensor]:
+def discriminants(points: Tensor, classes: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """Linear discriminant analysis: where class means differ most beside the spread inside the classes.
 
     points: `n d`, classes: `n` int64.  Returns the mean `d` and the projection `d width`, which brings the spread
     inside the classes to 1.  Source: Fisher 1936; Rao 1948.
     """
+    num_classes = int(classes.max()) + 1
     mean = points.mean(dim=0)
     centred = points - mean
     counts = torch.bincount(classes, minlength=num_classes).to(points)
@@ -159,10 +202,9 @@ def cluster_centres(points: Tensor, num_clusters: int) -> Tensor:
     return sums / counts[:, None]
 
 
-def _is_real(features: Tensor, num_steps: Tensor | None) -> Tensor:
-    """`b t`: which steps of features `b m t` are not padding."""
-    steps = torch.arange(features.shape[-1], device=features.device)
-    return steps < (torch.full_like(features[:, :1, 0], len(steps)) if num_steps is None else num_steps[:, None])
+def _chosen(parts: Sequence[Tensor], chosen: Sequence[Tensor]) -> Tensor:
+    """parts: `1 t d` each, chosen: `1 t` each.  Returns the chosen frames of all, `n d`."""
+    return torch.cat([part[one] for part, one in zip(parts, chosen, strict=True)])
 
 
 def _cosines(num_bands: int) -> Tensor:
