@@ -38,7 +38,7 @@ from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.batches import on_device
 from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
 from vqaudio.training.corruption import Corruption, corrupted
-from vqaudio.training.discovery import LatentViews, PhoneClusters, SpectralViews, Views
+from vqaudio.training.discovery import LatentViews, PhoneClusters, SpectralViews, Views, cluster_centres
 from vqaudio.training.health import health_report, peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.learner import Learner, OptimizerConfig
@@ -51,6 +51,7 @@ class UnitsConfig:
 
     start_from: a codec whose encoder learns on, from clusters of its latents; empty for clusters of spectra.
     num_discovery_crops: clusters are looked for in so many.
+    num_pause_codes: the last ones; while the encoder learns, the first of them is that of all pauses.
     num_codebook_steps: batches of which the codebook takes the means of the classes once the encoder is done.
     """
 
@@ -62,8 +63,9 @@ class UnitsConfig:
     batch_size: int = 8
     precision: str = "auto"
     num_discovery_crops: int = 900
+    num_pause_codes: int = 12
     num_codebook_steps: int = 300
-    average_decay: float = 0.995
+    average_decay: float = 0.998
     log_every: int = 50
     save_every: int = 250
     corruption: Corruption = field(default_factory=Corruption)
@@ -103,7 +105,7 @@ class UnitsTraining:
             views = self._views_of(open_codec(config.start_from, device=str(launch.device)))
         self.hearing = Hearing(self.encoder, config.codec.latent_width)
         self.learner = Learner(self.hearing, config.optimizer, num_steps=config.num_steps, launch=launch)
-        num_clusters = quantizer.codebook_size - 1  # the last code is that of pauses
+        num_clusters = quantizer.codebook_size - config.num_pause_codes
         self.clusters = PhoneClusters(num_clusters, views, stride=self.encoder.body.stride).to(launch.device)
         self.average = WeightAverage(self.hearing, decay=config.average_decay)
         self.parts: dict[str, Part] = {"hearing": self.hearing, "optimizer": self.learner.optimizer}
@@ -187,16 +189,33 @@ class UnitsTraining:
 
     @torch.no_grad()
     def settle_codebook(self, dataset: CropDataset) -> dict[str, list[float]]:
-        """Puts every code on the mean of its class, as the averaged encoder hears it.  Returns how codes are used."""
+        """Puts every code on the mean of its class, as the averaged encoder hears it.  Returns how classes are used.
+
+        Pauses are many things, from hiss to breath: their codes go to the centres of their clusters.
+        """
         self._forget_codes()
         self.quantizer.reset_statistics()
-        share = (self.config.batch_size, self.launch.rank, self.launch.world_size)
+        share, first = (self.config.batch_size, self.launch.rank, self.launch.world_size), len(self.clusters.centres)
+        pauses: list[Tensor] = []
         with self.average.applied(self.hearing), dataset.prefetch(0, *share) as batches:
             for _, batch in zip(range(self.config.num_codebook_steps), batches):  # noqa: B905
                 audio, _, lengths = on_device(batch, self.launch.device, None)
                 heard = self.heard(audio)
-                self.teach(heard.features, self.classes(heard, lengths))
+                latents, classes = self.teach(heard.features, self.classes(heard, lengths))
+                pauses.append(latents[classes == first])
+        self._spread_pauses(torch.cat(pauses), first)
         return health_report(self.quantizer)[0]
+
+    def _spread_pauses(self, latents: Tensor, first: int) -> None:
+        """Shares the code of pauses out to the clusters of latents `n d`."""
+        codebook, number = self.quantizer.codebook, self.config.num_pause_codes
+        if len(latents) < number:
+            raise VqaudioError(f"{len(latents)} frames of pauses are too few for num_pause_codes={number}")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            centres = cluster_centres(latents, number)
+        codebook.counts[first:] = codebook.counts[first] / number
+        codebook.sums[first:] = centres * codebook.counts[first:, None]
 
     def save(self, out: Path) -> None:
         """Writes everything that the next step depends on, and the codec with the averaged encoder."""

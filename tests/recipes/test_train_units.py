@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = f"data.root={ROOT / 'data' / 'samples'}"
 SMALL = [
     SAMPLES, "num_steps=4", "batch_size=4", "device=cpu", "log_every=1", "save_every=2", "optimizer.warmup_steps=1",
-    "num_discovery_crops=4",
+    "num_discovery_crops=4", "num_pause_codes=2",
     "num_codebook_steps=3", "data.crop_samples=16000", "data.num_workers=1",
     "codec.encoder.widths=[16, 24]", "codec.latent_width=8", "codec.window_frames=20",
     "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "codec.quantizer.codebook_size=16",
@@ -121,7 +121,7 @@ def test_a_second_run_goes_on_from_the_encoder_of_the_first_and_looks_through_it
 
 def test_only_an_encoder_of_the_same_shape_goes_on(units, tmp_path):
     run(units, tmp_path / "first")
-    with pytest.raises(VqaudioError, match="encoder of another shape than codec.encoder"):
+    with pytest.raises(VqaudioError, match=r"encoder of another shape than codec\.encoder"):
         run(units, tmp_path / "second", f"start_from={tmp_path}/first/codec", "codec.encoder.lookahead_frames=2")
 
 
@@ -135,15 +135,23 @@ def test_codes_are_the_means_of_the_latents_of_their_classes(units, tmp_path):
         latents = training.encoder.vectors_of(heard.features).transpose(1, 2)[wanted >= 0]
     wanted = wanted[wanted >= 0]
     codes = training.quantizer.codebook.vectors
-    for one in wanted.unique():
+    for one in wanted[wanted < 14].unique():
         torch.testing.assert_close(codes[one], latents[wanted == one].mean(dim=0), rtol=1e-3, atol=1e-3)
-    assert 15 in wanted  # pauses have the last code
+    pauses = latents[wanted == 14]
+    near = torch.cdist(pauses, codes[14:]).argmin(dim=1)
+    assert set(near.tolist()) == {0, 1}
+    torch.testing.assert_close(codes[14], pauses[near == 0].mean(dim=0), rtol=1e-2, atol=1e-2)
+
+
+def test_pauses_that_are_too_few_for_their_codes_are_refused(units, tmp_path):
+    with pytest.raises(VqaudioError, match="too few for num_pause_codes=12"):
+        run(units, tmp_path, "num_pause_codes=12", "num_steps=0", "num_codebook_steps=1", "batch_size=1")
 
 
 def test_codes_that_follow_gradients_cannot_be_taught(units):
     overrides = [*SMALL, "codec.quantizer.kind=gradient"]
     config = load_config(ROOT / "recipes" / "units_16k_encoder.yaml", units.UnitsConfig, overrides)
-    with pytest.raises(VqaudioError, match="by EMA, got codec.quantizer.kind=gradient"):
+    with pytest.raises(VqaudioError, match=r"by EMA, got codec\.quantizer\.kind=gradient"):
         units.UnitsTraining(config, launched_on_cpu(units))
 
 
