@@ -131,7 +131,8 @@ class PriorTraining:
         """Continues from what `save` wrote.  Raises VqaudioError if that run had another network or other codes."""
         tensors, facts = load_checkpoint(path)
         for section in ("network", "sequence"):
-            if facts["config"][section] != to_mapping(self.config)[section]:
+            before, now = (dict(one[section], dropout=None) for one in (facts["config"], to_mapping(self.config)))
+            if before != now:  # dropout may change on the way
                 raise VqaudioError(
                     f"{path} holds a prior with another {section}; choose another out=DIR or delete that folder"
                 )

@@ -105,6 +105,12 @@ def test_the_best_prior_stays_when_later_ones_are_worse(run, tmp_path):
     assert json.loads((tmp_path / "held_out.json").read_text())["prior"]["bits_per_second"] == min(scores)
 
 
+def test_a_run_may_go_on_without_dropout(run, tmp_path):
+    run(tmp_path)
+    run(tmp_path, "num_steps=6", "network.dropout=0")
+    assert load_checkpoint(tmp_path / "checkpoint.safetensors")[1]["step"] == 6
+
+
 def test_a_checkpoint_of_another_network_and_missing_codes_are_refused(run, tmp_path):
     run(tmp_path)
     with pytest.raises(VqaudioError, match="another network"):
