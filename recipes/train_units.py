@@ -105,8 +105,8 @@ class UnitsTraining:
             views = self._views_of(open_codec(config.start_from, device=str(launch.device)))
         self.hearing = Hearing(self.encoder, config.codec.latent_width)
         self.learner = Learner(self.hearing, config.optimizer, num_steps=config.num_steps, launch=launch)
-        num_clusters = quantizer.codebook_size - config.num_pause_codes
-        self.clusters = PhoneClusters(num_clusters, views, stride=self.encoder.body.stride).to(launch.device)
+        self.pause = quantizer.codebook_size - config.num_pause_codes  # the class of pauses, and their first code
+        self.clusters = PhoneClusters(self.pause, views, stride=self.encoder.body.stride).to(launch.device)
         self.average = WeightAverage(self.hearing, decay=config.average_decay)
         self.parts: dict[str, Part] = {"hearing": self.hearing, "optimizer": self.learner.optimizer}
         self.parts |= {"clusters": self.clusters, "quantizer": quantizer, "average": self.average.tensors}
@@ -131,7 +131,7 @@ class UnitsTraining:
         codebook.is_started.fill_(True)
 
     def discover(self, dataset: CropDataset) -> None:
-        """Finds the clusters; every process finds the same ones."""
+        """Finds the clusters; every process finds the same ones.  Raises VqaudioError for too few pauses."""
         heard: list[Heard] = []
         for start in range(0, self.config.num_discovery_crops, self.config.batch_size):
             batch = dataset.batch(start // self.config.batch_size, self.config.batch_size)
@@ -142,6 +142,12 @@ class UnitsTraining:
                 if num >= self.encoder.hop
             ]
         self.clusters.fit(heard, seed=self.config.seed)
+        num_pauses, wanted = (
+            sum(int((self.clusters(one) == self.pause).sum()) for one in heard),
+            self.config.num_pause_codes,
+        )
+        if 1 < wanted > num_pauses:
+            raise VqaudioError(f"{num_pauses} frames of pauses are too few for num_pause_codes={wanted}; set it to 1")
 
     @torch.no_grad()
     def heard(self, audio: Tensor) -> Heard:
@@ -195,22 +201,22 @@ class UnitsTraining:
         """
         self._forget_codes()
         self.quantizer.reset_statistics()
-        share, first = (self.config.batch_size, self.launch.rank, self.launch.world_size), len(self.clusters.centres)
+        share = (self.config.batch_size, self.launch.rank, self.launch.world_size)
         pauses: list[Tensor] = []
         with self.average.applied(self.hearing), dataset.prefetch(0, *share) as batches:
             for _, batch in zip(range(self.config.num_codebook_steps), batches):  # noqa: B905
                 audio, _, lengths = on_device(batch, self.launch.device, None)
                 heard = self.heard(audio)
                 latents, classes = self.teach(heard.features, self.classes(heard, lengths))
-                pauses.append(latents[classes == first])
-        self._spread_pauses(torch.cat(pauses), first)
+                pauses.append(latents[classes == self.pause])
+        self._spread_pauses(torch.cat(pauses))
         return health_report(self.quantizer)[0]
 
-    def _spread_pauses(self, latents: Tensor, first: int) -> None:
-        """Shares the code of pauses out to the clusters of latents `n d`."""
-        codebook, number = self.quantizer.codebook, self.config.num_pause_codes
-        if len(latents) < number:
-            raise VqaudioError(f"{len(latents)} frames of pauses are too few for num_pause_codes={number}")
+    def _spread_pauses(self, latents: Tensor) -> None:
+        """Shares the code of pauses out to the clusters of latents `n d`; with one code it stays their mean."""
+        codebook, number, first = self.quantizer.codebook, self.config.num_pause_codes, self.pause
+        if number == 1 or len(latents) == 0:
+            return
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
             centres = cluster_centres(latents, number)

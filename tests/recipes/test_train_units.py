@@ -143,9 +143,12 @@ def test_codes_are_the_means_of_the_latents_of_their_classes(units, tmp_path):
     torch.testing.assert_close(codes[14], pauses[near == 0].mean(dim=0), rtol=1e-2, atol=1e-2)
 
 
-def test_pauses_that_are_too_few_for_their_codes_are_refused(units, tmp_path):
-    with pytest.raises(VqaudioError, match="too few for num_pause_codes=12"):
-        run(units, tmp_path, "num_pause_codes=12", "num_steps=0", "num_codebook_steps=1", "batch_size=1")
+def test_pauses_that_are_too_few_for_their_codes_are_refused_before_the_training(units, tmp_path):
+    few = ["num_steps=0", "num_codebook_steps=1", "batch_size=1", "num_discovery_crops=1"]
+    with pytest.raises(VqaudioError, match=r"too few for num_pause_codes=100; set it to 1"):
+        run(units, tmp_path, *few, "num_pause_codes=100", "codec.quantizer.codebook_size=108")
+    training = run(units, tmp_path, *few, "num_pause_codes=1")
+    assert training.pause == 15
 
 
 def test_codes_that_follow_gradients_cannot_be_taught(units):
