@@ -136,16 +136,12 @@ def test_fewer_frames_than_clusters_are_refused():
         spectral().fit([heard(torch.randn(NUM_BANDS, 10))])
 
 
-class Mixed(torch.nn.Module):
-    """An encoder without lookahead whose latents are fixed mixtures of the bands of every second step."""
-
-    lookahead_frames = 0
+class Mixed(Encoder):
+    """Latents are fixed mixtures of the bands of every second step."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(widths=(2,), strides=(2,), dilations=((),), latent_width=8)
         torch.manual_seed(0)
-        self.body = torch.nn.Identity()
-        self.body.stride = 2
         self.mixing = torch.randn(8, NUM_BANDS) / NUM_BANDS**0.5
 
     def vectors_of(self, features):
