@@ -38,11 +38,12 @@ from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.batches import on_device
 from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
 from vqaudio.training.corruption import Corruption, corrupted
-from vqaudio.training.discovery import LatentViews, PhoneClusters, SpectralViews, Views, cluster_centres
+from vqaudio.training.discovery import PhoneClusters
 from vqaudio.training.health import health_report, peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.logbook import Logbook
+from vqaudio.training.views import LatentViews, SpectralViews, Views, cluster_centres
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.encoder import Encoder
 from vqaudio.nn.stem import Heard, SpectralStem
 from vqaudio.quantizers.ema import EmaQuantizer
-from vqaudio.training.discovery import LatentViews, PhoneClusters, SpectralViews, discriminants
+from vqaudio.training.discovery import PhoneClusters, discriminants
 from vqaudio.training.pauses import loudness
+from vqaudio.training.views import LatentViews, SpectralViews
 
 NUM_BANDS, NUM_SOUNDS, SOUND_STEPS = 40, 6, 10
 

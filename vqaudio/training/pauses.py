@@ -1,5 +1,7 @@
 """Where nobody speaks, from the loudness of a recording alone."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,8 +16,7 @@ NUM_ITERATIONS = 10
 
 def loudness(heard: Heard) -> Tensor:
     """log10 of the mean magnitude over the mel bands, `b t`."""
-    mean = (heard.features.float() * SPREAD + CENTRE).mul(torch.tensor(10.0).log()).logsumexp(dim=1)
-    mean = mean / torch.tensor(10.0).log()
+    mean = (heard.features.float() * SPREAD + CENTRE).mul(math.log(10)).logsumexp(dim=1) / math.log(10)
     return mean if heard.levels is None else mean + heard.levels
 
 
