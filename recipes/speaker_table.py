@@ -15,13 +15,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vqaudio.codec.locate import find_codec
 from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
-from vqaudio.codec.shelf import find_codec
 from vqaudio.codec.speakers import KnownSpeakers, save_speakers
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora.readers import read_corpus
-from vqaudio.jobs.conversion_speakers import hear_speakers
+from vqaudio.corpora.reading import read_corpus
+from vqaudio.jobs.voice.speakers import hear_speakers
 
 
 def named_rows(codec: Codec, names: Sequence[str]) -> KnownSpeakers:

@@ -9,19 +9,20 @@ command again continues where the last checkpoint was written.  The prior with t
 lies in OUT/prior, ready for `vqaudio sample --prior OUT/prior --out DIR`; OUT/held_out.json compares it with n-grams.
 """
 
+import itertools
 import json
 import math
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from run import RunConfig, main, open_logbook, restore, run_steps
 from torch import Tensor
 
-from vqaudio.core.config import load_config, to_mapping
+from vqaudio.core.config import renamed_from, to_mapping
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.prior.config import NetworkConfig, SequenceConfig
@@ -34,7 +35,7 @@ from vqaudio.prior.scoring import Bits, log2_probabilities, symbols_of
 from vqaudio.tokens.store import TokenStore
 from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.checkpoints import Part, load_checkpoint, restore_run, run_tensors, save_checkpoint
-from vqaudio.training.launch import Launch, launched, mean_over_processes
+from vqaudio.training.launch import Launch
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.logbook import Logbook
 
@@ -48,7 +49,7 @@ class DataConfig:
     validation: the share of speakers on which the prior is measured and the best one chosen.
     second, part: a further share of speakers, left out by part=train and the only ones that part=second trains on:
     for a second prior that judges what the first one says.
-    hidden_speakers: of documents with a speaker's token, the share in which it is `<|unk|>`.
+    speaker_dropout: of documents with a speaker's token, the share in which it is `<|unk|>`.
     noise: the share of tokens that are read wrongly in training, as another token of the same batch.
     """
 
@@ -56,28 +57,24 @@ class DataConfig:
     validation: float = 0.08
     second: float = 0.0
     part: Literal["train", "second"] = "train"
-    hidden_speakers: float = 0.1
+    speaker_dropout: float = field(default=0.1, metadata=renamed_from("hidden_speakers"))
     noise: float = 0.0
 
 
 @dataclass(frozen=True)
-class RecipeConfig:
-    """One run.
+class RecipeConfig(RunConfig):
+    """One run; see `RunConfig` too.
 
-    batch_size: sequences of all processes together.  precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.
+    batch_size: sequences of all processes together.
     is_half: the prior's weights are written as float16.  smoothing: of the targets, spread over all symbols.
     """
 
     out: str = "runs/prior"
-    seed: int = 0
-    device: str = "auto"
     num_steps: int = 2_000
     batch_size: int = 16
-    precision: str = "auto"
     average_decay: float = 0.99
     smoothing: float = 0.0
     is_half: bool = False
-    log_every: int = 50
     eval_every: int = 200
     save_every: int = 200
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
@@ -122,6 +119,11 @@ class PriorTraining:
         with self.average.applied(self.prior), self.launch.autocast(self.config.precision):
             return corpus.bits(log2_probabilities(self.prior, corpus.held_out))
 
+    @property
+    def num_skipped(self) -> int:
+        """Steps left out because a gradient was not finite."""
+        return self.learner.num_skipped
+
     def save(self, path: Path) -> None:
         """Writes everything that the next step depends on."""
         facts = {"step": self.step, "best": self.best, "config": to_mapping(self.config)}
@@ -156,45 +158,37 @@ class PriorTraining:
         return torch.where(is_noisy & (others < self.prior.language.vocabulary.num_units), others, tokens)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the recipe that the arguments name."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        sys.exit(__doc__)
-    config = load_config(arguments[0], RecipeConfig, arguments[1:])
-    with launched(config.device) as launch:
-        train(config, launch)
-
-
 def train(config: RecipeConfig, launch: Launch) -> PriorTraining:
-    """Trains from the last checkpoint in config.out, or from the start, to the end."""
-    out, corpus = Path(config.out), open_corpus(config)
+    """Train from the last checkpoint in config.out, or from the start, to the end."""
+    corpus = open_corpus(config)
     training = PriorTraining(config, corpus, launch)
-    checkpoint = out / "checkpoint.safetensors"
-    if checkpoint.exists():
-        training.restore(checkpoint)
+    restore(training, config.out)
     packed = PackedDocuments(
         corpus.language,
         corpus.train,
         context_tokens=config.network.context_tokens,
         seed=config.seed,
-        hidden_speakers=config.data.hidden_speakers,
+        speaker_dropout=config.data.speaker_dropout,
     )
-    logbook = Logbook(out, num_steps=config.num_steps, first_step=training.step, is_active=launch.is_main)
+    share = (config.batch_size, launch.rank, launch.world_size)
+
+    def train_step(batch: tuple[np.ndarray, np.ndarray]) -> dict[str, Tensor]:
+        tokens, documents = (torch.from_numpy(array).to(launch.device) for array in batch)
+        return {"bits_per_code": training.train_step(tokens, documents)}
+
+    logbook = open_logbook(training, config, launch)
     with logbook:
         floors = corpus_floors(corpus) if launch.is_main else {}
         logbook.report(training.step, "start", start_figures(training, corpus, packed) | floors)
-        while training.step < config.num_steps:
-            batch = packed.batch(training.step, config.batch_size, launch.rank, launch.world_size)
-            loss = training.train_step(*(torch.from_numpy(one).to(launch.device) for one in batch))
-            step, is_last = training.step, training.step == config.num_steps
-            logbook.advance(step)
-            if step % config.log_every == 0:
-                figures = {"bits_per_code": float(mean_over_processes(loss)), "skipped": training.learner.num_skipped}
-                logbook.report(step, "train", figures)
-            if step % config.eval_every == 0 or is_last:
-                report_held_out(training, corpus, floors, logbook)
-            if launch.is_main and (step % config.save_every == 0 or is_last):
-                training.save(checkpoint)
+        run_steps(
+            training,
+            config,
+            launch,
+            logbook,
+            (packed.batch(step, *share) for step in itertools.count(training.step)),
+            train_step,
+            evaluate=lambda: report_held_out(training, corpus, floors, logbook),
+        )
     return training
 
 
@@ -250,7 +244,4 @@ def report_held_out(training: PriorTraining, corpus: CodeCorpus, floors: dict[st
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except VqaudioError as error:
-        sys.exit(f"train_prior: {error}")
+    main(__doc__, RecipeConfig, train, "train_prior")

@@ -5,50 +5,51 @@
         out=runs/units-16k-encoder
 
 The same command again continues where the last checkpoint was written.  `key=value` overrides any line of the YAML.
-Classes are found in a part of the corpus (vqaudio/training/discovery.py): clusters of spectra, or with start_from those
-of the latents of an earlier run, which this one continues; and pauses.  Every code of the codebook stands for a class:
-it follows, by EMA, the latents of the frames of this class, and the encoder learns to bring a frame next to the code of
-its class and away from the others, from features that were corrupted.  OUT/codec then tokenizes; its decoder is fresh:
+Classes are found in a part of the corpus (vqaudio/training/units/discovery.py): clusters of spectra, or with start_from
+those of the latents of an earlier run, which this one continues; and pauses.  Every code of the codebook stands for a
+class: it follows, by EMA, the latents of the frames of this class, and the encoder learns to bring a frame next to the
+code of its class and away from the others, from features that were corrupted.  OUT/codec then tokenizes; its decoder is
+fresh:
     python recipes/train_codec.py recipes/units_16k.yaml data.root=DIR start_from=OUT/codec out=runs/units-16k
 Source: classes as the means of their latents, Snell et al. 2017, arXiv:1703.05175.
 """
 
 import math
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from run import CHECKPOINT, RunConfig, main, open_logbook, restore, run_steps
 from torch import Tensor, nn
 
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.model import Codec
-from vqaudio.codec.saving import open_codec
-from vqaudio.core.config import load_config, to_mapping
+from vqaudio.codec.saving import open_codec, save_codec
+from vqaudio.core.config import to_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crop_data import DataConfig, open_crops
 from vqaudio.corpora.dataset import CropDataset
-from vqaudio.nn.stem import Heard
+from vqaudio.nn.stem import StemOutput
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.search import count_codes, sum_by_code
 from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.batches import on_device
 from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
-from vqaudio.training.corruption import Corruption, corrupted
-from vqaudio.training.discovery import PhoneClusters
 from vqaudio.training.health import health_report, peak_memory_mb
-from vqaudio.training.launch import Launch, launched, mean_over_processes
+from vqaudio.training.launch import Launch
 from vqaudio.training.learner import Learner, OptimizerConfig
-from vqaudio.training.logbook import Logbook
-from vqaudio.training.views import LatentViews, SpectralViews, Views, cluster_centres
+from vqaudio.training.units.corruption import Corruption, corrupted
+from vqaudio.training.units.discovery import PhoneClusters
+from vqaudio.training.units.frame_features import FrameFeatures, LatentFeatures, SpectralFeatures, cluster_centres
 
 
 @dataclass(frozen=True)
-class UnitsConfig:
-    """One run.
+class UnitsConfig(RunConfig):
+    """One run; see `RunConfig` too.
 
     start_from: a codec whose encoder learns on, from clusters of its latents; empty for clusters of spectra.
     num_discovery_crops: clusters are looked for in so many.
@@ -58,16 +59,12 @@ class UnitsConfig:
 
     start_from: str = ""
     out: str = "runs/units-encoder"
-    seed: int = 0
-    device: str = "auto"
     num_steps: int = 3_000
     batch_size: int = 8
-    precision: str = "auto"
     num_discovery_crops: int = 900
     num_pause_codes: int = 12
     num_codebook_steps: int = 300
     average_decay: float = 0.998
-    log_every: int = 50
     save_every: int = 250
     corruption: Corruption = field(default_factory=Corruption)
     codec: CodecConfig = field(default_factory=CodecConfig)
@@ -81,7 +78,7 @@ class Hearing(nn.Module):
     def __init__(self, encoder: nn.Module, width: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.log_sharpness = nn.Parameter(torch.tensor(-math.log(width)))
+        self.log_inverse_temperature = nn.Parameter(torch.tensor(-math.log(width)))
 
 
 class UnitsTraining:
@@ -101,19 +98,19 @@ class UnitsTraining:
             )
         self.stem, self.quantizer = stem, quantizer.to(launch.device)
         self._forget_codes()
-        views: Views = SpectralViews(self.encoder.body.stride)
+        frame_features: FrameFeatures = SpectralFeatures(self.encoder.body.stride)
         if config.start_from:
-            views = self._views_of(open_codec(config.start_from, device=str(launch.device)))
+            frame_features = self._features_of(open_codec(config.start_from, device=str(launch.device)))
         self.hearing = Hearing(self.encoder, config.codec.latent_width)
         self.learner = Learner(self.hearing, config.optimizer, num_steps=config.num_steps, launch=launch)
         self.pause = quantizer.codebook_size - config.num_pause_codes  # the class of pauses, and their first code
-        self.clusters = PhoneClusters(self.pause, views, stride=self.encoder.body.stride).to(launch.device)
+        self.clusters = PhoneClusters(self.pause, frame_features, stride=self.encoder.body.stride).to(launch.device)
         self.average = WeightAverage(self.hearing, decay=config.average_decay)
         self.parts: dict[str, Part] = {"hearing": self.hearing, "optimizer": self.learner.optimizer}
         self.parts |= {"clusters": self.clusters, "quantizer": quantizer, "average": self.average.tensors}
         torch.manual_seed(config.seed + 1 + launch.rank)
 
-    def _views_of(self, start: Codec) -> LatentViews:
+    def _features_of(self, start: Codec) -> LatentFeatures:
         """Continues from the encoder of an earlier run, and looks through it."""
         if to_mapping(start.config.encoder) != to_mapping(self.config.codec.encoder):
             raise VqaudioError(
@@ -122,7 +119,7 @@ class UnitsTraining:
         if not isinstance(start.quantizer, EmaQuantizer):
             raise VqaudioError(f"start_from={self.config.start_from} was not made by this recipe: no EMA codebook")
         self.encoder.load_state_dict(start.encoder.state_dict())
-        return LatentViews(start.encoder, start.quantizer)
+        return LatentFeatures(start.encoder, start.quantizer)
 
     def _forget_codes(self) -> None:
         """An empty codebook: the mean of what it is given from here on."""
@@ -133,7 +130,7 @@ class UnitsTraining:
 
     def discover(self, dataset: CropDataset) -> None:
         """Finds the clusters; every process finds the same ones.  Raises VqaudioError for too few pauses."""
-        heard: list[Heard] = []
+        heard: list[StemOutput] = []
         for start in range(0, self.config.num_discovery_crops, self.config.batch_size):
             batch = dataset.batch(start // self.config.batch_size, self.config.batch_size)
             audio, lengths = torch.from_numpy(batch["audio"]).to(self.launch.device), batch["lengths"].tolist()
@@ -151,12 +148,12 @@ class UnitsTraining:
             raise VqaudioError(f"{num_pauses} frames of pauses are too few for num_pause_codes={wanted}; set it to 1")
 
     @torch.no_grad()
-    def heard(self, audio: Tensor) -> Heard:
+    def heard(self, audio: Tensor) -> StemOutput:
         """audio: `b 1 n`.  Returns what the stem hears of whole frames."""
         hop = self.encoder.hop
         return self.stem(audio[..., : audio.shape[-1] // hop * hop])
 
-    def classes(self, heard: Heard, lengths: Tensor | None) -> Tensor:
+    def classes(self, heard: StemOutput, lengths: Tensor | None) -> Tensor:
         """The classes of all frames whose lookahead is there, `b t`; -1 for those that are not real."""
         wanted = self.clusters(heard, None if lengths is None else lengths // self.stem.stride)
         if lengths is not None:
@@ -173,14 +170,14 @@ class UnitsTraining:
             latents = self.encoder.vectors_of(features).transpose(1, 2)
         latents, classes = latents[wanted >= 0].float(), wanted[wanted >= 0]
         frames, size = latents.detach(), self.quantizer.codebook_size
-        self.quantizer.codebook.learn(frames, count_codes(classes, size), sum_by_code(frames, classes, size))
+        self.quantizer.codebook.update(frames, count_codes(classes, size), sum_by_code(frames, classes, size))
         return latents, classes
 
     def loss(self, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Cross entropy in nats and accuracy over frames whose lookahead is in the crop."""
         heard = self.heard(audio)
         latents, classes = self.teach(corrupted(heard.features, self.config.corruption), self.classes(heard, lengths))
-        scores = self.hearing.log_sharpness.exp() * self.quantizer.logits(latents)
+        scores = self.hearing.log_inverse_temperature.exp() * self.quantizer.logits(latents)
         is_right = scores.argmax(dim=-1) == classes
         return {"cross_entropy": F.cross_entropy(scores, classes), "accuracy": is_right.float().mean()}
 
@@ -195,7 +192,7 @@ class UnitsTraining:
         return {name: value.detach() for name, value in losses.items()}
 
     @torch.no_grad()
-    def settle_codebook(self, dataset: CropDataset) -> dict[str, list[float]]:
+    def reestimate_codebook(self, dataset: CropDataset) -> dict[str, list[float]]:
         """Puts every code on the mean of its class, as the averaged encoder hears it.  Returns how classes are used.
 
         Pauses are many things, from hiss to breath: their codes go to the centres of their clusters.
@@ -224,12 +221,19 @@ class UnitsTraining:
         codebook.counts[first:] = codebook.counts[first] / number
         codebook.sums[first:] = centres * codebook.counts[first:, None]
 
-    def save(self, out: Path) -> None:
-        """Writes everything that the next step depends on, and the codec with the averaged encoder."""
-        facts = {"step": self.step, "config": to_mapping(self.config)}
-        save_checkpoint(out / "checkpoint.safetensors", run_tensors(self.parts), facts)
+    @property
+    def num_skipped(self) -> int:
+        """Steps left out because a gradient was not finite."""
+        return self.learner.num_skipped
+
+    def save(self, path: Path) -> None:
+        """Write everything that the next step depends on."""
+        save_checkpoint(path, run_tensors(self.parts), {"step": self.step, "config": to_mapping(self.config)})
+
+    def save_codec(self, folder: Path) -> None:
+        """Write the codec with the averaged encoder."""
         with self.average.applied(self.hearing):
-            self.codec.save(out / "codec")
+            save_codec(self.codec, folder)
 
     def restore(self, path: Path) -> None:
         """Continues from what `save` wrote.  Raises VqaudioError if that run had another codec."""
@@ -237,49 +241,38 @@ class UnitsTraining:
 
 
 def train(config: UnitsConfig, launch: Launch) -> UnitsTraining:
-    """Trains from the last checkpoint in config.out, or from the start, to the end."""
+    """Train from the last checkpoint in config.out, or from the start, to the end."""
     out = Path(config.out)
     dataset = open_crops(config.data, config.codec.sample_rate_hz, seed=config.seed)
     training = UnitsTraining(config, launch)
-    share = (config.batch_size, launch.rank, launch.world_size)
-    checkpoint = out / "checkpoint.safetensors"
-    if checkpoint.exists():
-        training.restore(checkpoint)
-    else:
+    if not restore(training, out):
         training.discover(dataset)
-    logbook = Logbook(out, num_steps=config.num_steps, first_step=training.step, is_active=launch.is_main)
+    logbook = open_logbook(training, config, launch)
+    save_result = partial(training.save_codec, out / "codec")
+
+    def train_step(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+        audio, _, lengths = on_device(batch, launch.device, None)
+        return training.train_step(audio, lengths)
+
+    share = (config.batch_size, launch.rank, launch.world_size)
     with logbook, dataset.prefetch(training.step, *share) as batches:
         logbook.report(training.step, "start", {"hours": dataset.hours, "device": str(launch.device)})
-        for batch in batches:
-            if training.step >= config.num_steps:
-                break
-            audio, _, lengths = on_device(batch, launch.device, None)
-            losses = training.train_step(audio, lengths)
-            step = training.step
-            logbook.advance(step)
-            if step % config.log_every == 0:
-                figures = {name: float(mean_over_processes(value)) for name, value in losses.items()}
-                figures |= {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)}
-                logbook.report(step, "train", {**figures, "skipped": training.learner.num_skipped})
-            if launch.is_main and (step % config.save_every == 0 or step == config.num_steps):
-                training.save(out)
-        logbook.report(training.step, "codebook", training.settle_codebook(dataset))
+        run_steps(
+            training,
+            config,
+            launch,
+            logbook,
+            batches,
+            train_step,
+            figures=lambda: {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)},
+            save_result=save_result,
+        )
+        logbook.report(training.step, "codebook", training.reestimate_codebook(dataset))
         if launch.is_main:
-            training.save(out)
+            training.save(out / CHECKPOINT)
+            save_result()
     return training
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the recipe that the arguments name."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        sys.exit(__doc__)
-    config = load_config(arguments[0], UnitsConfig, arguments[1:])
-    with launched(config.device) as launch:
-        train(config, launch)
-
-
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except VqaudioError as error:
-        sys.exit(f"train_units: {error}")
+    main(__doc__, UnitsConfig, train, "train_units")

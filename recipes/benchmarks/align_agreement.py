@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from vqaudio.core.units import Interval
-from vqaudio.corpora.alignment_formats import index_alignments
-from vqaudio.corpora.labels import label_map
+from vqaudio.corpora.alignment.formats import index_alignments
+from vqaudio.corpora.alignment.labels import label_map
 
 PAUSE, FRAME_S, ROUNDING_S = "", 0.010, 1e-4
 TOLERANCES_S = (0.020, 0.050)

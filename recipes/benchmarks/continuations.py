@@ -3,7 +3,7 @@
     python recipes/benchmarks/continuations.py --speech DIR [--prior units-16k] [--codec units-16k] [--seconds 4]
 
 DIR holds metadata.csv with path, speaker and split.  Of every speaker of the evaluation split half of the recordings
-teach a classifier of voices (see vqaudio/jobs/conversion_scores.py); one of the others is the prompt.  Only what was
+teach a classifier of voices (see vqaudio/jobs/voice/scores.py); one of the others is the prompt.  Only what was
 sampled after the prompt is judged.  Rows: the prompts themselves (control); the continuations; and the same codes in
 the codec's typical voice (control).
 """
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.saving import open_codec
 from vqaudio.corpora.interface import by_speaker
-from vqaudio.corpora.readers import read_corpus
-from vqaudio.jobs.conversion_scores import VoiceClassifier
-from vqaudio.jobs.sampling import Request, decode_samples, sample_speech
+from vqaudio.corpora.reading import read_corpus
+from vqaudio.jobs.voice.sampling import Request, decode_samples, sample_speech
+from vqaudio.jobs.voice.scores import VoiceClassifier
 from vqaudio.prior.saving import open_prior
 
 MIN_RECORDINGS = 4

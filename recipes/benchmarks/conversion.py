@@ -28,13 +28,13 @@ from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
-from vqaudio.corpora.alignment_formats import index_alignments
-from vqaudio.corpora.alignment_gates import gate_alignments
+from vqaudio.corpora.alignment.formats import index_alignments
+from vqaudio.corpora.alignment.gates import gate_alignments
 from vqaudio.corpora.interface import Utterance, by_speaker
-from vqaudio.corpora.readers import read_corpus
-from vqaudio.jobs.conversion_scores import ConversionRow, Version, VoiceClassifier, other_speakers, score_versions
-from vqaudio.jobs.probe_corpus import label_set, rename_labels
+from vqaudio.corpora.reading import read_corpus
+from vqaudio.jobs.probe.corpus import label_set, rename_labels
 from vqaudio.jobs.strict_json import plain
+from vqaudio.jobs.voice.scores import ConversionRow, Version, VoiceClassifier, other_speakers, score_versions
 from vqaudio.probes.counts import Counts, count_pairs
 from vqaudio.probes.frames import LabelSet, frame_phones
 

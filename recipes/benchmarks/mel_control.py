@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from vqaudio.audio.files import read_audio, write_audio
-from vqaudio.cli.evaluation_table import print_report
+from vqaudio.cli.terminal.evaluation_table import print_report
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora.readers import read_corpus
-from vqaudio.jobs.coders import FOLDER_INDEX, FolderCoder
-from vqaudio.jobs.evaluation import choose_sources, evaluate
-from vqaudio.jobs.walk import Source
+from vqaudio.core.mel import mel_filter_bank
+from vqaudio.corpora.reading import read_corpus
+from vqaudio.jobs.evaluate.evaluation import choose_sources, evaluate
+from vqaudio.jobs.evaluate.reference_codecs import FOLDER_INDEX, FolderCodec
+from vqaudio.jobs.sources import Source
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.residual import ResidualQuantizer
 
@@ -42,7 +43,7 @@ KBPS_PER_CODEBOOK = 0.5
 METRICS = ("pesq_wb", "stoi", "estoi", "mel_db", "mr_stft", "si_sdr_db", "f0_corr", "voicing_error")
 
 Array = NDArray[np.float32]
-BANK = librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=WINDOW_SAMPLES, n_mels=NUM_BANDS)
+BANK = mel_filter_bank(SAMPLE_RATE_HZ, WINDOW_SAMPLES // 2 + 1, NUM_BANDS, scale="slaney", norm="area")
 
 
 def level_gain(samples: Array) -> float:
@@ -140,7 +141,7 @@ def main() -> None:
     save_file({"mean": torch.from_numpy(mean), **quantizer.state_dict()}, args.out / "codebooks.safetensors")
     decode_all(sources, quantizer, mean, args.out)
     report = evaluate(
-        [FolderCoder(args.out, SAMPLE_RATE_HZ)], sources, SAMPLE_RATE_HZ, metrics=METRICS, num_workers=args.workers
+        [FolderCodec(args.out, SAMPLE_RATE_HZ)], sources, SAMPLE_RATE_HZ, metrics=METRICS, num_workers=args.workers
     )
     print_report(report)
     (args.out / "report.json").write_text(json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n")

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.probe_corpus import join_labels
-from vqaudio.jobs.sampling import LEAST_S
+from vqaudio.jobs.probe.corpus import join_labels
 from vqaudio.jobs.strict_json import plain
+from vqaudio.jobs.voice.sampling import LEAST_S
 from vqaudio.prior.config import SequenceConfig
 from vqaudio.prior.corpus import CodeCorpus, read_codes
 from vqaudio.prior.model import Prior

@@ -28,8 +28,8 @@ from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
 from vqaudio.codec.streaming import StreamingEncoder
-from vqaudio.jobs.local import num_available_cpus
-from vqaudio.jobs.walk import find_sources
+from vqaudio.jobs.sources import find_sources
+from vqaudio.jobs.tokenize.local import num_available_cpus
 
 RATE_HZ = 16_000
 SHORTEST_S, LONGEST_S = 2.0, 15.0

@@ -41,7 +41,9 @@ def tiny_codec(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> 
     import torch
 
     from vqaudio.codec.build import build_codec
-    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
+    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+    from vqaudio.codec.saving import save_codec
+    from vqaudio.quantizers.ema import EmaConfig
 
     torch.manual_seed(0)
     config = CodecConfig(
@@ -49,7 +51,7 @@ def tiny_codec(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> 
         latent_width=8,
         window_frames=10,
         encoder=EncoderConfig(widths=(8, 16), dilations=((), (1, 3)), stem_bands=20),
-        quantizer=QuantizerConfig(num_codebooks=3, codebook_size=64),
+        quantizer=EmaConfig(num_codebooks=3, codebook_size=64),
         decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2),
     )
     sentences = sorted((project_root / "data" / "samples").rglob("*.flac"))[::3]
@@ -57,7 +59,7 @@ def tiny_codec(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> 
     codec = build_codec(config).train()
     codec(torch.from_numpy(audio)[:, None])
     folder = tmp_path_factory.mktemp("codec") / "tiny"
-    codec.save(folder)
+    save_codec(codec, folder)
     return folder
 
 

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from vqaudio.cli.main import main
-from vqaudio.corpora.alignment_formats import index_alignments
-from vqaudio.corpora.alignments import read_textgrid
-from vqaudio.corpora.labels import label_map
+from vqaudio.corpora.alignment.alignments import read_textgrid
+from vqaudio.corpora.alignment.formats import index_alignments
+from vqaudio.corpora.alignment.labels import label_map
 
 TEXTS = {
     "ada/ada_1": "The small boat came home before the storm.",
@@ -59,7 +59,7 @@ def corpus(tmp_path: Path, samples_dir: Path) -> Path:
 @pytest.fixture
 def three(tmp_path: Path, samples_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three recordings, and an aligner that dies of ada_2."""
-    monkeypatch.setattr("vqaudio.jobs.aligning.WORKER_COMMAND", (sys.executable, "-c", UNSOUND_WORKER))
+    monkeypatch.setattr("vqaudio.jobs.align.run.WORKER_COMMAND", (sys.executable, "-c", UNSOUND_WORKER))
     monkeypatch.setattr("vqaudio.cli.align.find_spec", lambda name: name)
     shutil.copytree(samples_dir / "ada", tmp_path / "audio" / "ada")
     return tmp_path / "audio"

@@ -15,8 +15,10 @@ def voiced_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from vqaudio.codec.build import build_codec
-    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
+    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+    from vqaudio.codec.saving import save_codec
     from vqaudio.codec.speakers import KnownSpeakers
+    from vqaudio.quantizers.ema import EmaConfig
 
     torch.manual_seed(0)
     config = CodecConfig(
@@ -26,7 +28,7 @@ def voiced_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
         latent_width=8,
         window_frames=10,
         encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
-        quantizer=QuantizerConfig(num_codebooks=1, codebook_size=16),
+        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
         decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
     )
     codec = build_codec(config).train()
@@ -35,7 +37,7 @@ def voiced_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.nn.init.normal_(codec.decoder.conditioning.project.weight, std=0.3)
     codec.known_speakers = KnownSpeakers(("ada",), torch.randn(1, 4))
     folder = tmp_path_factory.mktemp("codec") / "voiced"
-    codec.save(folder)
+    save_codec(codec, folder)
     return folder
 
 

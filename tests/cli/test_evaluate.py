@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from vqaudio.cli.main import main
-from vqaudio.codec.interface import AudioTokenizer
+from vqaudio.core.protocols import AudioTokenizer
 
 RATE_HZ = 16_000
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from vqaudio.cli.main import main
-from vqaudio.cli.progress import shown
-from vqaudio.cli.transfer_progress import TransferProgress
-from vqaudio.corpora import archives
+from vqaudio.cli.terminal.progress import shown
+from vqaudio.cli.terminal.transfer_progress import TransferProgress
+from vqaudio.corpora.fetch import archives
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def ljspeech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_fetched_corpus_is_read_by_the_reader_of_its_name(ljspeech: Path, capsys) -> None:
-    from vqaudio.corpora.readers import read_corpus
+    from vqaudio.corpora.reading import read_corpus
 
     for said in ("ljspeech/1.1: unpacked", "ljspeech/1.1: is there"):
         assert main(["fetch", "ljspeech", "--root", str(ljspeech)]) == 0

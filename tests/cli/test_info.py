@@ -88,7 +88,7 @@ def test_the_codebook_size_of_finite_scalars_is_the_product_of_their_levels(code
 
 
 def test_a_shipped_codec_is_found_by_its_name(codec_dir, capsys, monkeypatch):
-    monkeypatch.setattr("vqaudio.codec.shelf.MODELS", codec_dir.parent)
+    monkeypatch.setattr("vqaudio.codec.locate.MODELS", codec_dir.parent)
     assert facts_of(Path("small"), capsys)["name"] == "small"
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from vqaudio.cli.main import main
-from vqaudio.codec.interface import AudioTokenizer
+from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.writer import TokenWriter
 

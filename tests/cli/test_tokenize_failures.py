@@ -69,7 +69,7 @@ decode = worker.decode_file
 worker.decode_file = lambda path, *rest: os.abort() if "03" in os.path.basename(path) else decode(path, *rest)
 worker.main()
 """
-    monkeypatch.setattr("vqaudio.jobs.pool.WORKER_COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr("vqaudio.jobs.tokenize.readers.WORKER_COMMAND", (sys.executable, "-c", program))
     status, codes = tokenize(recordings, "tokens", "--workers", "2")
     assert status == 2
     [failure] = TokenStore.open(tmp_path / "tokens").failures()

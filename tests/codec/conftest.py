@@ -4,14 +4,15 @@ import pytest
 import torch
 
 from vqaudio.codec.build import build_codec
-from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
+from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+from vqaudio.quantizers.ema import EmaConfig
 
 SMALL = CodecConfig(
     name="small",
     latent_width=16,
     window_frames=20,
     encoder=EncoderConfig(widths=(24, 32), dilations=((), (1, 3)), stem_bands=40),
-    quantizer=QuantizerConfig(num_codebooks=4, codebook_size=64),
+    quantizer=EmaConfig(num_codebooks=4, codebook_size=64),
     decoder=DecoderConfig(width=32, hidden=48, slow_dilations=(1,), fast_dilations=(1,), phase_iterations=4),
 )
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vqaudio.codec.build import build_codec
-from vqaudio.codec.saving import open_codec
+from vqaudio.codec.saving import open_codec, save_codec
 from vqaudio.codec.speakers import KnownSpeakers
 from vqaudio.codec.streaming import StreamingDecoder
 from vqaudio.core.errors import VqaudioError
@@ -109,7 +109,7 @@ def test_streamed_sound_has_the_voice_that_was_asked_for(voiced, speech):
 
 
 def test_known_speakers_are_saved_with_the_codec(voiced, speech, tmp_path):
-    voiced.save(tmp_path)
+    save_codec(voiced, tmp_path)
     opened = open_codec(tmp_path)
     assert opened.known_speakers is not None
     assert opened.reference is not None
@@ -120,7 +120,7 @@ def test_known_speakers_are_saved_with_the_codec(voiced, speech, tmp_path):
 
 
 def test_speakers_of_other_weights_and_damaged_ones_are_refused(voiced, tmp_path):
-    voiced.save(tmp_path)
+    save_codec(voiced, tmp_path)
     names = tmp_path / "speakers.json"
     whole = json.loads(names.read_text())
     names.write_text(json.dumps(whole | {"weights_sha256": "0" * 64}))
@@ -136,8 +136,8 @@ def test_speakers_of_other_weights_and_damaged_ones_are_refused(voiced, tmp_path
 
 
 def test_speakers_of_an_earlier_codec_do_not_stay_beside_a_new_one(voiced, codec, tmp_path):
-    voiced.save(tmp_path)
-    codec.save(tmp_path)
+    save_codec(voiced, tmp_path)
+    save_codec(codec, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     assert open_codec(tmp_path).known_speakers is None
 

@@ -26,7 +26,7 @@ class Publisher:
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr("vqaudio.corpora.downloads.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("vqaudio.corpora.fetch.downloads.FIRST_PAUSE_S", 0.0)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

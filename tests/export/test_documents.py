@@ -23,7 +23,7 @@ def coder_of(num_codebooks, offset=0, merges=None, **chosen):
     options = ExportOptions("hf", num_codebooks=num_codebooks, **chosen)
     words = Vocabulary(
         num_codebooks * SIZE,
-        has_hole=options.has_holes,
+        has_hole=options.has_padding,
         merges=merges.merges if merges else (),
         has_bytes=True,
         speakers=("ada",),

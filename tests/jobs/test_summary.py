@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vqaudio.jobs.batch import Outcome
+from vqaudio.jobs.sources import Source
 from vqaudio.jobs.summary import Summary
-from vqaudio.jobs.walk import Source
+from vqaudio.jobs.tokenize.file_tokenizer import Outcome
 from vqaudio.tokens.schema import CodecStamp
 
 STAMP = CodecStamp("c", "0" * 64, 16_000, 320, num_codebooks=2, codebook_size=1024)

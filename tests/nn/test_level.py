@@ -4,8 +4,7 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.nn.encoder import Encoder
-from vqaudio.nn.level import NOMINAL, QUIETEST, LevelFollower
-from vqaudio.nn.stem import SpectralStem
+from vqaudio.nn.stem import NOMINAL, QUIETEST, LevelFollower, SpectralStem
 
 
 def follow(power):
@@ -48,5 +47,7 @@ def test_an_encoder_sends_the_level_apart_from_the_vectors():
     loud, soft = encoder(audio), encoder(audio / 10)
     assert_close(loud.vectors, soft.vectors, atol=1e-2, rtol=1e-3)
     assert encoder.level is not None
-    assert_close(loud.late - soft.late, encoder.level[:, None].expand_as(loud.late), atol=1e-3, rtol=1e-3)
-    assert Encoder(**shape, stem=stem, stem_bands=40)(audio).late is None
+    assert_close(
+        loud.level_offset - soft.level_offset, encoder.level[:, None].expand_as(loud.level_offset), atol=1e-3, rtol=1e-3
+    )
+    assert Encoder(**shape, stem=stem, stem_bands=40)(audio).level_offset is None

@@ -7,11 +7,11 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.nn.blocks import ModulatedUnit
+from vqaudio.nn.blocks import ConvNeXtBlock
 from vqaudio.nn.conditioning import SpeakerConditioning
-from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
+from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder, Latents
-from vqaudio.nn.fourier import FourierHead
+from vqaudio.nn.fourier import ISTFTHead
 from vqaudio.nn.stem import FLOOR, SpectralStem, mel_bands
 
 
@@ -42,7 +42,7 @@ def waveform_encoder():
 
 
 def fourier_decoder(iterations=0, conditioning=None):
-    head = FourierHead(16, hop=160, num_iterations=iterations)
+    head = ISTFTHead(16, hop=160, num_iterations=iterations)
     return FourierDecoder(
         head,
         width=16,
@@ -55,7 +55,7 @@ def fourier_decoder(iterations=0, conditioning=None):
 
 
 def mirror_decoder():
-    return MirrorDecoder(
+    return ConvDecoder(
         widths=(16, 12, 8, 8), strides=(2, 4, 5, 8), dilations=(1, 3), latent_width=6, lookahead_frames=1
     )
 
@@ -68,13 +68,13 @@ def test_an_encoder_streams_as_it_runs_offline(make):
     for part in torch.nn.functional.pad(audio, (0, 320 * encoder.lookahead_frames)).split(320 * 5, dim=-1):
         latents, state = encoder.step(part, state)
         vectors.append(latents.vectors)
-        late += [] if latents.late is None else [latents.late]
+        late += [] if latents.level_offset is None else [latents.level_offset]
     whole = encoder(audio)
     streamed = encoder.in_time(Latents(torch.cat(vectors, dim=-1), torch.cat(late, dim=-1) if late else None))
     assert_close(streamed.vectors, whole.vectors, atol=1e-4, rtol=1e-4)
-    assert (streamed.late is None) == (make not in (level_encoder, encoder_ahead))
-    if whole.late is not None:
-        assert_close(streamed.late, whole.late, atol=1e-4, rtol=1e-4)
+    assert (streamed.level_offset is None) == (make not in (level_encoder, encoder_ahead))
+    if whole.level_offset is not None:
+        assert_close(streamed.level_offset, whole.level_offset, atol=1e-4, rtol=1e-4)
 
 
 def test_a_lookahead_shifts_what_the_network_hears_and_not_the_level():
@@ -83,7 +83,7 @@ def test_a_lookahead_shifts_what_the_network_hears_and_not_the_level():
     encoder.lookahead_frames = 0
     here = encoder(audio)
     assert_close(there.vectors[..., :-2], here.vectors[..., 2:])
-    assert_close(there.late, here.late)
+    assert_close(there.level_offset, here.level_offset)
 
 
 def test_features_of_a_stem_give_the_vectors_that_their_sound_gives():
@@ -152,7 +152,7 @@ def test_more_gain_moves_every_feature_alike():
 
 
 def test_the_head_gives_back_a_sound_from_its_own_spectrum():
-    head = FourierHead(4, hop=160)
+    head = ISTFTHead(4, hop=160)
     audio = torch.randn(1, 1, 160 * 30)
     around = torch.nn.functional.pad(audio[:, 0], (480, 480))
     frames = torch.fft.rfft(around.unfold(-1, 640, 160) * head.window) / head.scale
@@ -162,24 +162,24 @@ def test_the_head_gives_back_a_sound_from_its_own_spectrum():
 
 def consistency_error(frames, head):
     """How far the magnitudes of the sound are from those that were asked for."""
-    sound = head._overlapped(frames, torch.zeros(1, 3, head.hop)).flatten(1)
+    sound = head._overlap_add(frames, torch.zeros(1, 3, head.hop)).flatten(1)
     seen = torch.fft.rfft(sound.unfold(-1, head.n_fft, head.hop) * head.window)
     inner = slice(8, -8)
     return float((seen.abs() - frames.abs())[:, inner].square().sum() / frames.abs()[:, inner].square().sum())
 
 
 def test_iterations_make_magnitudes_consistent():
-    head = FourierHead(4, hop=160, num_iterations=16)
+    head = ISTFTHead(4, hop=160, num_iterations=16)
     chirp = torch.sin(torch.cumsum(torch.linspace(0.05, 0.9, 160 * 40), dim=0))[None]
     magnitudes = torch.fft.rfft(chirp.unfold(-1, 640, 160) * head.window).abs()
     start = torch.polar(magnitudes, torch.zeros_like(magnitudes))
-    better = head._made_consistent(start, torch.zeros(1, 3, 160))
+    better = head._griffin_lim(start, torch.zeros(1, 3, 160))
     assert_close(better.abs(), magnitudes, atol=1e-2, rtol=1e-2)
     assert consistency_error(better, head) < 0.1 * consistency_error(start, head)
 
 
 def test_a_unit_looks_back_only_over_its_context():
-    unit = ModulatedUnit(8, hidden=16, dilation=3)
+    unit = ConvNeXtBlock(8, hidden=16, dilation=3)
     x = torch.randn(1, 8, 40)
     changed = x.clone()
     changed[..., : 39 - unit.context] += 1

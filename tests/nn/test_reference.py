@@ -31,15 +31,15 @@ def test_the_level_is_heard(encoder):
 
 def test_the_order_of_frames_says_nothing(encoder):
     features = torch.randn(2, 20, 50)
-    assert_close(encoder.summed_up(features), encoder.summed_up(features.flip(-1)))
+    assert_close(encoder.pool_statistics(features), encoder.pool_statistics(features.flip(-1)))
 
 
 def test_pauses_say_nothing(encoder):
     features = torch.randn(1, 20, 50) * 0.1
     with_pause = torch.cat([features, features - 5.0], dim=-1)
-    assert_close(encoder.summed_up(with_pause), encoder.summed_up(features))
+    assert_close(encoder.pool_statistics(with_pause), encoder.pool_statistics(features))
     softer = torch.cat([features, features - 1.0], dim=-1)
-    assert not torch.allclose(encoder.summed_up(softer), encoder.summed_up(features))
+    assert not torch.allclose(encoder.pool_statistics(softer), encoder.pool_statistics(features))
 
 
 def test_padding_says_nothing(encoder):

@@ -55,7 +55,7 @@ def test_processes_share_a_batch(languages, documents):
 def test_speakers_are_hidden_as_often_as_is_wanted(languages, hidden):
     language = languages["flattened"]
     documents = [language.document(np.zeros((3, 2), dtype=np.int64), "ada") for _ in range(300)]
-    packed = PackedDocuments(language, documents, context_tokens=32, hidden_speakers=hidden)
+    packed = PackedDocuments(language, documents, context_tokens=32, speaker_dropout=hidden)
     tokens = packed.batch(0, packed.num_sequences).tokens[:, :-1]
     unknown, known = (tokens == language.head(name)[1] for name in (None, "ada"))
     assert abs(unknown.sum() / (unknown | known).sum() - hidden) < 0.1

@@ -49,7 +49,7 @@ def test_the_first_batch_starts_the_codebook_by_kmeans():
     vectors = torch.randn(2000, 4)
     errors = []
     for num_iterations in (0, 10):
-        quantizer = EmaQuantizer(4, 64, kmeans_iterations=num_iterations, revive_below=0.0).train()
+        quantizer = EmaQuantizer(4, 64, kmeans_iterations=num_iterations, dead_code_threshold=0.0).train()
         errors.append(float(quantizer(vectors).commitment))
     assert errors[1] < 0.25 * errors[0]
 
@@ -81,7 +81,7 @@ def test_logits_are_negative_squared_distances():
     assert_close(quantizer.logits(vectors), -torch.cdist(vectors, codebook).square(), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"decay": 1.0}, {"revive_below": 1.0}, {"codebook_size": 1}, {"width": 0}])
+@pytest.mark.parametrize("options", [{"decay": 1.0}, {"dead_code_threshold": 1.0}, {"codebook_size": 1}, {"width": 0}])
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(VqaudioError, match="wanted"):
         EmaQuantizer(**{"width": 4, "codebook_size": 16, **options})

@@ -13,7 +13,7 @@ from vqaudio.quantizers.search import count_codes, nearest_codes, sum_by_code
 
 
 def make_codebook(width=4, size=8, **options):
-    settings = {"decay": 0.99, "l2_normalized": False, "revive_below": 0.0, "kmeans_iterations": 0}
+    settings = {"decay": 0.99, "l2_normalized": False, "dead_code_threshold": 0.0, "kmeans_iterations": 0}
     return EmaCodebook(width, size, **{**settings, **options})
 
 
@@ -100,7 +100,7 @@ def is_revived(codebook, frames):
 
 def test_revival_outlives_the_update_and_the_copied_form_does_not():
     _, frames = clusters()
-    codebook = make_codebook(revive_below=0.1)
+    codebook = make_codebook(dead_code_threshold=0.1)
     codebook.counts.copy_(torch.tensor(4 * [50.0] + 4 * [0.001]))
     codebook.sums.copy_(codebook.counts.unsqueeze(1) * torch.cat([frames[:200:50], torch.full((4, 4), 1000.0)]))
     copied = CopiedRevival(codebook)
@@ -109,7 +109,7 @@ def test_revival_outlives_the_update_and_the_copied_form_does_not():
 
 
 def test_a_revived_code_has_the_mean_count():
-    codebook = make_codebook(revive_below=0.1)
+    codebook = make_codebook(dead_code_threshold=0.1)
     codebook.counts[0] = 0.001
     learn(codebook, torch.randn(20, 4), torch.arange(1, 8).repeat(3)[:20])
     assert codebook.counts[0] > 0.5 * codebook.counts.mean()
@@ -117,7 +117,7 @@ def test_a_revived_code_has_the_mean_count():
 
 @pytest.mark.parametrize("times", [1, 100])
 def test_revival_does_not_depend_on_the_batch_size(times):
-    codebook = make_codebook(revive_below=0.1)
+    codebook = make_codebook(dead_code_threshold=0.1)
     codebook.counts.copy_(times * torch.tensor([0.05, 0.2, 1, 1, 1, 1, 1, 1]))
     codebook.sums.zero_()
     codes = torch.arange(1, 8).repeat_interleave(10).repeat(times)
@@ -159,7 +159,7 @@ def test_kmeans_start_works_with_fewer_frames_than_codes():
 
 
 def test_a_batch_with_nan_changes_nothing():
-    codebook = make_codebook(revive_below=0.1, kmeans_iterations=3)
+    codebook = make_codebook(dead_code_threshold=0.1, kmeans_iterations=3)
     codebook.start(torch.full((20, 4), float("nan")))
     assert not codebook.has_started()
     before = {name: value.clone() for name, value in codebook.state_dict().items()}
@@ -198,7 +198,7 @@ def test_kept_vectors_follow_every_change_of_counts_and_sums():
 
 def test_a_batch_in_parts_moves_the_codes_once_and_like_the_whole():
     torch.manual_seed(0)
-    whole = EmaQuantizer(2, 8, revive_below=0.5).train()
+    whole = EmaQuantizer(2, 8, dead_code_threshold=0.5).train()
     whole(torch.randn(100, 2))
     parted = copy.deepcopy(whole)
     parted.codebook.num_parts = 3

@@ -46,12 +46,6 @@ def test_descent_lowers_the_error_on_clusters():
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_logits_are_largest_at_the_code():
-    quantizer = GradientQuantizer(4, 16)
-    vectors = torch.randn(2, 30, 4)
-    assert torch.equal(quantizer.logits(vectors).argmax(dim=-1, keepdim=True), quantizer.encode(vectors))
-
-
 def test_values_out_of_range_are_refused():
     with pytest.raises(VqaudioError, match="wanted"):
         GradientQuantizer(4, 16, beta=-1)

@@ -5,10 +5,10 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers import compiled_step
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.finite_scalar import FiniteScalarQuantizer
 from vqaudio.quantizers.gradient import GradientQuantizer
+from vqaudio.quantizers.kernels import step as compiled_step
 from vqaudio.quantizers.residual import ResidualQuantizer
 
 WIDTH = 6

@@ -11,16 +11,16 @@ import torch
 import torch.distributed as dist
 from torch.testing import assert_close
 
-from vqaudio.quantizers import compiled_step
 from vqaudio.quantizers.ema import EmaQuantizer
 from vqaudio.quantizers.finite_scalar import FiniteScalarQuantizer
 from vqaudio.quantizers.gradient import GradientQuantizer
+from vqaudio.quantizers.kernels import step as compiled_step
 from vqaudio.quantizers.residual import ResidualQuantizer
 
 WIDTH, NUM_STEPS = 4, 6
 MAKERS = {
-    "ema": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, revive_below=0.5, kmeans_iterations=3),
-    "ema compiled": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, revive_below=0.5, kmeans_iterations=3),
+    "ema": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, dead_code_threshold=0.5, kmeans_iterations=3),
+    "ema compiled": lambda: EmaQuantizer(WIDTH, 16, decay=0.5, dead_code_threshold=0.5, kmeans_iterations=3),
     "normalised": lambda: EmaQuantizer(WIDTH, 16, projection_width=3, l2_normalized=True, kmeans_iterations=3),
     "residual": lambda: ResidualQuantizer([EmaQuantizer(WIDTH, 16, decay=0.5, kmeans_iterations=3) for _ in range(2)]),
     "dropping": lambda: ResidualQuantizer([GradientQuantizer(WIDTH, 16) for _ in range(3)], dropout=0.7),

@@ -105,11 +105,6 @@ def test_dropped_layers_add_nothing_to_the_commitment():
     assert dropping(vectors).commitment < full(vectors).commitment
 
 
-def test_first_logits_are_largest_at_the_first_code(stack):
-    vectors = torch.randn(2, 30, WIDTH)
-    assert torch.equal(stack.first_logits(vectors).argmax(dim=-1), stack.encode(vectors)[..., 0])
-
-
 def test_a_projected_stack_has_one_straight_step_for_the_sum():
     layers = [EmaQuantizer(WIDTH, 16, projection_width=2, kmeans_iterations=1) for _ in range(3)]
     vectors, gradient = torch.randn(2, 50, WIDTH, requires_grad=True), torch.randn(2, 50, WIDTH)
@@ -134,7 +129,7 @@ def stack_with_late(**options):
 
 def test_the_first_code_does_not_know_what_comes_late_and_the_others_do():
     stack, vectors, late = stack_with_late()
-    plain, moved = stack.encode(vectors), stack.encode(vectors, late=late)
+    plain, moved = stack.encode(vectors), stack.encode(vectors, level_offset=late)
     assert torch.equal(moved[..., 0], plain[..., 0])
     assert (moved[..., 1] != plain[..., 1]).float().mean() > 0.5
 
@@ -150,7 +145,7 @@ def test_encoding_with_something_late_gives_the_codes_of_the_pass_that_learns():
     stack, vectors, late = stack_with_late()
     mask = torch.rand(60, 10) < 0.8
     codes = stack.eval()(vectors, mask, late).codes
-    assert torch.equal(codes[mask], stack.encode(vectors, late=late)[mask])
+    assert torch.equal(codes[mask], stack.encode(vectors, level_offset=late)[mask])
     assert torch.equal(stack.encode(vectors, 2, late)[mask], codes[mask][:, :2])
 
 

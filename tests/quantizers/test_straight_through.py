@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from vqaudio.quantizers.distances import frame_error
+from vqaudio.quantizers.assignment import frame_error
 from vqaudio.quantizers.straight_through import rotate_to, straight_through, straight_through_with_error
 
 

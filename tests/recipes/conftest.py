@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+sys.path.insert(0, str(RECIPES))  # as Python does for a script there: they share run.py
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vqaudio.core.units import Interval
-from vqaudio.corpora.textgrid import write_tiers
+from vqaudio.corpora.alignment.textgrid import write_tiers
 
 WORDS = [("", 0.0, 0.2), ("the", 0.2, 0.5), ("boat", 0.5, 0.9), ("", 0.9, 1.0)]
 PHONES = [("sil", 0.0, 0.2), ("DH", 0.2, 0.3), ("AH0", 0.3, 0.5), ("B", 0.5, 0.6), ("OW1", 0.6, 0.9), ("sp", 0.9, 1.0)]

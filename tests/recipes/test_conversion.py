@@ -9,9 +9,10 @@ import soundfile
 import torch
 
 from vqaudio.codec.build import build_codec
-from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
-from vqaudio.codec.saving import open_codec
+from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+from vqaudio.codec.saving import open_codec, save_codec
 from vqaudio.core.errors import VqaudioError
+from vqaudio.quantizers.ema import EmaConfig
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -47,12 +48,12 @@ def codec_folder(tmp_path: Path) -> Path:
         latent_width=8,
         window_frames=10,
         encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
-        quantizer=QuantizerConfig(num_codebooks=1, codebook_size=16),
+        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
         decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
     )
     codec = build_codec(config).train()
     codec(torch.randn(2, 1, 16_000) * 0.1)
-    codec.save(tmp_path / "codec")
+    save_codec(codec, tmp_path / "codec")
     return tmp_path / "codec"
 
 
@@ -100,7 +101,7 @@ def test_rows_of_a_table_are_named(script, corpus: Path, codec_folder: Path, tmp
         module.main([str(codec_folder), "--names", str(tmp_path / "names.txt")])
     config = CodecConfig(name="tabled", num_speakers=3, speaker_width=4, decoder=DecoderConfig(width=16, hidden=16))
     codec = build_codec(config)
-    codec.save(tmp_path / "tabled")
+    save_codec(codec, tmp_path / "tabled")
     module.main([str(tmp_path / "tabled"), "--names", str(tmp_path / "names.txt")])
     opened = open_codec(tmp_path / "tabled")
     assert opened.known_speakers is not None

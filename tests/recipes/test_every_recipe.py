@@ -10,7 +10,7 @@ import yaml
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.saving import open_codec
 from vqaudio.core.config import load_config
-from vqaudio.corpora.readers import READERS
+from vqaudio.corpora.reading import READERS
 from vqaudio.training.batches import on_device, speaker_numbers
 from vqaudio.training.launch import launched
 

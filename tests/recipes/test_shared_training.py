@@ -40,6 +40,7 @@ LOSSES = {
 
 
 def load_recipe():
+    sys.path.insert(0, str(ROOT / "recipes"))
     spec = importlib.util.spec_from_file_location("train_codec", ROOT / "recipes" / "train_codec.py")
     assert spec is not None
     assert spec.loader is not None
@@ -127,7 +128,7 @@ def test_a_batch_in_two_parts_trains_like_the_whole(tmp_path):
     """From the second step on: the codebooks start from the first part that they see."""
     recipe, ends = load_recipe(), []
     # Re-encoding divides by the variance of the latents of its part, so it is left out.
-    common = ["losses.reencoding=0", "codec.quantizer.revive_below=0.5"]
+    common = ["losses.reencoding=0", "codec.quantizer.dead_code_threshold=0.5"]
     with launched("cpu") as launch:
         first = recipe.CodecTraining(config_of(recipe, tmp_path, *common), launch)
         dataset = recipe.open_crops(first.config.data, 16_000, seed=first.config.seed)

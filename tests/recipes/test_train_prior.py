@@ -62,7 +62,7 @@ def lines(out: Path, event: str) -> list[dict]:
 
 
 def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_stopped(prior_recipe, run, tmp_path, monkeypatch):
-    more = ["data.noise=0.1", "sequence={num_codebooks: 2, has_speakers: true}", "data.hidden_speakers=0.5"]
+    more = ["data.noise=0.1", "sequence={num_codebooks: 2, has_speakers: true}", "data.speaker_dropout=0.5"]
     run(tmp_path / "whole", *more)
     step = prior_recipe.PriorTraining.train_step
     with monkeypatch.context() as patch:

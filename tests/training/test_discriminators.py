@@ -19,9 +19,9 @@ from vqaudio.training.losses import discriminator_loss, recorded_spectrum
 BOTH = ("spectrum", "waveform")
 
 
-def build(kind: str, places: tuple[str, ...] = BOTH) -> Any:
+def build(kind: str, compared: tuple[str, ...] = BOTH) -> Any:
     config = DiscriminatorConfig(kind, period_width=2, spectrum_width=2)
-    return build_discriminators(config, sample_rate_hz=16_000, places=places)
+    return build_discriminators(config, sample_rate_hz=16_000, compared=compared)
 
 
 def pulses(period_samples, num_crops=2):
@@ -91,7 +91,7 @@ def test_all_discriminators_judge_and_offer_features(kind, num_members, num_feat
 
 
 def test_the_kind_none_builds_nothing_and_an_unknown_one_is_refused():
-    assert build("none", places=()) is None
+    assert build("none", compared=()) is None
     with pytest.raises(VqaudioError, match="none, spectrum, waveform"):
         build("mel")
 
@@ -101,4 +101,4 @@ def test_the_kind_none_builds_nothing_and_an_unknown_one_is_refused():
 )
 def test_discriminators_that_no_loss_can_balance_are_refused(kind, place, wanted):
     with pytest.raises(VqaudioError, match=wanted):
-        build(kind, places=(place,))
+        build(kind, compared=(place,))

@@ -5,8 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.codec.build import build_codec
-from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig, QuantizerConfig
+from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
 from vqaudio.core.errors import VqaudioError
+from vqaudio.quantizers.ema import EmaConfig
 from vqaudio.training.codec_step import CodecLosses, LossWeights
 from vqaudio.training.compiling import compile_networks
 from vqaudio.training.launch import Launch
@@ -21,7 +22,7 @@ def make_codec(decoder=FOURIER):
         latent_width=8,
         window_frames=10,
         encoder=EncoderConfig(widths=(16, 24), dilations=((), (1,)), stem_bands=20),
-        quantizer=QuantizerConfig(num_codebooks=2, codebook_size=16, dropout=0.0),
+        quantizer=EmaConfig(num_codebooks=2, codebook_size=16, quantizer_dropout=0.0),
         decoder=decoder,
     )
     return build_codec(config).train()
@@ -37,15 +38,15 @@ def test_in_bfloat16_networks_round_and_codebooks_and_spectra_do_not(audio):
     losses = CodecLosses(LossWeights(spectrum=1.0, reencoding=1.0, mel=0.0, waveform=0.0), 16_000)
     with launch.autocast("bfloat16"):
         output = codec(audio)
-        place = losses.places(codec, output, audio)["spectrum"]
-        seen = losses.latent(codec, output) | place.losses
-        exact = losses.spectrum(place.given, place.wanted)
+        comparison = losses.compare(codec, output, audio)["spectrum"]
+        seen = losses.of_latents(codec, output) | comparison.losses
+        exact = losses.spectrum(comparison.given, comparison.wanted)
     assert output.latents.dtype == torch.bfloat16
     assert {output.vectors.dtype, output.audio.dtype, output.commitment.dtype} == {torch.float32}
     assert {value.dtype for value, _ in seen.values()} == {torch.float32}
     assert all(tensor.dtype != torch.bfloat16 for tensor in codec.state_dict().values())
     with torch.autocast("cpu", enabled=False):
-        alone = losses.spectrum(place.given, place.wanted)
+        alone = losses.spectrum(comparison.given, comparison.wanted)
     assert torch.equal(seen["spectrum"][0], alone)
     assert not torch.equal(exact, alone)  # what rounding inside the loss would have given
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.ema import EmaQuantizer
-from vqaudio.training.averaging import WeightAverage, take_weights
+from vqaudio.training.averaging import WeightAverage, load_matching_weights
 from vqaudio.training.checkpoints import (
     load_checkpoint,
     optimizer_tensors,
@@ -21,8 +21,8 @@ from vqaudio.training.checkpoints import (
 )
 from vqaudio.training.health import health_report
 from vqaudio.training.launch import clip_gradients, launched
+from vqaudio.training.learner import warmup_cosine
 from vqaudio.training.logbook import Logbook
-from vqaudio.training.schedules import warmup_cosine
 
 
 def test_the_rate_rises_to_one_and_falls_to_the_floor():
@@ -54,7 +54,7 @@ def test_weights_are_taken_where_name_and_shape_are_the_same_and_nowhere_else():
     module = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
     source = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 4), nn.Linear(4, 1))
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    take_weights(module, source)
+    load_matching_weights(module, source)
     after, given = module.state_dict(), source.state_dict()
     assert all(torch.equal(after[name], given[name]) for name in ("0.weight", "0.bias"))
     assert all(torch.equal(after[name], before[name]) for name in ("1.weight", "1.bias"))
@@ -62,7 +62,7 @@ def test_weights_are_taken_where_name_and_shape_are_the_same_and_nowhere_else():
 
 def test_a_source_of_which_nothing_fits_is_refused():
     with pytest.raises(VqaudioError, match="no weight"):
-        take_weights(nn.Linear(3, 2), nn.Linear(4, 5))
+        load_matching_weights(nn.Linear(3, 2), nn.Linear(4, 5))
 
 
 def test_a_checkpoint_gives_back_what_it_took(tmp_path):
@@ -125,7 +125,7 @@ def test_the_logbook_writes_one_line_per_report(tmp_path, capsys):
 
 def test_health_warns_of_a_collapsed_codebook_and_not_of_a_live_one():
     torch.manual_seed(0)
-    dead, alive = EmaQuantizer(2, 16, revive_below=0), EmaQuantizer(2, 16)
+    dead, alive = EmaQuantizer(2, 16, dead_code_threshold=0), EmaQuantizer(2, 16)
     dead.train()(torch.ones(400, 2))
     alive.train()(torch.randn(400, 2))
     figures, warnings = health_report(dead)

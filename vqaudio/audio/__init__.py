@@ -1,1 +1,1 @@
-"""Floor 1: sound files in and out, resampled to the rate asked for.  Nothing here imports torch."""
+"""Floor 1: sound files in and out, resampled to the rate asked for.  Only `spectral.py` imports torch."""

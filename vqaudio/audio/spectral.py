@@ -1,9 +1,10 @@
-"""Short-time spectra of batches of audio, on any device, through torchaudio."""
+"""Short-time spectra of batches of audio, on any device."""
 
 import torch
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.mel import mel_filter_bank
 
 LOG_FLOOR = 1e-4  # amplitude of a bin: -80 dB; what is weaker is not heard beside speech
 
@@ -20,24 +21,13 @@ class LogMel(nn.Module):
 
     def __init__(self, sample_rate_hz: int, *, window_samples: int, num_bands: int) -> None:
         super().__init__()
-        import torchaudio
-
         if num_bands > window_samples // 2:
             raise VqaudioError(f"{num_bands} mel bands need more than the {window_samples // 2} bins of the window")
         self.window_samples = window_samples
-        bank = torchaudio.functional.melscale_fbanks(
-            window_samples // 2 + 1,
-            0.0,
-            sample_rate_hz / 2,
-            num_bands,
-            sample_rate_hz,
-            norm="slaney",
-            mel_scale="slaney",
-        )
-        bank = bank / bank.sum(dim=0).clamp(
-            min=1e-8
-        )  # each band is an average of amplitudes: one scale for all windows
-        self.register_buffer("bank", bank, persistent=False)
+        num_bins = window_samples // 2 + 1
+        # Each band is an average of amplitudes: one scale for all windows.
+        bank = mel_filter_bank(sample_rate_hz, num_bins, num_bands, scale="slaney", norm="average")
+        self.register_buffer("bank", torch.from_numpy(bank).T.contiguous(), persistent=False)
         self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threading import Event
 
-    from vqaudio.jobs.align_summary import AlignSummary
-    from vqaudio.jobs.aligned_folder import AlignedFolder
+    from vqaudio.jobs.align.folder import AlignedFolder
+    from vqaudio.jobs.align.summary import AlignSummary
 
 EXIT_FAILURES = 2
 MAX_NOTES = 20  # lines about single files; what they have in common is in the summary
@@ -44,11 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Align; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
-    from vqaudio.cli.interruption import stop_on_interrupt
-    from vqaudio.jobs.align_summary import AlignSummary
-    from vqaudio.jobs.aligned_folder import AlignedFolder
-    from vqaudio.jobs.transcripts import with_texts
-    from vqaudio.jobs.walk import find_sources
+    from vqaudio.cli.terminal.interruption import stop_on_interrupt
+    from vqaudio.jobs.align.folder import AlignedFolder
+    from vqaudio.jobs.align.summary import AlignSummary
+    from vqaudio.jobs.align.transcripts import with_texts
+    from vqaudio.jobs.sources import find_sources
 
     require_sense(args)
     sources = with_texts(find_sources(args.audio), args.text)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 def require_sense(args: argparse.Namespace) -> None:
     """Raises VqaudioError for a count that makes no sense, no pocketsphinx, or a damaged dictionary."""
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.pronunciations import read_pronunciations
+    from vqaudio.jobs.align.pronunciations import read_pronunciations
 
     for name, lowest in (("workers", 1), ("max_failures", 0)):
         value = getattr(args, name)
@@ -78,8 +78,8 @@ def require_sense(args: argparse.Namespace) -> None:
 
 def write_textgrids(args: argparse.Namespace, folder: "AlignedFolder", summary: "AlignSummary", stop: "Event") -> None:
     """Every outcome becomes a TextGrid or a failure."""
-    from vqaudio.cli.progress import RunProgress, shown
-    from vqaudio.jobs.aligning import AlignRun, default_num_workers
+    from vqaudio.cli.terminal.progress import RunProgress, shown
+    from vqaudio.jobs.align.run import AlignRun, default_num_workers
 
     job = AlignRun(
         folder.todo,
@@ -104,7 +104,7 @@ def write_textgrids(args: argparse.Namespace, folder: "AlignedFolder", summary: 
 
 def tell(args: argparse.Namespace, summary: "AlignSummary", wall_s: float, *, is_stopped: bool) -> int:
     """The summary on stdout, what went wrong on stderr, and the exit status."""
-    from vqaudio.cli.interruption import EXIT_STATUS
+    from vqaudio.cli.terminal.interruption import EXIT_STATUS
 
     if not args.quiet:
         print("\n".join(summary.lines(wall_s)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vqaudio.jobs.walk import Source
+    from vqaudio.jobs.sources import Source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert; 0 when all went well, 2 when some files of a folder were left out."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.conversion import convert_file, find_voice
-    from vqaudio.jobs.walk import find_sources
+    from vqaudio.jobs.sources import find_sources
+    from vqaudio.jobs.voice.conversion import convert_file, find_voice
 
     sources = find_sources(args.audio)
     paths = choose_paths(args.audio, sources, args.out, is_overwriting=args.overwrite)

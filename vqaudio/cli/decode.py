@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from vqaudio.codec.model import Codec
-    from vqaudio.jobs.conversion import Voice
+    from vqaudio.jobs.voice.conversion import Voice
     from vqaudio.tokens.store import TokenStore
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode; 0 when all went well, 130 after Ctrl-C."""
-    from vqaudio.cli.interruption import EXIT_STATUS, stop_on_interrupt
+    from vqaudio.cli.terminal.interruption import EXIT_STATUS, stop_on_interrupt
     from vqaudio.tokens.store import TokenStore
 
     store = TokenStore.open(args.tokens)
@@ -97,12 +97,12 @@ def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "C
 
 def voice_of(codec: "Codec", speaker: str | None) -> "Voice | None":
     """Who shall speak; None for a codec without speakers.  Raises VqaudioError if it does not know that one."""
-    from vqaudio.codec.speakers import told_embeddings
-    from vqaudio.jobs.conversion import Voice, find_voice
+    from vqaudio.codec.speakers import resolve_speaker_embeddings
+    from vqaudio.jobs.voice.conversion import Voice, find_voice
 
     if speaker is not None:
         return find_voice(codec, speaker)
-    nobody = told_embeddings(codec, None, None, 1)
+    nobody = resolve_speaker_embeddings(codec, None, None, 1)
     return None if nobody is None else Voice("nobody in particular: what was usual in training (see --speaker)", nobody)
 
 
@@ -115,10 +115,10 @@ def write_files(
     voice: "Voice | None" = None,
 ) -> tuple[int, int]:
     """Decode all rows; return how many, and how many samples they have."""
-    from vqaudio.cli.progress import RunProgress, shown
+    from vqaudio.cli.terminal.progress import RunProgress, shown
     from vqaudio.codec.streaming import StreamingDecoder
     from vqaudio.jobs.decoding import decode_rows
-    from vqaudio.jobs.local import num_available_cpus
+    from vqaudio.jobs.tokenize.local import num_available_cpus
 
     rate_hz = store.stamp.sample_rate_hz
     total_samples = store.manifest.counts()["samples"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
-    from vqaudio.jobs.coders import Coder
-    from vqaudio.jobs.report import Report
+    from vqaudio.jobs.evaluate.reference_codecs import ReferenceCodec
+    from vqaudio.jobs.evaluate.report import Report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", default="speech-16k", help="a shipped codec's name or a saved codec's folder")
     parser.add_argument("--codebooks", type=int, nargs="+", metavar="K", help="one row each (default: 1 2 4 ... all)")
     parser.add_argument("--list", type=Path, metavar="FILE", help="only these files: one path below WAV_DIR a line")
-    add_coder_arguments(parser)
+    add_codec_arguments(parser)
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi visqol mel_db ... (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw rate_distortion.png and .svg into this folder")
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="where the codec runs")
 
 
-def add_coder_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say what a codec is compared with; `choose_coders` reads them."""
+def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say what a codec is compared with; `choose_codecs` reads them."""
     parser.add_argument(
         "--against",
         action="append",
@@ -41,14 +41,14 @@ def add_coder_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the JSON.  0 when every file was scored, 2 when some were left out."""
-    from vqaudio.cli.evaluation_table import print_report
-    from vqaudio.cli.progress import RunProgress, shown
+    from vqaudio.cli.terminal.evaluation_table import print_report
+    from vqaudio.cli.terminal.progress import RunProgress, shown
     from vqaudio.codec.saving import open_codec
-    from vqaudio.jobs.evaluation import choose_sources, evaluate
+    from vqaudio.jobs.evaluate.evaluation import choose_sources, evaluate
 
     sources = choose_sources(args.audio, args.list)
     codec = open_codec(args.codec, args.device)
-    coders, rate_hz = choose_coders(codec, args), codec.grid.sample_rate_hz
+    coders, rate_hz = choose_codecs(codec, args), codec.grid.sample_rate_hz
     with shown(RunProgress(len(sources), len(sources))) as progress:
 
         def show(audio_s: float) -> None:
@@ -60,23 +60,23 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_json(args.json, report, codec)
     if args.plots:
-        from vqaudio.jobs.charts import write_rate_distortion
+        from vqaudio.jobs.evaluate.charts import write_rate_distortion
 
         write_rate_distortion(report, args.plots)
     return 2 if report.failures else 0
 
 
-def choose_coders(codec: "Codec", args: argparse.Namespace) -> "list[Coder]":
+def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCodec]":
     """The codec at each number of codebooks, then the controls, then the outside programs."""
-    from vqaudio.jobs.coders import CodecCoder, FolderCoder
-    from vqaudio.jobs.outside_coders import parse_coder
+    from vqaudio.jobs.evaluate.outside_codecs import parse_reference_codec
+    from vqaudio.jobs.evaluate.reference_codecs import FolderCodec, TokenizerCodec
 
     rate_hz = codec.grid.sample_rate_hz
     doubling = [1 << power for power in range(codec.num_codebooks.bit_length())]
     num_codebooks = args.codebooks or sorted({*doubling, codec.num_codebooks})
-    own: list[Coder] = [CodecCoder(codec, num_codebooks, device=args.device)]
-    controls = [FolderCoder(folder, rate_hz) for folder in args.control]
-    return [*own, *controls, *(parse_coder(text, rate_hz) for text in args.against)]
+    own: list[ReferenceCodec] = [TokenizerCodec(codec, num_codebooks, device=args.device)]
+    controls = [FolderCodec(folder, rate_hz) for folder in args.control]
+    return [*own, *controls, *(parse_reference_codec(text, rate_hz) for text in args.against)]
 
 
 def write_json(path: Path, report: "Report", codec: "Codec") -> None:

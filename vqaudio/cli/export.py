@@ -141,7 +141,7 @@ def print_summary(record: "ExportRecord", out: Path) -> None:
 @contextmanager
 def rows_shown(store: "TokenStore", *, is_quiet: bool) -> "Iterator[Callable[[int, int], None]]":
     """Shows how far a run through the store is; gives what is to be called with rows and samples that are done."""
-    from vqaudio.cli.progress import RunProgress, shown
+    from vqaudio.cli.terminal.progress import RunProgress, shown
 
     num_done = 0
     with shown(RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=is_quiet)) as progress:

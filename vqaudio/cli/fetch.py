@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vqaudio.corpora.archives import Archive
+    from vqaudio.corpora.fetch.archives import Archive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fetch each corpus, in order.  Raises VqaudioError if one is not known, cannot be had whole, or does not fit."""
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.corpora.archives import find_archives
+    from vqaudio.corpora.fetch.archives import find_archives
 
     if args.list:
         print_list(args.root)
@@ -42,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
 def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) -> None:
     """Fetch one archive with a bar, and say on stderr what came of it."""
-    from vqaudio.cli.progress import shown
-    from vqaudio.cli.transfer_progress import TransferProgress
-    from vqaudio.corpora.fetching import fetch
+    from vqaudio.cli.terminal.progress import shown
+    from vqaudio.cli.terminal.transfer_progress import TransferProgress
+    from vqaudio.corpora.fetch.fetching import fetch
 
     with shown(TransferProgress()) as progress:
         unpacked = fetch(
@@ -64,8 +64,8 @@ def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) ->
 
 def print_list(root: Path | None) -> None:
     """One line for each part; with a root, whether it is there."""
-    from vqaudio.corpora.archives import known_archives
-    from vqaudio.corpora.fetching import is_fetched
+    from vqaudio.corpora.fetch.archives import known_archives
+    from vqaudio.corpora.fetch.fetching import is_fetched
 
     for archive in known_archives():
         state = "" if root is None else ("  there" if is_fetched(archive, root) else "  -    ")

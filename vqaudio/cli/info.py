@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = False) -> dict[str, Any]:
     """The facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
-    from vqaudio.codec.shelf import find_codec
+    from vqaudio.codec.locate import find_codec
     from vqaudio.core.errors import VqaudioError
 
     if (Path(what) / "vqaudio.json").is_file():
@@ -94,27 +94,21 @@ def describe_usage(store: "TokenStore") -> dict[str, Any]:
 
 def describe_codec(folder: Path) -> dict[str, Any]:
     """config.json of a codec, its rates and its model card.  Raises VqaudioError if config.json is no codec's."""
-    from vqaudio.codec.config import CodecConfig
-    from vqaudio.codec.shelf import read_header, speaker_names
-    from vqaudio.core.config import from_mapping
+    from vqaudio.codec.locate import read_facts, read_header, speaker_names
 
-    header = read_header(folder)
-    config = from_mapping(CodecConfig, header["codec"], where="codec")
-    num_codebooks, size = config.quantizer.num_codebooks, config.quantizer.codebook_size
-    if config.quantizer.kind == "finite_scalar":
-        num_codebooks, size = 1, math.prod(config.quantizer.levels)
+    header, facts = read_header(folder), read_facts(folder)
     weights, card = folder / "model.safetensors", folder / "README.md"
     return {
         "kind": "codec",
         "folder": str(folder),
-        "name": config.name,
+        "name": facts.name,
         "weights_sha256": header["weights_sha256"],
         "megabytes": round(weights.stat().st_size / 1e6, 2) if weights.is_file() else "model.safetensors is missing",
-        "sample_rate_hz": config.sample_rate_hz,
-        "hop_samples": config.hop_samples,
-        "num_codebooks": num_codebooks,
-        "codebook_size": size,
-        **_rates(config.sample_rate_hz / config.hop_samples, num_codebooks, size),
+        "sample_rate_hz": facts.sample_rate_hz,
+        "hop_samples": facts.hop_samples,
+        "num_codebooks": facts.num_codebooks,
+        "codebook_size": facts.codebook_size,
+        **_rates(facts.sample_rate_hz / facts.hop_samples, facts.num_codebooks, facts.codebook_size),
         **({"speakers": list(names)} if (names := speaker_names(folder)) else {}),
         "config": header["codec"],
         "card": card.read_text(encoding="utf-8") if card.is_file() else None,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vqaudio.jobs.probe_report import ProbeReport
-    from vqaudio.jobs.probing import ProbeOptions
+    from vqaudio.jobs.probe.probing import ProbeOptions
+    from vqaudio.jobs.probe.report import ProbeReport
 
 EXIT_REFUSED = 2
 EXTRA_PROBES = ("leakage", "abx", "linear", "stability")
@@ -43,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
-    from vqaudio.cli.probe_table import print_probe
+    from vqaudio.cli.terminal.probe_table import print_probe
     from vqaudio.codec.saving import open_codec
-    from vqaudio.jobs.probe_corpus import join_labels
-    from vqaudio.jobs.probe_extras import abx_items
-    from vqaudio.jobs.probe_plots import write_plots
-    from vqaudio.jobs.probing import probe_corpus
+    from vqaudio.jobs.probe.corpus import join_labels
+    from vqaudio.jobs.probe.extras import abx_items
+    from vqaudio.jobs.probe.pictures import write_plots
+    from vqaudio.jobs.probe.probing import probe_corpus
     from vqaudio.probes.items import write_items
     from vqaudio.tokens.store import TokenStore
 
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def options_from(args: argparse.Namespace) -> "ProbeOptions":
     """What the command line asks for."""
-    from vqaudio.jobs.probing import ProbeOptions, read_names
+    from vqaudio.jobs.probe.probing import ProbeOptions, read_names
 
     return ProbeOptions(
         codebook=args.codebook,

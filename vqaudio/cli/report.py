@@ -5,17 +5,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqaudio.cli.evaluate import add_coder_arguments
+from vqaudio.cli.evaluate import add_codec_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vqaudio.codec.model import Codec
-    from vqaudio.jobs.coders import Coder
+    from vqaudio.jobs.evaluate.reference_codecs import ReferenceCodec
+    from vqaudio.jobs.evaluate.report import Report
     from vqaudio.jobs.page.listening import Decodings
     from vqaudio.jobs.page.probe_section import ProbeFindings
-    from vqaudio.jobs.report import Report
-    from vqaudio.jobs.walk import Source
+    from vqaudio.jobs.sources import Source
 
 LARGEST_BYTES = 15_000_000  # what browsers on phones and mail take without trouble
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codebooks", type=int, nargs="+", metavar="K", help="one player each (default: 1 2 4 ... all)"
     )
-    add_coder_arguments(parser)
+    add_codec_arguments(parser)
     evaluation = "what `vqaudio evaluate --json` wrote about this codec (default: the page's files are measured)"
     parser.add_argument("--evaluation", type=Path, metavar="JSON", help=evaluation)
     parser.add_argument("--training", type=Path, metavar="JSONL", help="log.jsonl of the training, for its curve")
@@ -46,10 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode, measure, write.  0 when every file is on the page, 2 when some could not be heard."""
-    from vqaudio.cli.evaluate import choose_coders
+    from vqaudio.cli.evaluate import choose_codecs
     from vqaudio.codec.saving import open_codec
-    from vqaudio.jobs.charts import drawing
-    from vqaudio.jobs.evaluation import choose_sources
+    from vqaudio.jobs.evaluate.charts import drawing
+    from vqaudio.jobs.evaluate.evaluation import choose_sources
     from vqaudio.jobs.page.document import Page, write_page
     from vqaudio.jobs.page.listening import Decodings, listen, longest_on_page, spread
     from vqaudio.jobs.page.training_log import read_training_log
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     sources = spread(choose_sources(args.audio, args.list), args.num_utterances)
     codec = open_codec(args.codec, args.device)
     probe = find_probe(args.probe, codec) if args.probe else None
-    coders = choose_coders(codec, args)
+    coders = choose_codecs(codec, args)
     decodings = Decodings(longest_on_page(codec.grid))
     report, source = find_report(args, codec, coders, sources, decodings)
     listening = listen(codec, coders, sources, args.device, decodings)
@@ -86,7 +86,7 @@ def find_probe(path: Path, codec: "Codec") -> "ProbeFindings":
 def find_report(
     args: argparse.Namespace,
     codec: "Codec",
-    coders: "Sequence[Coder]",
+    coders: "Sequence[ReferenceCodec]",
     sources: "Sequence[Source]",
     decodings: "Decodings",
 ) -> "tuple[Report, str]":
@@ -96,8 +96,8 @@ def find_report(
     Raises VqaudioError if the one that was given is about other weights.
     """
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.evaluation import evaluate
-    from vqaudio.jobs.report import read_report
+    from vqaudio.jobs.evaluate.evaluation import evaluate
+    from vqaudio.jobs.evaluate.report import read_report
 
     if args.evaluation is None:
         rate_hz = codec.grid.sample_rate_hz

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
-    from vqaudio.jobs.sampling import Request, Samples
+    from vqaudio.jobs.voice.sampling import Request, Samples
     from vqaudio.prior.model import Prior
 
 
@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sample; 0 when all went well."""
-    from vqaudio.jobs.sample_files import require_room
-    from vqaudio.jobs.sampling import sample_speech
+    from vqaudio.jobs.voice.sample_files import require_room
+    from vqaudio.jobs.voice.sampling import sample_speech
     from vqaudio.prior.saving import open_prior
 
     request = request_of(args)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 def request_of(args: argparse.Namespace) -> "Request":
     """The command line as a request.  Raises VqaudioError for a value that is none."""
-    from vqaudio.jobs.sampling import Request
+    from vqaudio.jobs.voice.sampling import Request
     from vqaudio.prior.sampling import SamplingOptions
 
     options = SamplingOptions(args.temperature, args.top_k, args.top_p, args.repetition)
@@ -94,8 +94,8 @@ def write_samples(args: argparse.Namespace, prior: "Prior", codec: "Codec", samp
     """Decode and write all that DIR gets.  Returns the seconds that decoding took."""
     import time
 
-    from vqaudio.jobs.sample_files import start_folder, write_codes, write_picture, write_record, write_sound
-    from vqaudio.jobs.sampling import decode_samples
+    from vqaudio.jobs.voice.sample_files import start_folder, write_codes, write_picture, write_record, write_sound
+    from vqaudio.jobs.voice.sampling import decode_samples
 
     stamp, decode_s, start_s = prior.language.stamp, 0.0, time.monotonic()
     start_folder(args.out)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threading import Event
 
-    from vqaudio.cli.progress import RunProgress
-    from vqaudio.jobs.batch import Outcome
-    from vqaudio.jobs.local import LocalRun
-    from vqaudio.jobs.pool import Decoder
+    from vqaudio.cli.terminal.progress import RunProgress
+    from vqaudio.jobs.sources import Source
     from vqaudio.jobs.summary import Summary
-    from vqaudio.jobs.walk import Source
+    from vqaudio.jobs.tokenize.file_tokenizer import Outcome
+    from vqaudio.jobs.tokenize.local import LocalRun
+    from vqaudio.jobs.tokenize.readers import AudioFileReader
     from vqaudio.tokens.writer import TokenWriter
 
 EXIT_FAILURES = 2
@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tokenize; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
-    from vqaudio.cli.interruption import stop_on_interrupt
-    from vqaudio.cli.progress import RunProgress, shown
-    from vqaudio.jobs.metadata import with_metadata
-    from vqaudio.jobs.walk import find_sources
+    from vqaudio.cli.terminal.interruption import stop_on_interrupt
+    from vqaudio.cli.terminal.progress import RunProgress, shown
+    from vqaudio.jobs.sources import find_sources
+    from vqaudio.jobs.tokenize.metadata import with_metadata
 
     require_counts(args)
     sources = find_sources(args.audio)
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
         sources = with_metadata(sources, args.metadata)
     with stop_on_interrupt() as stop, ExitStack() as stack:
         start_s = time.monotonic()
-        decoders = start_decoders(args.workers, len(sources), stack)  # they start while torch is imported
-        writer, summary, job = prepare(args, sources, decoders, stop, stack)
+        readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
+        writer, summary, job = prepare(args, sources, readers, stop, stack)
         total_bytes = sum(source.num_bytes for source in job.sources)
         with shown(RunProgress(total_bytes, len(job.sources), is_quiet=args.quiet)) as progress:
             write_rows(job, writer, summary, progress)
@@ -71,29 +71,29 @@ def require_counts(args: argparse.Namespace) -> None:
             raise VqaudioError(f"--{name.replace('_', '-')} must be at least {lowest}, got {value}")
 
 
-def start_decoders(num_workers: int | None, num_files: int, stack: ExitStack) -> "list[Decoder]":
-    """Decoder processes, no more than files; one decoder in this process for 0."""
-    from vqaudio.jobs.pool import InlineDecoder, ProcessDecoder, default_num_workers
+def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> "list[AudioFileReader]":
+    """AudioFileReader processes, no more than files; one decoder in this process for 0."""
+    from vqaudio.jobs.tokenize.readers import InlineReader, ProcessReader, default_num_workers
 
     wanted = default_num_workers() if num_workers is None else num_workers
     if wanted == 0:
-        return [InlineDecoder()]
-    decoders = [ProcessDecoder() for _ in range(min(wanted, num_files))]
-    for decoder in decoders:
+        return [InlineReader()]
+    readers = [ProcessReader() for _ in range(min(wanted, num_files))]
+    for decoder in readers:
         stack.callback(decoder.close)
-    return list(decoders)
+    return list(readers)
 
 
 def prepare(
-    args: argparse.Namespace, sources: "list[Source]", decoders: "list[Decoder]", stop: "Event", stack: ExitStack
+    args: argparse.Namespace, sources: "list[Source]", readers: "list[AudioFileReader]", stop: "Event", stack: ExitStack
 ) -> "tuple[TokenWriter, Summary, LocalRun]":
     """Open the codec and the store; what the store has is left out."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.codec.streaming import StreamingEncoder
-    from vqaudio.jobs.batch import TokenizeBatch
-    from vqaudio.jobs.local import LocalRun, num_available_cpus
     from vqaudio.jobs.stamps import stamp_of
     from vqaudio.jobs.summary import Summary
+    from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
+    from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
     from vqaudio.tokens.writer import TokenWriter
 
     codec = open_codec(args.codec, args.device)
@@ -101,10 +101,8 @@ def prepare(
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))
     todo = [source for source in sources if source.id not in writer.done_ids]
-    tokenizer = TokenizeBatch(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
-    job = LocalRun(
-        todo, tokenizer, decoders, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop
-    )
+    tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
+    job = LocalRun(todo, tokenizer, readers, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop)
     return writer, Summary(stamp, len(sources) - len(todo)), job
 
 
@@ -155,7 +153,7 @@ def keep(outcome: "Outcome", writer: "TokenWriter") -> None:
 
 def tell(args: argparse.Namespace, summary: "Summary", wall_s: float, *, is_stopped: bool) -> int:
     """The summary on stdout, what went wrong on stderr, and the exit status."""
-    from vqaudio.cli.interruption import EXIT_STATUS
+    from vqaudio.cli.terminal.interruption import EXIT_STATUS
 
     if not args.quiet:
         print("\n".join(summary.lines(wall_s)))

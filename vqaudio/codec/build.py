@@ -3,21 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from vqaudio.codec.config import CodecConfig, QuantizerConfig
+from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.conditioning import SpeakerConditioning
-from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
+from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder
-from vqaudio.nn.fourier import FourierHead
+from vqaudio.nn.fourier import ISTFTHead
 from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.nn.stem import SpectralStem
-from vqaudio.quantizers.ema import EmaQuantizer
-from vqaudio.quantizers.finite_scalar import FiniteScalarQuantizer
-from vqaudio.quantizers.gradient import GradientQuantizer
-from vqaudio.quantizers.interface import Quantizer
-from vqaudio.quantizers.residual import ResidualQuantizer
+from vqaudio.quantizers.kinds import build_quantizer
 
 Builder = TypeVar("Builder")
 
@@ -51,41 +47,9 @@ def _encoder(config: CodecConfig) -> Encoder:
         latent_width=config.latent_width,
         stem=stem,
         stem_bands=encoder.stem_bands,
-        is_level_sent=_is_stack(config.quantizer),
+        is_level_sent=config.quantizer.num_codebooks > 1,  # the codebooks after the first code it
         lookahead_frames=encoder.lookahead_frames,
     )
-
-
-def build_quantizer(config: QuantizerConfig, width: int) -> Quantizer:
-    """A quantizer for vectors `... width`."""
-    if config.kind == "finite_scalar":
-        return FiniteScalarQuantizer(width, config.levels)
-    single = _choose({"ema": _ema, "gradient": _gradient}, config.kind, "quantizer")
-    if not _is_stack(config):
-        return single(config, width)
-    layers = [single(config, width) for _ in range(config.num_codebooks)]
-    return ResidualQuantizer(layers, dropout=config.dropout, rotation_trick=config.has_rotation_trick)
-
-
-def _is_stack(config: QuantizerConfig) -> bool:
-    """Whether there are codebooks after the first, which can code what the encoder sends late."""
-    return config.kind != "finite_scalar" and config.num_codebooks != 1
-
-
-def _ema(config: QuantizerConfig, width: int) -> EmaQuantizer:
-    return EmaQuantizer(
-        width,
-        config.codebook_size,
-        decay=config.decay,
-        revive_below=config.revive_below,
-        projection_width=config.projection_width,
-        l2_normalized=config.is_l2_normalized,
-        rotation_trick=config.has_rotation_trick,
-    )
-
-
-def _gradient(config: QuantizerConfig, width: int) -> GradientQuantizer:
-    return GradientQuantizer(width, config.codebook_size)
 
 
 def _fourier(config: CodecConfig) -> FourierDecoder:
@@ -96,7 +60,7 @@ def _fourier(config: CodecConfig) -> FourierDecoder:
         conditioning = SpeakerConditioning(
             config.num_speakers, embedding_width=config.speaker_width, unit_widths=unit_widths
         )
-    head = FourierHead(
+    head = ISTFTHead(
         decoder.width, hop=config.hop_samples // decoder.upsampling, num_iterations=decoder.phase_iterations
     )
     return FourierDecoder(
@@ -111,9 +75,9 @@ def _fourier(config: CodecConfig) -> FourierDecoder:
     )
 
 
-def _mirror(config: CodecConfig) -> MirrorDecoder:
+def _mirror(config: CodecConfig) -> ConvDecoder:
     decoder = config.decoder
-    return MirrorDecoder(
+    return ConvDecoder(
         widths=decoder.widths,
         strides=decoder.strides,
         dilations=decoder.dilations,

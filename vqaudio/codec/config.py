@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from vqaudio.core.config import chosen_from
+from vqaudio.quantizers.ema import EmaConfig
+from vqaudio.quantizers.interface import QuantizerConfig
+from vqaudio.quantizers.kinds import CONFIGS
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -20,25 +25,6 @@ class EncoderConfig:
     stem_bands: int = 100
     has_level_split: bool = True
     lookahead_frames: int = 0
-
-
-@dataclass(frozen=True)
-class QuantizerConfig:
-    """kind: `ema`, `gradient` or `finite_scalar`; more than one codebook makes a residual stack.
-
-    The commitment of `gradient` is all of its loss: give it weight 1 in the recipe.
-    """
-
-    kind: str = "ema"
-    num_codebooks: int = 8
-    codebook_size: int = 1024
-    decay: float = 0.99
-    revive_below: float = 0.1
-    projection_width: int | None = None
-    is_l2_normalized: bool = False
-    has_rotation_trick: bool = False
-    dropout: float = 0.5
-    levels: tuple[int, ...] = (8, 8, 8, 5)
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,7 @@ class CodecConfig:
     speaker_kind: str = "table"
     speaker_width: int = 64
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+    quantizer: QuantizerConfig = field(default_factory=EmaConfig, metadata=chosen_from(CONFIGS))
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
 
     @property

@@ -1,30 +1,28 @@
 """The codec: encoder, quantizer, decoder on one time grid."""
 
-from pathlib import Path
-
+import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint
-from vqaudio.codec.interface import CodecOutput
-from vqaudio.codec.speakers import KnownSpeakers, heard_embeddings, told_embeddings
-from vqaudio.codec.windows import decode_windows, encode_windows, real_frames, real_part
+from vqaudio.codec.speakers import KnownSpeakers, embed_speakers, resolve_speaker_embeddings
+from vqaudio.codec.windows import decode_latents, decode_windows, encode_windows, real_frames, real_part
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.protocols import CodecOutput
 from vqaudio.core.units import FrameGrid
-from vqaudio.nn.decoder import FourierDecoder, MirrorDecoder
+from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder, Latents
 from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.quantizers.interface import Quantized, Quantizer
-from vqaudio.quantizers.residual import ResidualQuantizer
 
 
 class Codec(nn.Module):
     """Waveform -> codes -> waveform.
 
     In eval mode everything runs in windows of one fixed shape whose left context is carried as state, so a file's codes
-    do not depend on what it is batched with, nor on the blocks in which it arrives (law 2 of tests/codec/test_laws.py).
+    do not depend on what it is batched with, nor on the blocks in which it arrives (tests/codec/test_laws.py).
     Source: van den Oord et al. 2017, arXiv:1711.00937; streaming residual form: SoundStream, arXiv:2107.03312.
     """
 
@@ -32,7 +30,7 @@ class Codec(nn.Module):
         self,
         encoder: Encoder,
         quantizer: Quantizer,
-        decoder: FourierDecoder | MirrorDecoder,
+        decoder: FourierDecoder | ConvDecoder,
         grid: FrameGrid,
         *,
         config: CodecConfig,
@@ -71,6 +69,11 @@ class Codec(nn.Module):
         return self.window_frames * self.grid.hop_samples
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
     def weights_sha256(self) -> str:
         """A hash of every weight that shapes codes or sound."""
         return fingerprint(self)
@@ -83,12 +86,12 @@ class Codec(nn.Module):
         encoder the decoder is told the voice of the audio itself, whoever the speakers are.
         """
         if not self.training:
-            return self._forward_by_the_doors(audio, speakers, lengths)
+            return self._forward_eval(audio, speakers, lengths)
         latents = self.encoder(F.pad(real_part(audio, lengths), (0, -audio.shape[-1] % self.grid.hop_samples)))
         quantized = self._quantized(latents, lengths)
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
         codes = rearrange(quantized.codes, "b t k -> b k t")
-        embeddings, log_magnitudes = self.voices(audio, speakers, lengths), None
+        embeddings, log_magnitudes = self.speaker_embeddings(audio, speakers, lengths), None
         if isinstance(self.decoder, FourierDecoder):
             log_magnitudes, phases = self.decoder.spectrum(vectors, embeddings)
             sound = self.decoder.synthesize(log_magnitudes, phases, num_frames=vectors.shape[-1])
@@ -111,15 +114,17 @@ class Codec(nn.Module):
 
         lengths: `b` samples that are real (all, if None).  Raises VqaudioError for a codec without reference encoder.
         """
-        return heard_embeddings(self, self._checked(audio), lengths)
+        return embed_speakers(self, self._checked(audio), lengths)
 
-    def voices(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> Tensor | None:
+    def speaker_embeddings(
+        self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None
+    ) -> Tensor | None:
         """What the decoder must be told to give this audio `b 1 n` back in the voices that it has: `b e`, or None.
 
         speakers: `b` int64, for a codec with a table.  A codec with a reference encoder hears them.
         """
         if self.reference is None:
-            return None if speakers is None else told_embeddings(self, speakers, None, len(audio))
+            return None if speakers is None else resolve_speaker_embeddings(self, speakers, None, len(audio))
         return self.reference(audio, lengths) if self.training else self.embed(audio, lengths)
 
     def decode(
@@ -133,7 +138,8 @@ class Codec(nn.Module):
         """Codes to audio.
 
         audio_codes: `b k t` int64, k may be fewer than the codec's; length: samples to return, t * hop if None;
-        speakers, embeddings: for a codec with speaker conditioning, see `told_embeddings`.  Returns audio `b 1 length`.
+        speakers, embeddings: for a codec with speaker conditioning, see `resolve_speaker_embeddings`.
+        Returns audio `b 1 length`.
         Raises VqaudioError if the length does not end in the last frame.
         """
         num_frames = audio_codes.shape[-1]
@@ -143,42 +149,32 @@ class Codec(nn.Module):
                 f"{num_frames} frames of {self.grid.hop_samples} samples cannot give {length} samples; "
                 f"pass the length that was encoded"
             )
-        embeddings = told_embeddings(self, speakers, embeddings, len(audio_codes))
-        return decode_windows(self, audio_codes, embeddings)[..., :length]
+        embeddings = resolve_speaker_embeddings(self, speakers, embeddings, len(audio_codes))
+        sound = decode_windows(self.quantizer, self.decoder, audio_codes, embeddings, window_frames=self.window_frames)
+        return sound[..., :length]
 
-    def vectors(self, audio_codes: Tensor) -> Tensor:
-        """audio_codes: `b k t`.  Returns what the decoder hears, `b d t`."""
-        return rearrange(self.quantizer.decode(rearrange(audio_codes, "b k t -> b t k")), "b t d -> b d t")
-
-    def save(self, folder: str | Path, *, is_half: bool = False) -> str:
-        """Writes model.safetensors and config.json for `open_codec`; see `vqaudio.codec.saving.save_codec`."""
-        from vqaudio.codec.saving import save_codec
-
-        return save_codec(self, folder, is_half=is_half)
-
-    @property
-    def stack(self) -> ResidualQuantizer:
-        """The quantizer of a codec whose encoder sends something late."""
-        assert isinstance(self.quantizer, ResidualQuantizer), "only a stack of codebooks has codes after the first"
-        return self.quantizer
+    def decode_latents(self, audio_codes: Tensor) -> Tensor:
+        """Look up what the decoder reads, `b d t`, for audio_codes `b k t`."""
+        return decode_latents(self.quantizer, audio_codes)
 
     def _quantized(self, latents: Latents, lengths: Tensor | None) -> Quantized:
         vectors = rearrange(latents.vectors, "b d t -> b t d")
         is_real = real_frames(vectors.shape[1], lengths, self.grid.hop_samples)
-        if latents.late is None:
-            return self.quantizer(vectors, is_real)
-        return self.stack(vectors, is_real, rearrange(latents.late, "b d t -> b t d"))
+        offset = None if latents.level_offset is None else rearrange(latents.level_offset, "b d t -> b t d")
+        return self.quantizer(vectors, is_real, offset)
 
-    def _forward_by_the_doors(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
+    def _forward_eval(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
         codes, latents = self._encoded(audio, lengths, None)
-        sound = self.decode(codes, audio.shape[-1], embeddings=self.voices(audio, speakers, lengths))
+        sound = self.decode(codes, audio.shape[-1], embeddings=self.speaker_embeddings(audio, speakers, lengths))
         commitment = self._quantized(latents, lengths).commitment
-        return CodecOutput(sound, codes, latents.vectors, self.vectors(codes), commitment)
+        return CodecOutput(sound, codes, latents.vectors, self.decode_latents(codes), commitment)
 
     def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Latents]:
         """Codes and latents of what is real in audio `b 1 n`."""
         audio = real_part(self._checked(audio), lengths)
-        codes, latents = encode_windows(self, audio, num_codebooks)
+        codes, latents = encode_windows(
+            self.encoder, self.quantizer, audio, window_frames=self.window_frames, num_codebooks=num_codebooks
+        )
         is_real = real_frames(codes.shape[-1], lengths, self.grid.hop_samples)
         return (codes if is_real is None else codes * is_real[:, None]), latents
 

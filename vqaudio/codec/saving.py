@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint, shaping_state
+from vqaudio.codec.locate import FORMAT_VERSION, find_codec, read_header
 from vqaudio.codec.model import Codec
-from vqaudio.codec.shelf import FORMAT_VERSION, find_codec, read_header
 from vqaudio.codec.speakers import read_speakers, save_speakers
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import replace_durably

@@ -4,20 +4,17 @@ import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from vqaudio.codec.shelf import SPEAKERS, speaker_names
+from vqaudio.codec.locate import SPEAKERS, speaker_names
 from vqaudio.codec.windows import fixed_windows
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
-
-if TYPE_CHECKING:
-    from vqaudio.codec.model import Codec
+from vqaudio.core.protocols import NeuralCodec
 
 TABLE = "speakers.safetensors"
 WINDOW_FRAMES = 100  # of a recording that is listened to, at once
@@ -73,7 +70,7 @@ def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
     return KnownSpeakers(names, embeddings)
 
 
-def heard_embeddings(codec: "Codec", audio: Tensor, lengths: Tensor | None) -> Tensor:
+def embed_speakers(codec: NeuralCodec, audio: Tensor, lengths: Tensor | None) -> Tensor:
     """audio: `b 1 n`, lengths: `b` or None.  Returns `b e`, each row by itself, in windows of one shape."""
     if codec.reference is None:
         raise VqaudioError(
@@ -86,11 +83,13 @@ def heard_embeddings(codec: "Codec", audio: Tensor, lengths: Tensor | None) -> T
         for window in fixed_windows(row, WINDOW_FRAMES * stem.stride):
             heard, state = stem.step(window, state)
             parts.append(heard.features)
-        found.append(codec.reference.summed_up(torch.cat(parts, dim=-1)[..., :num_frames]))
+        found.append(codec.reference.pool_statistics(torch.cat(parts, dim=-1)[..., :num_frames]))
     return torch.cat(found)
 
 
-def told_embeddings(codec: "Codec", speakers: Tensor | None, embeddings: Tensor | None, batch: int) -> Tensor | None:
+def resolve_speaker_embeddings(
+    codec: NeuralCodec, speakers: Tensor | None, embeddings: Tensor | None, batch: int
+) -> Tensor | None:
     """What the decoder is told, `b e`; None for a codec without speakers.
 
     speakers: `b` int64, places among the known ones (of a codec with a table: in the table); embeddings: `b e`, or
@@ -109,17 +108,17 @@ def told_embeddings(codec: "Codec", speakers: Tensor | None, embeddings: Tensor 
             f"embeddings of shape {tuple(embeddings.shape)} do not fit {batch} rows of codes; "
             f"wanted ({batch}, {conditioning.width}) or (1, {conditioning.width})"
         )
-    return embeddings.to(conditioning.project.weight.device).expand(batch, -1)
+    return embeddings.to(codec.device).expand(batch, -1)
 
 
-def _typical(codec: "Codec") -> Tensor:
+def _typical(codec: NeuralCodec) -> Tensor:
     if codec.reference is not None:
         return codec.reference.typical
     assert codec.decoder.conditioning is not None, "a codec with speakers has a table where it has no reference"
     return codec.decoder.conditioning.table.mean(dim=0)
 
 
-def _placed(codec: "Codec", speakers: Tensor) -> Tensor:
+def _placed(codec: NeuralCodec, speakers: Tensor) -> Tensor:
     if codec.reference is None:
         assert codec.decoder.conditioning is not None, "a codec with speakers has a table where it has no reference"
         return codec.decoder.conditioning.embed(speakers)

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio.codec.model import Codec
-from vqaudio.codec.speakers import told_embeddings
+from vqaudio.codec.speakers import resolve_speaker_embeddings
 from vqaudio.codec.windows import decode_window, encode_window
 from vqaudio.core.errors import VqaudioError
 
@@ -20,7 +20,6 @@ class StreamingEncoder:
 
     def __init__(self, codec: Codec, num_codebooks: int | None = None) -> None:
         self.codec, self.num_codebooks = codec, num_codebooks
-        self._device = next(codec.parameters()).device
         self._state = codec.encoder.zero_state(1)
         self._waiting: list[NDArray[np.float32]] = []
         self._num_waiting = 0
@@ -53,8 +52,10 @@ class StreamingEncoder:
 
     @torch.inference_mode()
     def _encode(self, window: NDArray[np.float32]) -> NDArray[np.int64]:
-        audio = torch.from_numpy(window.copy()).to(self._device)[None, None]
-        codes, _, self._state = encode_window(self.codec, audio, self._state, self.num_codebooks)
+        audio = torch.from_numpy(window.copy()).to(self.codec.device)[None, None]
+        codes, _, self._state = encode_window(
+            self.codec.encoder, self.codec.quantizer, audio, self._state, self.num_codebooks
+        )
         num_early = max(0, -self._num_given)
         self._num_given += codes.shape[-1]
         return codes[0, :, num_early:].cpu().numpy()
@@ -68,15 +69,14 @@ class StreamingDecoder:
     """Sound from codes that arrive in any portions, in memory that does not grow.
 
     The delay is one window and the decoder's lookahead.  For a codec with speaker conditioning, who speaks: speaker, an
-    index, or embedding `1 e`; see `vqaudio.codec.speakers.told_embeddings`.
+    index, or embedding `1 e`; see `vqaudio.codec.speakers.resolve_speaker_embeddings`.
     """
 
     def __init__(self, codec: Codec, speaker: int | None = None, embedding: torch.Tensor | None = None) -> None:
         self.codec = codec
-        self._device = next(codec.parameters()).device
         self._state = codec.decoder.zero_state(1)
-        speakers = None if speaker is None else torch.tensor([speaker], device=self._device)
-        self._embeddings = told_embeddings(codec, speakers, embedding, 1)
+        speakers = None if speaker is None else torch.tensor([speaker], device=codec.device)
+        self._embeddings = resolve_speaker_embeddings(codec, speakers, embedding, 1)
         self._waiting: NDArray[np.int64] | None = None
         self._num_frames = 0  # that came
         self._num_given = -codec.decoder.lookahead_frames * codec.grid.hop_samples  # samples: the first ones are early
@@ -109,7 +109,12 @@ class StreamingDecoder:
         for window in windows:
             codes = torch.from_numpy(np.pad(window, ((0, 0), (0, self.codec.window_frames - window.shape[1]))))
             audio, self._state = decode_window(
-                self.codec, codes.to(self._device)[None], window.shape[1], self._state, self._embeddings
+                self.codec.quantizer,
+                self.codec.decoder,
+                codes.to(self.codec.device)[None],
+                window.shape[1],
+                self._state,
+                self._embeddings,
             )
             samples = audio[0, 0].cpu().numpy()
             parts.append(samples[max(0, -self._num_given) :])

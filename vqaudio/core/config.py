@@ -23,6 +23,20 @@ Config = TypeVar("Config", bound=_Dataclass)
 _DOTLESS_FLOAT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
+def renamed_from(*names: str) -> dict[str, Any]:
+    """Metadata of a field that had other names: files that were written with one of them are read like new ones."""
+    return {"renamed_from": names}
+
+
+def chosen_from(kinds: Mapping[str, type]) -> dict[str, Any]:
+    """Metadata of a field whose section names its class by `kind:`.
+
+    kinds: kind -> dataclass with a field `kind`.  What a section says for the fields of another kind is left behind, so
+    that a file which names another kind than its base need not take the base's settings back.
+    """
+    return {"kinds": kinds}
+
+
 def load_config(path: str | Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config:
     """One YAML file, its bases and the overrides of a command line as a dataclass.
 
@@ -42,6 +56,7 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     if not isinstance(mapping, Mapping):
         raise VqaudioError(f"{section} must be a section of `key: value` lines, got {_describe(mapping)}")
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    mapping = _with_new_names(fields, mapping)
     for key in mapping:
         if key not in fields:
             close = difflib.get_close_matches(str(key), fields, n=1)
@@ -51,12 +66,42 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     if missing:
         raise VqaudioError(f"{section} lacks {', '.join(missing)}; add it to the file or as key=value")
     hints = typing.get_type_hints(cls)
-    return cls(**{key: _convert(hints[key], value, _join(where, key)) for key, value in mapping.items()})
+    values = {}
+    for key, value in mapping.items():
+        kinds = fields[key].metadata.get("kinds")
+        place = _join(where, key)
+        values[key] = _convert_chosen(kinds, fields[key], value, place) if kinds else _convert(hints[key], value, place)
+    return cls(**values)
 
 
 def to_mapping(config: _Dataclass) -> dict[str, Any]:
     """The inverse of `from_mapping`: dictionaries, lists and scalars that YAML and JSON can hold."""
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config) if f.init}
+
+
+def _with_new_names(fields: Mapping[str, "dataclasses.Field[Any]"], mapping: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The mapping with every old name replaced by the one of today; where both stand there, today's counts."""
+    today = {old: name for name, field in fields.items() for old in field.metadata.get("renamed_from", ())}
+    renamed = {today[key]: value for key, value in mapping.items() if key in today}
+    return {**renamed, **{key: value for key, value in mapping.items() if key not in today}}
+
+
+def _convert_chosen(kinds: Mapping[str, type], field: "dataclasses.Field[Any]", value: Any, where: str) -> Any:
+    """The dataclass that the section's `kind` names, without what belongs to other kinds only."""
+    if not isinstance(value, Mapping):
+        raise VqaudioError(f"{where} must be a section of `key: value` lines, got {_describe(value)}")
+    default = field.default_factory().kind if callable(field.default_factory) else next(iter(kinds))
+    kind = value.get("kind", default)
+    if kind not in kinds:
+        raise VqaudioError(f"unknown {where}.kind {kind!r}; valid are {', '.join(sorted(kinds))}")
+    known = {name: _names_of(cls) for name, cls in kinds.items()}
+    of_others = set().union(*known.values()) - known[kind]
+    return from_mapping(kinds[kind], {key: one for key, one in value.items() if key not in of_others}, where)
+
+
+def _names_of(cls: type) -> set[str]:
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    return {name for field in fields for name in (field.name, *field.metadata.get("renamed_from", ()))}
 
 
 def _convert(wanted: Any, value: Any, where: str) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset
-from vqaudio.corpora.readers import read_corpus
+from vqaudio.corpora.reading import read_corpus
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.patterns import keeps_holes, require_pattern
+from vqaudio.tokens.patterns import keeps_padding, require_pattern
 
 PREFIXES = ("speaker", "text")
 
@@ -63,6 +63,6 @@ class ExportOptions:
         return replace(self, num_codebooks=self.num_codebooks or num_stored)
 
     @property
-    def has_holes(self) -> bool:
+    def has_padding(self) -> bool:
         """Whether the stream needs a unit for holes."""
-        return self.num_codebooks > 1 and keeps_holes(self.pattern)
+        return self.num_codebooks > 1 and keeps_padding(self.pattern)

@@ -27,11 +27,11 @@ def make_coder(store: TokenStore, options: ExportOptions, folder: Path, extend: 
     """
     stamp = store.stamp
     num_codes = stamp.codebook_size * (1 if options.is_grid else options.num_codebooks)  # a grid: of every row
-    merges = _merges(store, options, folder, num_codes + options.has_holes) if options.bpe_merges else None
+    merges = _merges(store, options, folder, num_codes + options.has_padding) if options.bpe_merges else None
     text = TextTokenizer(extend) if extend else None
     vocabulary = Vocabulary(
         num_codes=num_codes,
-        has_hole=options.has_holes or options.is_grid,
+        has_hole=options.has_padding or options.is_grid,
         merges=merges.merges if merges else (),
         has_bytes="text" in options.prefix and text is None,
         speakers=_speakers(store) if "speaker" in options.prefix else (),

@@ -1,7 +1,7 @@
 """The stamp of a codec that stands before us."""
 
-from vqaudio.codec.interface import AudioTokenizer
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.tokens.schema import CodecStamp
 
 

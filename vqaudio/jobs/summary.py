@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from vqaudio.jobs.batch import Outcome
-from vqaudio.jobs.walk import Source
+from vqaudio.jobs.sources import Source
+from vqaudio.jobs.tokenize.file_tokenizer import Outcome
 from vqaudio.tokens.schema import CodecStamp
 
 MAX_KINDS = 12

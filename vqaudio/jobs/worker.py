@@ -42,7 +42,7 @@ def decode_file(path: str, sample_rate_hz: int, block_s: float, answers: BinaryI
 
 
 def main() -> None:
-    """Serve a ProcessDecoder."""
+    """Serve a ProcessReader."""
     serve(lambda request, answers: decode_file(request["path"], request["sample_rate_hz"], request["block_s"], answers))
 
 

@@ -48,7 +48,7 @@ class WorkerProcess:
                 is_whole = tag != SAMPLES
                 yield tag, payload
         except (EOFError, BrokenPipeError) as error:
-            raise VqaudioError(self._obituary(process)) from error
+            raise VqaudioError(self._death_reason(process)) from error
         finally:
             if not is_whole:  # in the middle of a file: the pipe's contents belong to nobody
                 self._end()
@@ -88,7 +88,7 @@ class WorkerProcess:
             rest = rest[count:]
         return received
 
-    def _obituary(self, process: subprocess.Popen[bytes]) -> str:
+    def _death_reason(self, process: subprocess.Popen[bytes]) -> str:
         """Why the process died, in words, with the last line it wrote to stderr."""
         status = process.wait()
         try:

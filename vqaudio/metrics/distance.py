@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.mel import mel_filter_bank
 
 Samples = NDArray[np.floating]
 
@@ -48,16 +49,8 @@ def magnitudes(samples: Samples, n_fft: int, hop_samples: int, window_samples: i
 
 @functools.lru_cache(maxsize=4)
 def mel_bank(sample_rate_hz: int, n_fft: int, num_bands: int) -> NDArray[np.float32]:
-    """Triangles of height 1 whose corners are equally far apart in mel: `num_bands n_fft/2+1`.
-
-    Source: the mel of O'Shaughnessy 1987, 2595 log10(1 + f / 700), from 0 Hz to half the sample rate.
-    """
-    top_mel = 2595 * np.log10(1 + sample_rate_hz / 2 / 700)
-    corners_hz = 700 * (10 ** (np.linspace(0, top_mel, num_bands + 2) / 2595) - 1)
-    bins_hz = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)
-    low, centre, high = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]
-    rising, falling = (bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre)
-    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+    """Make triangles of height 1 on the scale of O'Shaughnessy, `num_bands n_fft/2+1`, once for each size."""
+    return mel_filter_bank(sample_rate_hz, n_fft // 2 + 1, num_bands)
 
 
 def mel_distance_db(reference: Samples, decoded: Samples, sample_rate_hz: int) -> float:

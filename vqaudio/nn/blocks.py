@@ -45,7 +45,7 @@ class ResidualUnit(nn.Module):
         return x + self.branch(x)
 
 
-class ModulatedUnit(nn.Module):
+class ConvNeXtBlock(nn.Module):
     """x + scale * MLP(norm(depthwise dilated convolution(x))), the norm over the channels of one frame.
 
     A speaker enters as `modulation` `b 2d`: scale and shift after the norm.

@@ -87,8 +87,8 @@ class CausalConvTranspose1d(nn.Module):
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x: `b c t`.  Returns `b c t*stride` and the tail that the next block must add."""
         spread = F.conv_transpose1d(x, self.weight, stride=self.stride)
-        owed = F.pad(state, (0, spread.shape[-1] - self.overlap))
-        y, tail = (spread + owed).split([x.shape[-1] * self.stride, self.overlap], dim=-1)
+        overlap_tail = F.pad(state, (0, spread.shape[-1] - self.overlap))
+        y, tail = (spread + overlap_tail).split([x.shape[-1] * self.stride, self.overlap], dim=-1)
         return y + self.bias[:, None], tail
 
     def forward(self, x: Tensor) -> Tensor:

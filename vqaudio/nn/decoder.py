@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.nn.blocks import ModulatedUnit, ResidualUnit
+from vqaudio.nn.blocks import ConvNeXtBlock, ResidualUnit
 from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.conv import CausalConv1d, CausalConvTranspose1d, Chain, Pointwise, State
-from vqaudio.nn.fourier import OVERLAP, FourierHead
+from vqaudio.nn.fourier import OVERLAP, ISTFTHead
 
 
-class MirrorDecoder(nn.Module):
+class ConvDecoder(nn.Module):
     """The encoder backwards: transposed convolutions, dilated residual units after each."""
 
     conditioning = None
@@ -64,7 +64,7 @@ class FourierDecoder(nn.Module):
 
     def __init__(
         self,
-        head: FourierHead,
+        head: ISTFTHead,
         *,
         width: int,
         hidden: int,
@@ -80,7 +80,7 @@ class FourierDecoder(nn.Module):
                 f"lookahead times upsampling must be at least {OVERLAP - 1}, the overlap of the windows, and the "
                 f"upsampling must divide the held frames; got {network_lookahead} * {upsampling}, {head.held_frames}"
             )
-        slow, fast = ([ModulatedUnit(width, hidden=hidden, dilation=d) for d in stage] for stage in dilations)
+        slow, fast = ([ConvNeXtBlock(width, hidden=hidden, dilation=d) for d in stage] for stage in dilations)
         self.entry = CausalConv1d(latent_width, width, kernel=7)
         self.slow, self.fast = nn.ModuleList(slow), nn.ModuleList(fast)
         self.upsample = CausalConvTranspose1d(width, width, kernel=2 * upsampling, stride=upsampling)
@@ -140,8 +140,8 @@ class FourierDecoder(nn.Module):
         return audio[..., self.network_lookahead * hop : (self.network_lookahead + num_frames) * hop]
 
     @staticmethod
-    def _units(stage: nn.ModuleList) -> list[ModulatedUnit]:
-        return cast(list[ModulatedUnit], list(stage))
+    def _units(stage: nn.ModuleList) -> list[ConvNeXtBlock]:
+        return cast(list[ConvNeXtBlock], list(stage))
 
     def _modulations(self, embeddings: Tensor | None) -> tuple[Tensor | None, ...]:
         if (self.conditioning is None) != (embeddings is None):

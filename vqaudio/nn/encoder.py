@@ -18,10 +18,10 @@ from vqaudio.nn.stem import SpectralStem
 
 
 class Latents(NamedTuple):
-    """vectors `b d t` · late `b d t`: what only the second codebook and those after it code, or None."""
+    """vectors `b d t` · level_offset `b d t`: what is added after the first codebook, or None."""
 
     vectors: Tensor
-    late: Tensor | None
+    level_offset: Tensor | None
 
 
 class Encoder(nn.Module):
@@ -33,7 +33,7 @@ class Encoder(nn.Module):
     The first stride is large on purpose: nearly all the cost of a waveform network sits in its fastest layers.
     dilations: of the residual units after each stride.  lookahead_frames: how far the vector of a frame hears ahead.
 
-    Where the stem takes the level off and is_level_sent, the level comes back as `late`: one direction of the latent
+    Where the stem takes the level off and is_level_sent, the level comes back as an offset: one direction of the latent
     space times the level.  So the first code does not depend on the volume, and the others restore it.
     """
 
@@ -101,13 +101,14 @@ class Encoder(nn.Module):
         if self.stem is not None:
             (features, levels), stem_state = self.stem.step(audio, stem_state)
         vectors, body_state = self.body.step(features, body_state)
-        late, waiting = self._late(levels, waiting)
-        return Latents(vectors, late), (stem_state, body_state, waiting)
+        offset, waiting = self._level_offset(levels, waiting)
+        return Latents(vectors, offset), (stem_state, body_state, waiting)
 
-    def _late(self, levels: Tensor | None, waiting: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """levels: `b t` at the stem's rate, waiting: `b lookahead`, those of the last frames.
+    def _level_offset(self, levels: Tensor | None, waiting: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Turn levels `b t` at the stem's rate into an offset of the latents.
 
-        Returns `b d t` at the latents' rate, as late as their vectors, and what waits next.
+        waiting: `b lookahead`, levels of the last frames.  Returns `b d t` at the latents' rate, as late as their
+        vectors, and what waits next.
         """
         if self.level is None or levels is None or waiting is None:
             return None, waiting
@@ -123,9 +124,9 @@ class Encoder(nn.Module):
 
     def in_time(self, latents: Latents) -> Latents:
         """Latents of steps from a zero state, the first of them too early to mean anything, without those."""
-        vectors, late = (None if each is None else each[..., self.lookahead_frames :] for each in latents)
-        assert vectors is not None, "there are always vectors"
-        return Latents(vectors, late)
+        early = self.lookahead_frames
+        offset = None if latents.level_offset is None else latents.level_offset[..., early:]
+        return Latents(latents.vectors[..., early:], offset)
 
     def vectors_of(self, features: Tensor) -> Tensor:
         """features: `b m t` as the stem gives them.  Returns `b d t/stride`, in time, less the lookahead."""

@@ -12,7 +12,7 @@ MOMENTUM = 0.99  # Perraudin et al. 2013, "A fast Griffin-Lim algorithm"
 QUIET = 1e-18  # power
 
 
-class FourierHead(nn.Module):
+class ISTFTHead(nn.Module):
     """`b d t` -> `b 1 t*hop`: a linear layer gives log magnitudes and phases, windows of four hops overlap and add.
 
         frame t    |--------window, n_fft = 4 hop-------|
@@ -49,9 +49,9 @@ class FourierHead(nn.Module):
 
     def zero_state(self, batch: int) -> State:
         """What earlier frames still owe to the next three hops, `b 3 hop`, and the held frames, `b t f` complex."""
-        owed = self.project.weight.new_zeros(batch, OVERLAP - 1, self.hop)
+        overlap_tail = self.project.weight.new_zeros(batch, OVERLAP - 1, self.hop)
         held = self.project.weight.new_zeros(batch, self.held_frames, self.n_fft // 2 + 1, dtype=torch.complex64)
-        return owed, held
+        return overlap_tail, held
 
     def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: `b d t`.  Returns natural log magnitudes (0 is a sinusoid of amplitude 1) and phases, `b t f` float32."""
@@ -61,16 +61,16 @@ class FourierHead(nn.Module):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """x: `b d t`.  Returns `b 1 t*hop`, late by the held frames, and the next state."""
         log_magnitudes, phases = self.spectrum(x)
-        owed, held = state
+        overlap_tail, held = state
         with torch.autocast(x.device.type, enabled=False):
             new = torch.polar(torch.exp(log_magnitudes) * self.scale, phases)
             frames = torch.cat([held, new], dim=1)
             if self.num_iterations:
-                frames = self._made_consistent(frames, owed)
+                frames = self._griffin_lim(frames, overlap_tail)
             ready, held = frames.split([new.shape[1], self.held_frames], dim=1)
-            added = self._overlapped(ready, owed)
-        audio, owed = added.split([new.shape[1], OVERLAP - 1], dim=1)
-        return audio.reshape(x.shape[0], 1, -1), (owed, held)
+            added = self._overlap_add(ready, overlap_tail)
+        audio, overlap_tail = added.split([new.shape[1], OVERLAP - 1], dim=1)
+        return audio.reshape(x.shape[0], 1, -1), (overlap_tail, held)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: `b d t`.  Returns `b 1 t*hop` with the network's own phases: `step` from a zero state, no iterations."""
@@ -80,25 +80,25 @@ class FourierHead(nn.Module):
     def synthesize(self, log_magnitudes: Tensor, phases: Tensor) -> Tensor:
         """log_magnitudes, phases: `b t f`.  Returns `b 1 t*hop`: overlap and add as they are."""
         batch, num_frames = log_magnitudes.shape[:2]
-        owed = log_magnitudes.new_zeros(batch, OVERLAP - 1, self.hop)
+        overlap_tail = log_magnitudes.new_zeros(batch, OVERLAP - 1, self.hop)
         with torch.autocast(log_magnitudes.device.type, enabled=False):
-            added = self._overlapped(torch.polar(torch.exp(log_magnitudes) * self.scale, phases), owed)
+            added = self._overlap_add(torch.polar(torch.exp(log_magnitudes) * self.scale, phases), overlap_tail)
         return added[:, :num_frames].reshape(batch, 1, -1)
 
-    def _overlapped(self, frames: Tensor, owed: Tensor) -> Tensor:
-        """frames: `b t f` complex, owed: `b 3 hop`.  Returns the sum of the windows, `b t+3 hop`."""
+    def _overlap_add(self, frames: Tensor, overlap_tail: Tensor) -> Tensor:
+        """frames: `b t f` complex, overlap_tail: `b 3 hop`.  Returns the sum of the windows, `b t+3 hop`."""
         # A Hann window squared and shifted by a quarter of its length sums to 3/2.
         waves = torch.fft.irfft(frames, n=self.n_fft) * (self.window / 1.5)
         batch, num_frames = waves.shape[:2]
         quarters = waves.view(batch, num_frames, OVERLAP, self.hop)
-        added = torch.cat([owed, owed.new_zeros(batch, num_frames, self.hop)], dim=1)
+        added = torch.cat([overlap_tail, overlap_tail.new_zeros(batch, num_frames, self.hop)], dim=1)
         for quarter in range(OVERLAP):
             added[:, quarter : quarter + num_frames] = (
                 added[:, quarter : quarter + num_frames] + quarters[:, :, quarter]
             )
         return added
 
-    def _made_consistent(self, frames: Tensor, owed: Tensor) -> Tensor:
+    def _griffin_lim(self, frames: Tensor, overlap_tail: Tensor) -> Tensor:
         """The frames `b t f` with phases under which their windows agree where they overlap."""
         magnitudes, before = frames.abs(), torch.zeros_like(frames)
         # The last hops lack the frames to come: what is there is brought to full level.
@@ -106,7 +106,7 @@ class FourierHead(nn.Module):
         tail = (self.window.square() / 1.5).view(OVERLAP, self.hop)
         share[-(OVERLAP - 1) :] = tail.flip(0).cumsum(0)[:-1].flip(0)
         for _ in range(self.num_iterations):
-            sound = (self._overlapped(frames, owed) / share.clamp(min=0.1)).flatten(1)
+            sound = (self._overlap_add(frames, overlap_tail) / share.clamp(min=0.1)).flatten(1)
             seen = torch.fft.rfft(sound.unfold(-1, self.n_fft, self.hop) * self.window)
             ahead = seen - MOMENTUM / (1 + MOMENTUM) * before
             before = seen

@@ -37,12 +37,12 @@ class ReferenceEncoder(nn.Module):
             audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
         with torch.no_grad():
             features = self.stem(F.pad(audio, (0, num_frames * hop - audio.shape[-1]))).features
-        embeddings = self.summed_up(features, is_real)
+        embeddings = self.pool_statistics(features, is_real)
         if self.training:
             self.typical.lerp_(embeddings.detach().mean(dim=0), 1 - KEPT)
         return embeddings
 
-    def summed_up(self, features: Tensor, is_real: Tensor | None = None) -> Tensor:
+    def pool_statistics(self, features: Tensor, is_real: Tensor | None = None) -> Tensor:
         """features: `b m t` of the stem, is_real: `b t` or None.  Returns `b e`; what is not real does not count."""
         with torch.autocast(features.device.type, enabled=False):
             loudness = features.mean(dim=1)

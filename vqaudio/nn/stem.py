@@ -1,21 +1,24 @@
 """The first strided convolution of an encoder, with kernels that are known instead of learned."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.mel import mel_filter_bank
 from vqaudio.nn.conv import State
-from vqaudio.nn.level import NOMINAL, LevelFollower
 
 FLOOR = 2e-4  # amplitude of a sinusoid: -74 dB; weaker parts of speech are not heard beside the rest
 TINY = 1e-16  # power: keeps the gradient of the square root finite in silence
 CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the features over read speech
 
+QUIETEST = -5.0  # log10 amplitude: -100 dB, what is left of digital silence; below it there is no level to follow
+NOMINAL = -1.2  # log10 amplitude: the level that speech is brought to, about its mean in read speech
+RELEASE_PER_S = 0.5  # log10 amplitude: 10 dB, so that a pause between words hardly moves the level
 
-class Heard(NamedTuple):
+
+class StemOutput(NamedTuple):
     """features `b m t` · levels `b t`: log10 amplitude over the nominal level, or None where it was not taken off."""
 
     features: Tensor
@@ -29,7 +32,7 @@ class SpectralStem(nn.Module):
     magnitude of each pair, mel bands, and a logarithm as the activation: what the ear, STOI and phonemes look at, from
     the first step of training on.  With has_level_split the features are those of the signal brought to a nominal
     level, and the level comes beside them: features then do not depend on the volume.
-    Source: learnable front ends start from the same filters, arXiv:2101.08596; mel bands: Slaney 1998.
+    Source: learnable front ends start from the same filters, arXiv:2101.08596; mel bands: O'Shaughnessy 1987.
     """
 
     window: Tensor
@@ -44,8 +47,7 @@ class SpectralStem(nn.Module):
         self.window_samples, self.stride, self.context = window_samples, hop, window_samples - hop
         window = torch.hann_window(window_samples)
         self.register_buffer("window", window / (window.sum() / 2), persistent=False)
-        bands = mel_bands(sample_rate_hz, window_samples // 2 + 1, num_bands)
-        self.register_buffer("bands", bands, persistent=False)
+        self.register_buffer("bands", mel_bands(sample_rate_hz, window_samples // 2 + 1, num_bands), persistent=False)
         self.follower = LevelFollower(sample_rate_hz / hop) if has_level_split else None
 
     def zero_state(self, batch: int) -> State:
@@ -53,18 +55,18 @@ class SpectralStem(nn.Module):
         samples = self.window.new_zeros(batch, 1, self.context)
         return samples, None if self.follower is None else self.follower.zero_state(samples)
 
-    def step(self, audio: Tensor, state: State) -> tuple[Heard, State]:
-        """audio: `b 1 n` with n a multiple of the hop.  Returns what was heard, t = n/hop, and the next state."""
+    def step(self, audio: Tensor, state: State) -> tuple[StemOutput, State]:
+        """audio: `b 1 n` with n a multiple of the hop.  Returns features and levels, t = n/hop, and the next state."""
         samples, level = state
         seen = torch.cat([samples, audio.float()], dim=-1)
         with torch.autocast(audio.device.type, enabled=False):
             frames = seen[:, 0].unfold(-1, self.window_samples, self.stride)
             spectra = torch.fft.rfft(frames * self.window)
             power = spectra.real.square() + spectra.imag.square()  # abs() of a complex number costs four times that
-            heard, level = self.heard(power, level)
-        return heard, (seen[..., seen.shape[-1] - self.context :], level)
+            output, level = self.features_from_power(power, level)
+        return output, (seen[..., seen.shape[-1] - self.context :], level)
 
-    def heard(self, power: Tensor, level: Tensor | None) -> tuple[Heard, Tensor | None]:
+    def features_from_power(self, power: Tensor, level: Tensor | None) -> tuple[StemOutput, Tensor | None]:
         """power: `b t f` of windows as `step` cuts them, a sinusoid of amplitude 1 having 1; level: the state, `b 1`.
 
         Returns the features and levels of those windows and the next state.
@@ -77,24 +79,40 @@ class SpectralStem(nn.Module):
             levels = levels - NOMINAL
             mels = mels * torch.pow(10.0, -levels).unsqueeze(-1)
         features = ((torch.log10(mels + FLOOR) - CENTRE) / SPREAD).transpose(1, 2)
-        return Heard(features, levels), level
+        return StemOutput(features, levels), level
 
-    def forward(self, audio: Tensor) -> Heard:
+    def forward(self, audio: Tensor) -> StemOutput:
         """`step` from a zero state."""
         return self.step(audio, self.zero_state(audio.shape[0]))[0]
 
 
-def mel_bands(sample_rate_hz: int, num_bins: int, num_bands: int) -> Tensor:
-    """Triangles on the mel scale, `f m`, each summing to one.  Bands narrower than a bin get the bins around them.
+class LevelFollower(nn.Module):
+    """Log10 amplitude of what was just heard: rises at once, falls slowly.
 
-    Source: O'Shaughnessy 1987, mel = 2595 log10(1 + f / 700).
+        level(t) = max over s <= t of  log10 amplitude(s) - release * (t - s)
+
+    A change of volume moves every level by the same amount, so the signal divided by its level does not change at all.
+    It is causal and needs one number of memory: a peak programme meter (IEC 60268-10) on a logarithmic scale.
     """
-    nyquist_hz = sample_rate_hz / 2
-    top = 2595 * math.log10(1 + nyquist_hz / 700)
-    edges = 700 * (10 ** (torch.linspace(0, top, num_bands + 2, dtype=torch.float64) / 2595) - 1)
-    bin_hz = nyquist_hz / (num_bins - 1)
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    low, high = torch.minimum(low, centre - bin_hz), torch.maximum(high, centre + bin_hz)
-    at = (torch.arange(num_bins, dtype=torch.float64) * bin_hz)[:, None]
-    triangles = torch.minimum((at - low) / (centre - low), (high - at) / (high - centre)).clamp(min=0)
-    return (triangles / triangles.sum(dim=0)).float()
+
+    def __init__(self, frame_rate_hz: float) -> None:
+        super().__init__()
+        self.release = RELEASE_PER_S / frame_rate_hz
+
+    def zero_state(self, like: Tensor) -> Tensor:
+        """The level after endless silence, `b 1`, for signals `b ...` like this one."""
+        return like.new_full((like.shape[0], 1), QUIETEST)
+
+    def step(self, power: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """power: `b t`, squared amplitude of each frame.  Returns levels `b t` and the next state."""
+        loudness = 0.5 * torch.log10(power.clamp(min=10 ** (2 * QUIETEST)))
+        fallen = self.release * torch.arange(power.shape[-1] + 1, device=power.device)
+        levels = torch.cummax(torch.cat([state, loudness], dim=-1) + fallen, dim=-1).values - fallen
+        levels = levels[:, 1:].clamp(min=QUIETEST)
+        return levels, levels[:, -1:]
+
+
+def mel_bands(sample_rate_hz: int, num_bins: int, num_bands: int) -> Tensor:
+    """Make a bank of mel bands `f m`, each the average of its bins, the narrow ones widened to the bins around."""
+    bank = mel_filter_bank(sample_rate_hz, num_bins, num_bands, norm="average", is_widened=True)
+    return torch.from_numpy(bank).T.contiguous()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.prior.config import SequenceConfig
-from vqaudio.tokens.patterns import from_units, keeps_holes, to_units
+from vqaudio.tokens.patterns import from_units, keeps_padding, to_units
 from vqaudio.tokens.schema import CodecStamp
 from vqaudio.tokens.vocabulary import Vocabulary
 
@@ -41,7 +41,7 @@ class CodeLanguage:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The numbers of all tokens, as `vqaudio export` gives them."""
-        has_hole = self.num_codebooks > 1 and keeps_holes(self.pattern)
+        has_hole = self.num_codebooks > 1 and keeps_padding(self.pattern)
         return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_hole=has_hole, speakers=self.speakers)
 
     @property

@@ -21,7 +21,7 @@ class PackedDocuments:
 
     The end of a sequence is the first token of the next, so that every token is predicted once an epoch (but for the
     few at the cut).  Batch i depends on seed and i only: a run resumes by counting.
-    hidden_speakers: the share of documents whose speaker is told as unknown.
+    speaker_dropout: the share of documents whose speaker is told as unknown.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class PackedDocuments:
         *,
         context_tokens: int,
         seed: int = 0,
-        hidden_speakers: float = 0.0,
+        speaker_dropout: float = 0.0,
     ) -> None:
         self.language, self._documents = language, list(documents)
-        self._context_tokens, self._seed, self._hidden = context_tokens, seed, hidden_speakers
+        self._context_tokens, self._seed, self._hidden = context_tokens, seed, speaker_dropout
         self.num_tokens = sum(len(document) for document in self._documents)
         self.num_sequences = (self.num_tokens - 1) // context_tokens
         if not self.num_sequences:

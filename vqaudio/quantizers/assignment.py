@@ -1,4 +1,4 @@
-"""Which code every frame of a training batch takes, and what the codebook learns from it."""
+"""Which code every frame of a training batch takes, how far off it is, and what the codebook learns from it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, mse_loss
 
-from vqaudio.quantizers.distances import frame_error
 from vqaudio.quantizers.search import count_codes, nearest_codes, sum_by_code
 
 
@@ -34,3 +33,23 @@ def assign(frames: Tensor, codebook: Tensor, weights: Tensor | None = None) -> A
     vectors = embedding(codes, codebook)
     error = frame_error(frames, vectors, weights)
     return Assignment(codes, vectors, error, count_codes(codes, num_codes), sum_by_code(frames, codes, num_codes))
+
+
+def frame_error(moved: Tensor, target: Tensor, weights: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+    """Compute the mean squared error between `n d` and `n d`, with gradients; 0 where there are no frames.
+
+    weights: `n`, each frame's share; a frame of share 0 adds 0 but counts in the mean.
+    scale: scalar, `ddp_loss_scale` where several processes train together.
+    """
+    if moved.shape[0] == 0:
+        return moved.sum()
+    factor = 1.0 if scale is None else scale
+    if weights is None:
+        return mse_loss(moved, target) * factor
+    return ((moved - target).square().mean(dim=1) * weights).mean() * factor
+
+
+def squared_distances(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """Compute squared distances `... v` of vectors `... d` to codes `v d`, with gradients; it holds them all."""
+    norms = vectors.square().sum(dim=-1, keepdim=True)
+    return norms - 2 * vectors @ codebook.t() + codebook.square().sum(dim=1)

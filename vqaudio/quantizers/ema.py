@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
+from vqaudio.core.config import renamed_from
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers.distances import frame_error, squared_distances
+from vqaudio.quantizers.assignment import frame_error, squared_distances
 from vqaudio.quantizers.ema_codebook import EmaCodebook
-from vqaudio.quantizers.frames import (
-    check_codes,
-    check_num_codebooks,
-    check_width,
-    float32_inside,
-    put_back,
-    real_positions,
-    take_frames,
-)
+from vqaudio.quantizers.frames import float32_inside, real_frames
 from vqaudio.quantizers.interface import Quantized
 from vqaudio.quantizers.search import nearest_codes
+from vqaudio.quantizers.single import decode_single, encode_single
 from vqaudio.quantizers.straight_through import rotate_to, straight_through, straight_through_with_error
 from vqaudio.quantizers.usage import CodebookUsage
+
+
+@dataclass(frozen=True)
+class EmaConfig:
+    """The arguments of `EmaQuantizer`; more than one codebook makes a residual stack.
+
+    quantizer_dropout: see `ResidualQuantizer`.
+    """
+
+    kind: str = "ema"
+    num_codebooks: int = 8
+    codebook_size: int = 1024
+    decay: float = 0.99
+    dead_code_threshold: float = field(default=0.1, metadata=renamed_from("revive_below"))
+    projection_width: int | None = None
+    is_l2_normalized: bool = False
+    has_rotation_trick: bool = False
+    quantizer_dropout: float = field(default=0.5, metadata=renamed_from("dropout"))
 
 
 class EmaQuantizer(nn.Module):
@@ -39,22 +53,22 @@ class EmaQuantizer(nn.Module):
         projection_width: int | None = None,
         l2_normalized: bool = False,
         rotation_trick: bool = False,
-        revive_below: float = 0.1,
+        dead_code_threshold: float = 0.1,
         kmeans_iterations: int = 10,
     ) -> None:
         """Make a codebook of `codebook_size` codes for vectors of `width`.
 
         projection_width: search in so many dimensions, between two learned linear maps (8 keeps all codes alive).
         l2_normalized: vectors and codes on the unit sphere.  rotation_trick: see `rotate_to`.
-        revive_below: a code used less than this fraction of the mean is put on a random frame; 0 turns it off.
+        dead_code_threshold: a code used less than this fraction of the mean is put on a random frame; 0 turns it off.
         kmeans_iterations: of the start from the first training batch; 0 keeps the start uniform(-1/v, 1/v).
         Raises VqaudioError for values out of range.
         """
         super().__init__()
-        if width < 1 or codebook_size < 2 or not 0 <= decay < 1 or not 0 <= revive_below < 1:
+        if width < 1 or codebook_size < 2 or not 0 <= decay < 1 or not 0 <= dead_code_threshold < 1:
             raise VqaudioError(
-                f"width {width}, codebook_size {codebook_size}, decay {decay}, revive_below {revive_below}: wanted "
-                "width >= 1, codebook_size >= 2, decay and revive_below in [0, 1)"
+                f"width {width}, codebook_size {codebook_size}, decay {decay}, dead_code_threshold "
+                f"{dead_code_threshold}: wanted width >= 1, codebook_size >= 2, decay and dead_code_threshold in [0, 1)"
             )
         self.width, self.codebook_size, self.num_codebooks = width, codebook_size, 1
         self.is_projected, self.l2_normalized = projection_width is not None, l2_normalized
@@ -67,29 +81,36 @@ class EmaQuantizer(nn.Module):
             codebook_size,
             decay=decay,
             l2_normalized=l2_normalized,
-            revive_below=revive_below,
+            dead_code_threshold=dead_code_threshold,
             kmeans_iterations=kmeans_iterations,
         )
 
-    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Quantized:
+    @classmethod
+    def from_config(cls, config: EmaConfig, width: int) -> EmaQuantizer:
+        """Build one codebook for vectors of `width`."""
+        return cls(
+            width,
+            config.codebook_size,
+            decay=config.decay,
+            dead_code_threshold=config.dead_code_threshold,
+            projection_width=config.projection_width,
+            l2_normalized=config.is_l2_normalized,
+            rotation_trick=config.has_rotation_trick,
+        )
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None, level_offset: Tensor | None = None) -> Quantized:
         """Quantize vectors `... d`; in training update the codebook from those where `mask` `...` is true.
 
         Raises VqaudioError if d is not the width or the mask does not fit.
         """
-        check_width(vectors, self.width)
-        with float32_inside(vectors):
-            positions = real_positions(mask, vectors)
-            latents = self._latents(take_frames(vectors.float(), positions))
+        with real_frames(vectors, self.width, mask) as real:
+            latents = self._latents(real.values)
             frames, chosen, codes, commitment = self._choose(latents)
             if self.rotation_trick:
                 frames = rotate_to(latents, chosen)
             if self.is_projected:
                 frames = self.project_out(frames)
-            return Quantized(
-                vectors=put_back(frames, positions, vectors.shape[:-1]),
-                codes=put_back(codes.unsqueeze(1), positions, vectors.shape[:-1]),
-                commitment=commitment,
-            )
+            return real.quantized(frames, codes.unsqueeze(1), commitment)
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
         """One layer of a stack; see `SingleCodebook.quantize`."""
@@ -100,19 +121,13 @@ class EmaQuantizer(nn.Module):
             chosen = self.project_out(cross(self._latents(frames.detach()), chosen))
         return Quantized(chosen, codes, commitment)
 
-    def encode(self, vectors: Tensor, num_codebooks: int | None = None) -> Tensor:
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
         """Codes `... 1` of vectors `... d`."""
-        check_width(vectors, self.width)
-        check_num_codebooks(num_codebooks, 1)
-        with float32_inside(vectors):
-            codes = self.nearest(take_frames(vectors.float(), None))
-        return codes.reshape(*vectors.shape[:-1], 1)
+        return encode_single(self, vectors, num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Vectors `... d` of codes `... 1`."""
-        check_codes(codes, 1)
-        with float32_inside(codes):
-            return self.lookup(codes[..., 0])
+        return decode_single(self, codes)
 
     def nearest(self, frames: Tensor) -> Tensor:
         """Codes `n` of frames `n d`."""
@@ -124,7 +139,6 @@ class EmaQuantizer(nn.Module):
 
     def logits(self, vectors: Tensor) -> Tensor:
         """Negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
-        check_width(vectors, self.width)
         with float32_inside(vectors):
             return -squared_distances(self._latents(vectors.float()), self.codebook.vectors)
 
@@ -149,6 +163,6 @@ class EmaQuantizer(nn.Module):
             return straight_through(latents, chosen), chosen, codes, frame_error(latents, chosen, weights)
         if not self.codebook.has_started():
             self.codebook.start(frames)
-        found, share = self.codebook.step(frames, weights)
+        found, scale = self.codebook.step(frames, weights)
         straight, commitment = straight_through_with_error(latents, found.vectors, found.error, weights)
-        return straight, found.vectors, found.codes, commitment if share is None else commitment * share
+        return straight, found.vectors, found.codes, commitment if scale is None else commitment * scale

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from vqaudio.quantizers.assignment import Assignment, assign
-from vqaudio.quantizers.compiled_step import compiled_step, loops_for
+from vqaudio.quantizers.kernels.step import compiled_step, loops_for
 from vqaudio.quantizers.kmeans import kmeans_of_batch
 from vqaudio.quantizers.processes import (
     copy_from_first,
+    ddp_loss_scale,
     frames_at,
     random_positions,
-    share_of_mean,
     sum_over_processes,
     world_size,
 )
@@ -49,18 +49,18 @@ class EmaCodebook(nn.Module):
         *,
         decay: float,
         l2_normalized: bool,
-        revive_below: float,
+        dead_code_threshold: float,
         kmeans_iterations: int,
     ) -> None:
         """Make a codebook; the arguments are those of `EmaQuantizer`."""
         super().__init__()
         self.codebook_size, self.l2_normalized = codebook_size, l2_normalized
-        self.decay, self.revive_below, self.kmeans_iterations = decay, revive_below, kmeans_iterations
+        self.decay, self.dead_code_threshold, self.kmeans_iterations = decay, dead_code_threshold, kmeans_iterations
         self.register_buffer("counts", torch.ones(codebook_size))
         self.register_buffer("sums", torch.empty(codebook_size, width).uniform_(-1 / codebook_size, 1 / codebook_size))
         self.register_buffer("is_started", torch.tensor(kmeans_iterations == 0))
         self.window = UsageWindow(codebook_size)
-        self.num_parts = 1  # a batch may come in so many calls of `learn`
+        self.num_parts = 1  # a batch may come in so many calls of `update`
         self._parts: list[tuple[Tensor, Tensor, Tensor]] = []
         # The host's own copy of `is_started`, so that a training step need not wait for the device.
         self._knows_started = False
@@ -90,11 +90,11 @@ class EmaCodebook(nn.Module):
         return self.sums / smoothed.unsqueeze(1)
 
     def step(self, frames: Tensor, weights: Tensor | None = None) -> tuple[Assignment, Tensor | None]:
-        """What `assign` finds for frames `n d`, to which the codebook then moves; and `share_of_mean`."""
+        """What `assign` finds for frames `n d`, to which the codebook then moves; and `ddp_loss_scale`."""
         loops = loops_for(frames, self.counts, self.sums)
         if loops is None:
             found = assign(frames, self.vectors, weights)
-            return found, self.learn(frames, found.counts, found.sums)
+            return found, self.update(frames, found.counts, found.sums)
         is_whole_batch = self.num_parts == 1 and world_size() == 1
         found, least_use = compiled_step(
             loops,
@@ -106,29 +106,29 @@ class EmaCodebook(nn.Module):
             move_by=1 - self.decay if is_whole_batch else None,
         )
         if not is_whole_batch:
-            return found, self.learn(frames, found.counts, found.sums)
+            return found, self.update(frames, found.counts, found.sums)
         self._kept = None
-        if least_use < self.revive_below:
+        if least_use < self.dead_code_threshold:
             self._revive(frames, torch.full((1,), float(frames.shape[0])), None)
         return found, None
 
     @torch.no_grad()
-    def learn(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor | None:
+    def update(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor | None:
         """Move the codes towards frames `n d`, whose counts `v` and sums `v d` by code these are; see `assign`.
 
-        Returns `share_of_mean`.  With num_parts > 1 all is kept until the last part of a batch came, and the codes
+        Returns `ddp_loss_scale`.  With num_parts > 1 all is kept until the last part of a batch came, and the codes
         move once, as the whole batch would move them.  A batch without a real frame, or with a number in it that is
         not finite, changes nothing: one bad step of training must not spoil the codebook for ever.
         """
         if self.num_parts == 1:
-            return share_of_mean(frames.shape[0], self._move(frames, counts, sums))
+            return ddp_loss_scale(frames.shape[0], self._move(frames, counts, sums))
         self._parts.append((frames, counts, sums))
         if len(self._parts) == self.num_parts:
             all_frames, all_counts, all_sums = zip(*self._parts, strict=True)
             self._parts.clear()
             self._move(torch.cat(all_frames), torch.stack(all_counts).sum(dim=0), torch.stack(all_sums).sum(dim=0))
         _, _, sizes = sum_over_processes(self.counts.new_zeros(1), None, frames.shape[0])
-        return share_of_mean(frames.shape[0], sizes)
+        return ddp_loss_scale(frames.shape[0], sizes)
 
     def _move(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
         """The update of the class's docstring; returns how many frames each process brought."""
@@ -146,7 +146,7 @@ class EmaCodebook(nn.Module):
             all_sums.nan_to_num_(0.0, 0.0, 0.0)
         self.counts.lerp_(all_counts, step)
         self.sums.lerp_(all_sums, step)
-        if self.revive_below > 0:
+        if self.dead_code_threshold > 0:
             self._revive(frames, sizes, is_sound)
         return sizes
 
@@ -175,7 +175,7 @@ class EmaCodebook(nn.Module):
 
         On a CPU only when there is one; elsewhere always, on fixed shapes, because to look would mean to wait.
         """
-        limit = self.counts.mean() * self.revive_below
+        limit = self.counts.mean() * self.dead_code_threshold
         if is_sound is None and self.counts.amin() >= limit:
             return
         mean = self.counts.mean()

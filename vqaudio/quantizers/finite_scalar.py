@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers.frames import (
-    check_codes,
-    check_num_codebooks,
-    check_width,
-    float32_inside,
-    put_back,
-    real_positions,
-    take_frames,
-)
+from vqaudio.quantizers.frames import check_codes, check_num_codebooks, float32_inside, real_frames
 from vqaudio.quantizers.interface import Quantized
 from vqaudio.quantizers.processes import sum_over_processes
 from vqaudio.quantizers.search import count_codes
@@ -25,6 +18,24 @@ from vqaudio.quantizers.straight_through import straight_through
 from vqaudio.quantizers.usage import CodebookUsage, UsageWindow
 
 MARGIN = 1e-3  # the bound lies this fraction outside the outermost level, so that tanh can reach it
+
+
+@dataclass(frozen=True)
+class FiniteScalarConfig:
+    """levels: of each dimension; their product is the number of codes."""
+
+    kind: str = "finite_scalar"
+    levels: tuple[int, ...] = (8, 8, 8, 5)
+
+    @property
+    def num_codebooks(self) -> int:
+        """Always one."""
+        return 1
+
+    @property
+    def codebook_size(self) -> int:
+        """Points of the grid."""
+        return prod(self.levels)
 
 
 class FiniteScalarQuantizer(nn.Module):
@@ -56,35 +67,32 @@ class FiniteScalarQuantizer(nn.Module):
         self.register_buffer("bases", torch.tensor(bases), persistent=False)
         self.window = UsageWindow(self.codebook_size)
 
-    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Quantized:
+    @classmethod
+    def from_config(cls, config: FiniteScalarConfig, width: int) -> FiniteScalarQuantizer:
+        """Build one for vectors of `width`."""
+        return cls(width, config.levels)
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None, level_offset: Tensor | None = None) -> Quantized:
         """Round vectors `... d`; in training count the codes of those where `mask` `...` is true.
 
         Raises VqaudioError if d is not the width or the mask does not fit.
         """
-        check_width(vectors, self.width)
-        with float32_inside(vectors):
-            positions = real_positions(mask, vectors)
-            bounded = self._bound(self.project_in(take_frames(vectors.float(), positions)))
+        with real_frames(vectors, self.width, mask) as real:
+            bounded = self._bound(self.project_in(real.values))
             rounded = bounded.detach().round()
             codes = self._codes(rounded)
             if self.training:
                 counts = count_codes(codes, self.codebook_size)
                 self.window.add(sum_over_processes(counts, None, codes.shape[0])[0])
             frames = self.project_out(straight_through(bounded, rounded) / self._half)
-            return Quantized(
-                vectors=put_back(frames, positions, vectors.shape[:-1]),
-                codes=put_back(codes.unsqueeze(1), positions, vectors.shape[:-1]),
-                commitment=frames.new_zeros(()),
-            )
+            return real.quantized(frames, codes.unsqueeze(1), frames.new_zeros(()))
 
-    def encode(self, vectors: Tensor, num_codebooks: int | None = None) -> Tensor:
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
         """Codes `... 1` of vectors `... d`."""
-        check_width(vectors, self.width)
         check_num_codebooks(num_codebooks, 1)
-        with float32_inside(vectors):
-            latents = self.project_in(take_frames(vectors.float(), None))
-            codes = self._codes(self._bound(latents).detach().round())
-        return codes.reshape(*vectors.shape[:-1], 1)
+        with real_frames(vectors, self.width) as real:
+            codes = self._codes(self._bound(self.project_in(real.values)).detach().round())
+            return codes.reshape(*real.leading, 1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Vectors `... d` of codes `... 1`."""

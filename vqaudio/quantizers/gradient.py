@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from vqaudio.core.config import renamed_from
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers.distances import frame_error, squared_distances
-from vqaudio.quantizers.frames import (
-    check_codes,
-    check_num_codebooks,
-    check_width,
-    float32_inside,
-    put_back,
-    real_positions,
-    take_frames,
-)
+from vqaudio.quantizers.assignment import frame_error
+from vqaudio.quantizers.frames import real_frames
 from vqaudio.quantizers.interface import Quantized
-from vqaudio.quantizers.processes import share_of_mean, sum_over_processes
+from vqaudio.quantizers.processes import ddp_loss_scale, sum_over_processes
 from vqaudio.quantizers.search import count_codes, nearest_codes
+from vqaudio.quantizers.single import decode_single, encode_single
 from vqaudio.quantizers.straight_through import straight_through
 from vqaudio.quantizers.usage import CodebookUsage, UsageWindow
+
+
+@dataclass(frozen=True)
+class GradientConfig:
+    """The arguments of `GradientQuantizer`; its commitment is all of its loss: give it weight 1 in the recipe.
+
+    More than one codebook makes a residual stack.  quantizer_dropout: see `ResidualQuantizer`.
+    """
+
+    kind: str = "gradient"
+    num_codebooks: int = 8
+    codebook_size: int = 1024
+    has_rotation_trick: bool = False
+    quantizer_dropout: float = field(default=0.5, metadata=renamed_from("dropout"))
 
 
 class GradientQuantizer(nn.Module):
@@ -47,47 +57,41 @@ class GradientQuantizer(nn.Module):
         self.vectors = nn.Parameter(torch.empty(codebook_size, width).uniform_(-1 / codebook_size, 1 / codebook_size))
         self.window = UsageWindow(codebook_size)
 
-    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Quantized:
+    @classmethod
+    def from_config(cls, config: GradientConfig, width: int) -> GradientQuantizer:
+        """Build one codebook for vectors of `width`."""
+        return cls(width, config.codebook_size)
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None, level_offset: Tensor | None = None) -> Quantized:
         """Quantize vectors `... d`; in training count the codes of those where `mask` `...` is true.
 
         Raises VqaudioError if d is not the width or the mask does not fit.
         """
-        check_width(vectors, self.width)
-        with float32_inside(vectors):
-            positions = real_positions(mask, vectors)
-            frames = take_frames(vectors.float(), positions)
-            found = self.quantize(frames)
-            return Quantized(
-                vectors=put_back(straight_through(frames, found.vectors), positions, vectors.shape[:-1]),
-                codes=put_back(found.codes.unsqueeze(1), positions, vectors.shape[:-1]),
-                commitment=found.commitment,
-            )
+        with real_frames(vectors, self.width, mask) as real:
+            found = self.quantize(real.values)
+            vectors = straight_through(real.values, found.vectors)
+            return real.quantized(vectors, found.codes.unsqueeze(1), found.commitment)
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
         """One layer of a stack; see `SingleCodebook.quantize`."""
         codes = self.nearest(frames)
-        share = None
+        scale = None
         if self.training:
             counts, _, sizes = sum_over_processes(count_codes(codes, self.codebook_size), None, codes.shape[0])
             self.window.add(counts)
-            share = share_of_mean(codes.shape[0], sizes)
+            scale = ddp_loss_scale(codes.shape[0], sizes)
         chosen = embedding(codes, self.vectors)
-        codebook_error = frame_error(chosen, frames.detach(), weights, share)
-        commitment = frame_error(frames, chosen.detach(), weights, share)
+        codebook_error = frame_error(chosen, frames.detach(), weights, scale)
+        commitment = frame_error(frames, chosen.detach(), weights, scale)
         return Quantized(chosen.detach(), codes, codebook_error + self.beta * commitment)
 
-    def encode(self, vectors: Tensor, num_codebooks: int | None = None) -> Tensor:
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
         """Codes `... 1` of vectors `... d`."""
-        check_width(vectors, self.width)
-        check_num_codebooks(num_codebooks, 1)
-        with float32_inside(vectors):
-            codes = self.nearest(take_frames(vectors.float(), None))
-        return codes.reshape(*vectors.shape[:-1], 1)
+        return encode_single(self, vectors, num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Vectors `... d` of codes `... 1`."""
-        check_codes(codes, 1)
-        return self.lookup(codes[..., 0])
+        return decode_single(self, codes)
 
     def nearest(self, frames: Tensor) -> Tensor:
         """Codes `n` of frames `n d`."""
@@ -96,12 +100,6 @@ class GradientQuantizer(nn.Module):
     def lookup(self, codes: Tensor) -> Tensor:
         """Vectors `... d` of codes `...`."""
         return embedding(codes, self.vectors)
-
-    def logits(self, vectors: Tensor) -> Tensor:
-        """Negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
-        check_width(vectors, self.width)
-        with float32_inside(vectors):
-            return -squared_distances(vectors.float(), self.vectors.detach())
 
     def statistics(self) -> list[CodebookUsage]:
         """Usage of the one codebook in training since `reset_statistics`."""

@@ -41,11 +41,14 @@ class Quantizer(Protocol):
         """Codes per codebook."""
         ...
 
-    def __call__(self, vectors: Tensor, mask: Tensor | None = None) -> Quantized:
-        """Quantize vectors `... d`; in training also learn from those where `mask` `...` (bool) is true."""
+    def __call__(self, vectors: Tensor, mask: Tensor | None = None, level_offset: Tensor | None = None) -> Quantized:
+        """Quantize vectors `... d`; in training also learn from those where `mask` `...` (bool) is true.
+
+        level_offset: `... d`, what is added after the first codebook: it shapes all codes but the first.
+        """
         ...
 
-    def encode(self, vectors: Tensor, num_codebooks: int | None = None) -> Tensor:
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
         """Codes `... k` int64 of vectors `... d`; k is `num_codebooks` or all. Never learns."""
         ...
 
@@ -62,8 +65,30 @@ class Quantizer(Protocol):
         ...
 
 
+class QuantizerConfig(Protocol):
+    """What every quantizer's section of a recipe has; the dataclass stands beside the quantizer's class."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in `vqaudio.quantizers.kinds`."""
+        ...
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes per vector."""
+        ...
+
+    @property
+    def codebook_size(self) -> int:
+        """Codes per codebook."""
+        ...
+
+
 class SingleCodebook(Quantizer, Protocol):
-    """A quantizer with one codebook that can be a layer of a `ResidualQuantizer`; `n` counts frames of all axes."""
+    """A quantizer with one codebook that can be a layer of a `ResidualQuantizer`; `n` counts frames of all axes.
+
+    There is no codebook after its first: it takes a `level_offset` and has no use for it.
+    """
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
         """Quantize frames `n d` (float32, autocast off) for a stack that makes the straight-through step itself.
@@ -79,8 +104,4 @@ class SingleCodebook(Quantizer, Protocol):
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Vectors `... d` of codes `...`."""
-        ...
-
-    def logits(self, vectors: Tensor) -> Tensor:
-        """Negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
         ...

@@ -29,7 +29,7 @@ def sum_over_processes(counts: Tensor, sums: Tensor | None, num_frames: int) -> 
     return pieces[1], None if sums is None else pieces[2].reshape(sums.shape), pieces[0]
 
 
-def share_of_mean(num_frames: int, sizes: Tensor) -> Tensor | None:
+def ddp_loss_scale(num_frames: int, sizes: Tensor) -> Tensor | None:
     """What makes a rank's mean over `num_frames` frames its share of the mean over all, under DDP's average of ranks.
 
     None where it is 1 because there is one process.

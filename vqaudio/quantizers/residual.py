@@ -9,15 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers.frames import (
-    check_codes,
-    check_num_codebooks,
-    check_width,
-    float32_inside,
-    put_back,
-    real_positions,
-    take_frames,
-)
+from vqaudio.quantizers.frames import Frames, check_codes, check_num_codebooks, float32_inside, real_frames
 from vqaudio.quantizers.interface import Quantized, SingleCodebook
 from vqaudio.quantizers.processes import random_rows
 from vqaudio.quantizers.straight_through import rotate_to, straight_through
@@ -53,31 +45,23 @@ class ResidualQuantizer(nn.Module):
         self.num_codebooks = len(layers)
         self.dropout, self.rotation_trick = dropout, rotation_trick
 
-    def forward(self, vectors: Tensor, mask: Tensor | None = None, late: Tensor | None = None) -> Quantized:
+    def forward(self, vectors: Tensor, mask: Tensor | None = None, level_offset: Tensor | None = None) -> Quantized:
         """Quantize vectors `... d`; in training every codebook learns from those where `mask` `...` is true.
 
-        late: `... d`, what is added after the first codebook: it shapes all codes but the first.
+        level_offset: `... d`, what is added after the first codebook: it shapes all codes but the first.
         Raises VqaudioError if d is not the width or the mask does not fit.
         """
-        check_width(vectors, self.width)
-        leading = vectors.shape[:-1]
-        with float32_inside(vectors):
-            positions = real_positions(mask, vectors)
-            frames = take_frames(vectors.float(), positions)
-            after = None if late is None else take_frames(late.float(), positions)
-            num_active = self._num_active(leading, positions, frames.device)
-            total, codes, commitment = self._stack(frames, after, num_active)
-            if after is not None:
-                frames = frames + (after if num_active is None else after * (num_active > 1).unsqueeze(1))
+        with real_frames(vectors, self.width, mask) as real:
+            frames, offset = real.values, None if level_offset is None else real.take(level_offset)
+            num_active = self._num_active(real)
+            total, codes, commitment = self._stack(frames, offset, num_active)
+            if offset is not None:
+                frames = frames + (offset if num_active is None else offset * (num_active > 1).unsqueeze(1))
             cross = rotate_to if self.rotation_trick else straight_through
-            return Quantized(
-                vectors=put_back(cross(frames, total), positions, leading),
-                codes=put_back(codes, positions, leading),
-                commitment=commitment,
-            )
+            return real.quantized(cross(frames, total), codes, commitment)
 
-    def _stack(self, frames: Tensor, late: Tensor | None, num_active: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Sum of the codes `n d`, codes `n k`, and commitment, of frames `n d` and what comes late."""
+    def _stack(self, frames: Tensor, offset: Tensor | None, num_active: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Sum of the codes `n d`, codes `n k`, and commitment, of frames `n d` and their level offset `n d`."""
         residual, total = frames, torch.zeros_like(frames)
         codes, commitments = [], []
         for i, layer in enumerate(self._books()):
@@ -85,34 +69,33 @@ class ResidualQuantizer(nn.Module):
             found = layer.quantize(residual, weights)
             total = total + (found.vectors if weights is None else found.vectors * weights.unsqueeze(1))
             residual = residual - found.vectors.detach()
-            if i == 0 and late is not None:
-                residual = residual + late
+            if i == 0 and offset is not None:
+                residual = residual + offset
             codes.append(found.codes)
             commitments.append(found.commitment)
         return total, torch.stack(codes, dim=1), torch.stack(commitments).mean()
 
-    def _num_active(self, leading: torch.Size, positions: Tensor | None, device: torch.device) -> Tensor | None:
+    def _num_active(self, real: Frames) -> Tensor | None:
         """Codebooks in use for every frame `n`, or None for all; equal within a sample."""
         if not self.training or self.dropout == 0:
             return None
-        coin, choice = random_rows(leading[0], 2, device).unbind(dim=1)
+        coin, choice = random_rows(real.leading[0], 2, real.values.device).unbind(dim=1)
         num_kept = 1 + (choice * self.num_codebooks).long().clamp(max=self.num_codebooks - 1)
         num_active = torch.where(coin < self.dropout, num_kept, self.num_codebooks)
-        num_active = num_active.reshape(-1, *(1,) * (len(leading) - 1)).expand(leading)
-        return take_frames(num_active.unsqueeze(-1), positions).squeeze(1)
+        num_active = num_active.reshape(-1, *(1,) * (len(real.leading) - 1)).expand(real.leading)
+        return real.take(num_active.unsqueeze(-1)).squeeze(1)
 
-    def encode(self, vectors: Tensor, num_codebooks: int | None = None, late: Tensor | None = None) -> Tensor:
-        """Codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks; late: see `forward`."""
-        check_width(vectors, self.width)
+    def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
+        """Codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks."""
         num_codebooks = check_num_codebooks(num_codebooks, self.num_codebooks)
         codes = []
-        with float32_inside(vectors):
-            residual = take_frames(vectors.float(), None)
+        with real_frames(vectors, self.width) as real:
+            residual = real.values
             for layer in self._books()[:num_codebooks]:
                 codes.append(layer.nearest(residual))
                 residual = residual - layer.lookup(codes[-1])
-                if len(codes) == 1 and late is not None:
-                    residual = residual + take_frames(late.float(), None)
+                if len(codes) == 1 and level_offset is not None:
+                    residual = residual + real.take(level_offset)
         return torch.stack(codes, dim=1).reshape(*vectors.shape[:-1], num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -123,11 +106,6 @@ class ResidualQuantizer(nn.Module):
             for layer, layer_codes in zip(self._books(), codes.unbind(dim=-1), strict=False):
                 total = total + layer.lookup(layer_codes)
         return total
-
-    def first_logits(self, vectors: Tensor) -> Tensor:
-        """Negative squared distances `... v` of vectors `... d` to the first codebook, with gradients to vectors."""
-        check_width(vectors, self.width)
-        return self._books()[0].logits(vectors)
 
     def statistics(self) -> list[CodebookUsage]:
         """Usage of each codebook in training since `reset_statistics`."""

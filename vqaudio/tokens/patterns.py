@@ -91,9 +91,9 @@ def to_units(codes: np.ndarray, pattern: str, codebook_size: int) -> np.ndarray:
     [1, 13, 2, 14]
     """
     codes = _checked(codes, 2, "codes of shape k t")
-    hole = hole_unit(len(codes), codebook_size)
+    hole = pad_unit(len(codes), codebook_size)
     grid = to_grid(codes + np.arange(len(codes))[:, None] * codebook_size, pattern, hole).T.ravel()
-    return grid if keeps_holes(pattern) else grid[grid != hole]
+    return grid if keeps_padding(pattern) else grid[grid != hole]
 
 
 def from_units(
@@ -112,8 +112,8 @@ def from_units(
         codes = np.concatenate([units[None, :num_columns], fine])
     else:
         codes = units[: num_columns * num_codebooks].reshape(num_columns, num_codebooks).T
-    if keeps_holes(pattern):
-        codes = from_grid(codes, pattern, hole_unit(num_codebooks, codebook_size), is_partial=is_partial)
+    if keeps_padding(pattern):
+        codes = from_grid(codes, pattern, pad_unit(num_codebooks, codebook_size), is_partial=is_partial)
     codes = codes - np.arange(num_codebooks)[:, None] * codebook_size
     if ((codes < 0) | (codes >= codebook_size)).any():
         frame, codebook = np.argwhere(((codes < 0) | (codes >= codebook_size)).T)[0]
@@ -125,12 +125,12 @@ def from_units(
     return codes
 
 
-def hole_unit(num_codebooks: int, codebook_size: int) -> int:
+def pad_unit(num_codebooks: int, codebook_size: int) -> int:
     """The unit of a hole in a stream: the first number after the codes of all codebooks."""
     return num_codebooks * codebook_size
 
 
-def keeps_holes(pattern: str) -> bool:
+def keeps_padding(pattern: str) -> bool:
     """Whether the streams of this pattern have holes in them."""
     return pattern == "delayed"
 

@@ -46,7 +46,7 @@ class WeightAverage:
             self.swap(module)
 
 
-def take_weights(module: nn.Module, source: nn.Module) -> None:
+def load_matching_weights(module: nn.Module, source: nn.Module) -> None:
     """Copies every tensor of the source that has the name and the shape of one of the module's.
 
     Raises VqaudioError if there is none.

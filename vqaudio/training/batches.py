@@ -57,7 +57,7 @@ def batch_parts(num_parts: int, audio: Tensor, speakers: Tensor | None, lengths:
     ]
 
 
-def gather_batches(module: nn.Module, num_parts: int) -> None:
+def set_accumulation(module: nn.Module, num_parts: int) -> None:
     """Lets codebooks move once per batch, by the frames of all its parts, as gradients do."""
     for layer in module.modules():
         if isinstance(layer, EmaCodebook):

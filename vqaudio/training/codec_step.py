@@ -1,26 +1,39 @@
-"""The losses of one codec step, weighted by one dictionary of the recipe."""
+r"""One training step of a codec on one page: the pass forward, the discriminators' step, the codec's step.
 
+audio -> codec -> sound and spectrum ---- compared with what was recorded ----> gradient of reconstruction
+              |                      \--- discriminators: their own step,
+              |                           and their verdict for the codec ----> gradient of the verdict, balanced
+              \-> latents, codes -------- commitment, re-encoding ------------> gradient through the codec
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vqaudio.core.protocols import CodecOutput, NeuralCodec
+from vqaudio.training.batches import Batch
+from vqaudio.training.discriminators import Discriminators
+from vqaudio.training.launch import mean_over_processes
 from vqaudio.training.losses import (
+    ComplexStftLoss,
+    LogMagnitudeLoss,
     MelLoss,
-    SpectrumLoss,
-    WaveformLoss,
     adversarial_loss,
+    discriminator_loss,
     feature_matching_loss,
     recorded_spectrum,
     reencoding_loss,
 )
 
 Losses = dict[str, tuple[Tensor, float]]  # name: value, weight
+Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of every discriminator
 
 
-class Place(NamedTuple):
-    """A place in a codec's pass where what it gives, with its gradient, stands beside what was recorded.
+class Comparison(NamedTuple):
+    """What a codec gave, with its gradient, beside what was recorded.
 
     given, wanted: audio `b 1 n` or log magnitudes `b t f`; losses: those that compare the two.
     """
@@ -28,30 +41,6 @@ class Place(NamedTuple):
     given: Tensor
     wanted: Tensor
     losses: Losses
-
-
-Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of every discriminator
-
-
-class CodecOutput(Protocol):
-    """What the losses need of a pass through a codec: audio `b 1 n`, latents `b d t`, commitment: scalar."""
-
-    audio: Tensor
-    latents: Tensor
-    commitment: Tensor
-    log_magnitudes: Tensor | None
-
-
-class Codec(Protocol):
-    """What the losses need of a codec."""
-
-    encoder: Any
-    quantizer: Any
-    decoder: Any
-
-    def __call__(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> Any:
-        """A `CodecOutput`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -79,13 +68,87 @@ class LossWeights:
         return self.mel > 0 or self.waveform > 0
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """Where the decoded is compared with the recorded: see `CodecLosses.places`."""
+    def compared(self) -> tuple[str, ...]:
+        """Where the decoded is compared with the recorded: see `CodecLosses.compare`."""
         return ("spectrum",) * (self.spectrum > 0) + ("waveform",) * self.has_sound
 
 
+def add_gradients(
+    codec: NeuralCodec,
+    losses: "CodecLosses",
+    parts: Sequence[Batch],
+    *,
+    discriminators: Discriminators | None,
+    autocast: torch.autocast,
+) -> dict[str, Tensor]:
+    """Add the mean gradient of the parts of a batch to those of the codec and of the discriminators.
+
+    Returns the mean of every loss, still on the device.
+    """
+    share, named = 1 / len(parts), []
+    for audio, speakers, lengths in parts:
+        with autocast:
+            # Forward.
+            output = codec(audio, speakers, lengths)
+            values = losses.of_latents(codec, output)
+            roots: list[Tensor] = [weighted_sum(values) * share]
+            gradients: list[Tensor | None] = [None]
+            for name, comparison in losses.compare(codec, output, audio).items():
+                # Reconstruction, taken back to what the codec gave, so that the verdict can be balanced there.
+                (gradient,) = torch.autograd.grad(weighted_sum(comparison.losses), comparison.given)
+                values |= comparison.losses
+                if discriminators is not None and discriminators.place == name:
+                    verdict, found = discriminator_step(discriminators, losses, comparison, share=share)
+                    gradient = balance_gradients(gradient, verdict, share=losses.weights.adversarial_share)
+                    values |= found
+                roots, gradients = [*roots, comparison.given], [*gradients, gradient * share]
+        # Codec: all gradients in one pass back.
+        torch.autograd.backward(roots, gradients)
+        named.append({name: value.detach() for name, (value, _) in values.items()})
+    return {name: torch.stack([part[name] for part in named]).mean() for name in named[0]}
+
+
+def discriminator_step(
+    discriminators: Discriminators, losses: "CodecLosses", comparison: Comparison, *, share: float = 1.0
+) -> tuple[Tensor, Losses]:
+    """Leave the discriminators' own gradients with them, times `share`.
+
+    Returns the gradient of their verdict at what the codec gave, shaped as that, and the losses.
+    """
+    real, fake = run_discriminators(discriminators, comparison)
+    verdict = {
+        "adversarial": (adversarial_loss(fake[0]), losses.weights.adversarial),
+        "feature_matching": (feature_matching_loss(real[1], fake[1]), losses.weights.feature_matching),
+    }
+    own = discriminator_loss(real[0], fake[0])
+    (gradient,) = torch.autograd.grad(weighted_sum(verdict), comparison.given, retain_graph=True)
+    (own * share).backward(inputs=list(discriminators.parameters()))
+    return gradient, verdict | {"discriminator": (own, 0.0)}
+
+
+def run_discriminators(discriminators: nn.Module, comparison: Comparison) -> tuple[Verdict, Verdict]:
+    """Score what was recorded and what was decoded, in one pass over both."""
+    scores, features = discriminators(torch.cat([comparison.wanted, comparison.given]))
+    halves = [score.float().chunk(2) for score in scores]
+    parts = [[feature.chunk(2) for feature in member] for member in features]
+    real = [half[0] for half in halves], [[part[0] for part in member] for member in parts]
+    fake = [half[1] for half in halves], [[part[1] for part in member] for member in parts]
+    return real, fake
+
+
+def balance_gradients(reconstruction: Tensor, verdict: Tensor, *, share: float) -> Tensor:
+    """Add two gradients of one shape, the second scaled to a fixed share of the first one's norm.
+
+    So no weight must be tuned to the discriminators' mood.
+    Source: adaptive weight of VQGAN, arXiv:2012.09841, eq. 7.
+    """
+    powers = mean_over_processes(torch.stack([reconstruction.square().sum(), verdict.square().sum()]))
+    size, verdict_size = powers.sqrt()
+    return reconstruction + share * size / verdict_size.clamp(min=1e-12) * verdict
+
+
 def weighted_sum(losses: Losses) -> Tensor:
-    """The sum of value times weight."""
+    """Add up value times weight."""
     return torch.stack([value * weight for value, weight in losses.values()]).sum()
 
 
@@ -94,68 +157,53 @@ class CodecLosses(nn.Module):
 
     def __init__(self, weights: LossWeights, sample_rate_hz: int) -> None:
         super().__init__()
-        self.weights, self.mel, self.waveform = weights, MelLoss(sample_rate_hz), WaveformLoss()
-        self.spectrum = SpectrumLoss(sample_rate_hz)
+        self.weights, self.mel, self.waveform = weights, MelLoss(sample_rate_hz), ComplexStftLoss()
+        self.spectrum = LogMagnitudeLoss(sample_rate_hz)
 
-    def places(self, codec: Codec, output: CodecOutput, audio: Tensor) -> dict[str, Place]:
-        """Where the decoded stands beside the recorded: `spectrum` and `waveform`, as far as these losses count."""
-        found = {}
+    def compare(self, codec: NeuralCodec, output: CodecOutput, audio: Tensor) -> dict[str, Comparison]:
+        """Set the decoded beside the recorded: `spectrum` and `waveform`, as far as these losses count."""
+        comparisons = {}
         with torch.autocast(audio.device.type, enabled=False):
             if self.weights.spectrum:
                 given = output.log_magnitudes
-                assert given is not None, "the spectrum loss needs a decoder with a Fourier head"
+                assert given is not None, "the spectrum loss needs a decoder with an inverse-STFT head"
                 delay_frames = codec.decoder.network_lookahead * codec.decoder.upsampling
                 wanted = recorded_spectrum(
                     audio, num_frames=given.shape[1], hop=codec.decoder.head.hop, delay_frames=delay_frames
                 )
                 losses = {"spectrum": (self.spectrum(given, wanted), self.weights.spectrum)}
-                found["spectrum"] = Place(given, wanted, losses)
+                comparisons["spectrum"] = Comparison(given, wanted, losses)
             if self.weights.has_sound:
                 given = output.audio
                 losses = {
                     "mel": (self.mel(given, audio), self.weights.mel),
                     "waveform": (self.waveform(given, audio), self.weights.waveform),
                 }
-                found["waveform"] = Place(given, audio, losses)
-        return found
+                comparisons["waveform"] = Comparison(given, audio, losses)
+        return comparisons
 
-    def latent(self, codec: Codec, output: CodecOutput) -> Losses:
-        """What the codes decide, and the codes of the decoded sound."""
+    def of_latents(self, codec: NeuralCodec, output: CodecOutput) -> Losses:
+        """Weigh what the codes decide, and how far the latents of the decoded sound are from its own."""
         losses = {"commitment": (output.commitment, self.weights.commitment)}
         if self.weights.reencoding:
             losses["reencoding"] = (self._reencoding(codec, output), self.weights.reencoding)
         return losses
 
-    def _reencoding(self, codec: Codec, output: CodecOutput) -> Tensor:
+    def _reencoding(self, codec: NeuralCodec, output: CodecOutput) -> Tensor:
         if self.weights.has_sound or output.log_magnitudes is None or codec.encoder.stem is None:
             again = codec.encoder(output.audio).vectors
         else:
-            again = self._encoded_again(codec, output.log_magnitudes, output.latents.shape[-1])
+            again = encode_magnitudes(codec, output.log_magnitudes, output.latents.shape[-1])
         num_frames = min(again.shape[-1], output.latents.shape[-1])
         return reencoding_loss(again[..., :num_frames], output.latents[..., :num_frames])
 
-    def _encoded_again(self, codec: Codec, log_magnitudes: Tensor, num_frames: int) -> Tensor:
-        """Latents of the predicted magnitudes, where the waveform is not trained yet."""
-        head, stem = codec.decoder.head, codec.encoder.stem
-        # The encoder's window t ends with its hop; the decoder's frame j begins delay_frames late: see FourierDecoder.
-        first = codec.decoder.network_lookahead * codec.decoder.upsampling + 1 - head.n_fft // head.hop
-        seen = log_magnitudes[:, first : first + num_frames * codec.decoder.upsampling]
-        with torch.autocast(seen.device.type, enabled=False):
-            heard, _ = stem.heard(torch.exp(2 * seen), stem.zero_state(len(seen))[1])
-        return codec.encoder.vectors_of(heard.features)
 
-    def judge(self, discriminators: nn.Module, place: Place) -> tuple[Verdict, Verdict]:
-        """Scores and features of what was recorded and of what was decoded, from one pass over both."""
-        scores, features = discriminators(torch.cat([place.wanted, place.given]))
-        halves = [score.float().chunk(2) for score in scores]
-        parts = [[feature.chunk(2) for feature in member] for member in features]
-        real = [half[0] for half in halves], [[part[0] for part in member] for member in parts]
-        fake = [half[1] for half in halves], [[part[1] for part in member] for member in parts]
-        return real, fake
-
-    def adversarial(self, real: Verdict, fake: Verdict) -> Losses:
-        """What the discriminators' verdict means for the codec."""
-        return {
-            "adversarial": (adversarial_loss(fake[0]), self.weights.adversarial),
-            "feature_matching": (feature_matching_loss(real[1], fake[1]), self.weights.feature_matching),
-        }
+def encode_magnitudes(codec: Any, log_magnitudes: Tensor, num_frames: int) -> Tensor:
+    """Encode predicted log magnitudes `b t f` again, where the waveform is not trained yet: latents `b d t`."""
+    head, stem = codec.decoder.head, codec.encoder.stem
+    # The encoder's window t ends with its hop; the decoder's frame j begins delay_frames late: see FourierDecoder.
+    first = codec.decoder.network_lookahead * codec.decoder.upsampling + 1 - head.n_fft // head.hop
+    windows = log_magnitudes[:, first : first + num_frames * codec.decoder.upsampling]
+    with torch.autocast(windows.device.type, enabled=False):
+        output, _ = stem.features_from_power(torch.exp(2 * windows), stem.zero_state(len(windows))[1])
+    return codec.encoder.vectors_of(output.features)

@@ -139,11 +139,11 @@ class Discriminators(nn.Module):
 
 
 def build_discriminators(
-    config: DiscriminatorConfig, *, sample_rate_hz: int, places: Sequence[str]
+    config: DiscriminatorConfig, *, sample_rate_hz: int, compared: Sequence[str]
 ) -> Discriminators | None:
     """Fresh ones; None for the kind `none`.
 
-    places: those where the losses compare decoded and recorded speech.  Raises VqaudioError for an unknown kind, and
+    compared: where the losses set decoded beside recorded speech.  Raises VqaudioError for an unknown kind, and
     for one that would look where nothing is compared: the verdict has a share of that comparison's gradient.
     """
     members: list[nn.Module] = []
@@ -157,7 +157,7 @@ def build_discriminators(
         members += [MagnitudeDiscriminator(sample_rate_hz, config.spectrum_width, band=band) for band in bands]
     else:
         raise VqaudioError(f"unknown discriminators kind {config.kind!r}; valid are none, spectrum, waveform")
-    if config.kind not in places:
+    if config.kind not in compared:
         wanted = {"waveform": "losses.mel or losses.waveform", "spectrum": "losses.spectrum"}[config.kind]
         raise VqaudioError(
             f"discriminators of kind {config.kind} need {wanted} above 0, beside which they are balanced"

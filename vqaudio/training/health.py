@@ -1,43 +1,15 @@
 """How a run is doing: codebooks, held-out speech, memory."""
 
 import sys
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from vqaudio.core.protocols import NeuralCodec
 from vqaudio.quantizers.interface import Quantizer
 
 MIN_USAGE = 0.5  # below this a codebook wastes at least one of its bits
 MAX_TOP_SHARE = 0.25  # one code for a quarter of all frames: it stands for silence, or for everything
-
-
-class AudioTokenizer(Protocol):
-    """What the figures need of a codec; its speakers are told to the decoder."""
-
-    @property
-    def num_codebooks(self) -> int:
-        """Codes per frame."""
-        ...
-
-    def encode(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """audio: `b 1 n`.  Returns `b k t`."""
-        ...
-
-    def voices(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None) -> Tensor | None:
-        """audio: `b 1 n`.  Returns `b e`, or None."""
-        ...
-
-    def decode(
-        self,
-        audio_codes: Tensor,
-        length: int | None = None,
-        speakers: Tensor | None = None,
-        *,
-        embeddings: Tensor | None = None,
-    ) -> Tensor:
-        """audio_codes: `b k t`.  Returns `b 1 length`."""
-        ...
 
 
 def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[str]]:
@@ -66,16 +38,16 @@ def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[st
 
 @torch.no_grad()
 def held_out_figures(
-    codec: AudioTokenizer, distance: nn.Module, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None
+    codec: NeuralCodec, distance: nn.Module, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None
 ) -> dict[str, float]:
     """How far decoded speech is from audio `b 1 n`, with one codebook and with all, and how stable first codes are.
 
     codec: in eval mode.  distance: of decoded and original sound, as `MelLoss`.  speakers, lengths: `b` or None.
     """
     codes, decoded, figures = codec.encode(audio, lengths), audio, {}
-    voices = codec.voices(audio, speakers, lengths)
+    embeddings = codec.speaker_embeddings(audio, speakers, lengths)
     for num_codebooks in sorted({1, codec.num_codebooks}):
-        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], embeddings=voices)
+        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], embeddings=embeddings)
         figures[f"mel_{num_codebooks}"] = float(distance(decoded, audio))
     again = codec.encode(decoded, lengths)
     figures["same_first_codes"] = float((again[:, 0] == codes[:, 0]).float().mean())

@@ -35,7 +35,7 @@ class MelLoss(nn.Module):
         return torch.stack(distances).mean()
 
 
-class SpectrumLoss(nn.Module):
+class LogMagnitudeLoss(nn.Module):
     """L1 and squared distance of log10 magnitudes that a decoder predicts, in mel bands and in single bins.
 
     Needs no phase and no waveform.  Squared error of log magnitudes spends bits where the ear, STOI and phonemes look.
@@ -75,7 +75,7 @@ def _log_distance(given: Tensor, wanted: Tensor) -> Tensor:
     return difference.abs().mean() + difference.square().mean()
 
 
-class WaveformLoss(nn.Module):
+class ComplexStftLoss(nn.Module):
     """Complex spectrum L1 relative to the batch's mean magnitude: the waveform, phase included, at every frequency.
 
     The batch's mean, not each crop's own level: that would blow up on silence (DESIGN, facts for the codec).

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from vqaudio.core.units import FrameGrid, Interval
-from vqaudio.jobs.coders import Rates
+from vqaudio.jobs.evaluate.reference_codecs import Rates
+from vqaudio.jobs.evaluate.report import CodebookHealth, Report, Row
 from vqaudio.jobs.page.document import Page
 from vqaudio.jobs.page.listening import Listening, Utterance, Version
 from vqaudio.jobs.page.probe_section import ProbeFindings, read_findings
 from vqaudio.jobs.page.training_log import read_training_log
-from vqaudio.jobs.probe_corpus import join_labels
-from vqaudio.jobs.probe_plots import TIMELINE, write_plots
-from vqaudio.jobs.probing import ProbeOptions, probe_corpus
-from vqaudio.jobs.report import CodebookHealth, Report, Row
+from vqaudio.jobs.probe.corpus import join_labels
+from vqaudio.jobs.probe.pictures import TIMELINE, write_plots
+from vqaudio.jobs.probe.probing import ProbeOptions, probe_corpus
 from vqaudio.metrics.bootstrap import MeanScore
 from vqaudio.probes.plots import code_timeline
 from vqaudio.tokens.schema import CodecStamp, TokenRow

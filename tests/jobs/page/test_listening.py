@@ -8,10 +8,10 @@ import soundfile
 
 from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.coders import CodecCoder
+from vqaudio.jobs.evaluate.reference_codecs import TokenizerCodec
 from vqaudio.jobs.page import listening
 from vqaudio.jobs.page.listening import listen, spread
-from vqaudio.jobs.walk import Source, find_sources
+from vqaudio.jobs.sources import Source, find_sources
 
 RATE_HZ = 16_000
 
@@ -38,7 +38,7 @@ def test_versions_are_those_of_the_whole_file_cut_to_frames(
     folder: Path, tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "LONGEST_S", 1.01)
-    coders = [CodecCoder(tokenizer, [1, 2])]
+    coders = [TokenizerCodec(tokenizer, [1, 2])]
     heard = listen(tokenizer, coders, find_sources(folder))
     short, long = heard.utterances
     assert (len(short.original), len(long.original)) == (5001, 16_000)  # 50.5 frames are 50
@@ -70,6 +70,6 @@ def test_a_coder_that_cannot_do_a_file_is_named_and_the_others_stay(folder: Path
             return {}
 
     sources = [source for source in find_sources(folder) if source.id == "a.wav"]
-    heard = listen(tokenizer, [Refusing(), CodecCoder(tokenizer, [2])], sources)
+    heard = listen(tokenizer, [Refusing(), TokenizerCodec(tokenizer, [2])], sources)
     assert heard.failures == ({"id": "a.wav", "coder": "refusing", "reason": "not today"},)
     assert [version.coder for version in heard.utterances[0].versions] == [tokenizer.name]

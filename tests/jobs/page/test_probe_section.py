@@ -11,7 +11,7 @@ import pytest
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.page.probe_section import ProbeFindings, probe_section, read_findings
-from vqaudio.jobs.probe_plots import CONFUSIONS, HEAT_MAP, TIMELINE
+from vqaudio.jobs.probe.pictures import CONFUSIONS, HEAT_MAP, TIMELINE
 
 pytest.importorskip("matplotlib")
 

@@ -6,17 +6,17 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from vqaudio.codec.interface import AudioTokenizer
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.protocols import AudioTokenizer
+from vqaudio.jobs.evaluate.report import Report
+from vqaudio.jobs.evaluate.wording import coverage_notes
 from vqaudio.jobs.page.graphs import codebook_graphs, rate_graphs, training_graphs
 from vqaudio.jobs.page.listening import Listening
 from vqaudio.jobs.page.players import utterance_article
 from vqaudio.jobs.page.probe_section import ProbeFindings, probe_section
 from vqaudio.jobs.page.tables import codebook_table, notes_list, score_table
 from vqaudio.jobs.page.training_log import TrainingLog
-from vqaudio.jobs.report import Report
-from vqaudio.jobs.wording import coverage_notes
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vqaudio.jobs.charts import PALETTE, draw_rate_panel, drawing, inline_svg, new_figure, rate_metrics
+from vqaudio.jobs.evaluate.charts import PALETTE, draw_rate_panel, drawing, inline_svg, new_figure, rate_metrics
+from vqaudio.jobs.evaluate.report import HEADINGS, Report
 from vqaudio.jobs.page.training_log import Curve, TrainingLog
-from vqaudio.jobs.report import HEADINGS, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
-from vqaudio.codec.interface import AudioTokenizer
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
-from vqaudio.jobs.coders import Coder, Reconstruction, as_sixteen_bit
-from vqaudio.jobs.walk import Source
+from vqaudio.jobs.evaluate.reference_codecs import Reconstruction, ReferenceCodec, as_sixteen_bit
+from vqaudio.jobs.sources import Source
 from vqaudio.metrics.distance import Samples
 
 LONGEST_S = 6.0  # of each recording on a page: ten versions of six recordings then take about 10 MB
@@ -61,7 +61,7 @@ class Decodings:
         version = Version(coder, made.setting, as_sixteen_bit(made.samples[: self.longest_samples]))
         self._versions.setdefault((source_id, coder), []).append(version)
 
-    def of(self, source_id: str, coder: Coder, reference: Samples) -> list[Version]:
+    def of(self, source_id: str, coder: ReferenceCodec, reference: Samples) -> list[Version]:
         """One version for each setting, made now where it was not kept.  Raises VqaudioError if it cannot be."""
         if len(self._versions.get((source_id, coder.name), ())) < len(coder.settings):
             self._versions.pop((source_id, coder.name), None)
@@ -85,7 +85,7 @@ def spread(sources: Sequence[Source], number: int) -> list[Source]:
 
 def listen(
     codec: AudioTokenizer,
-    coders: Sequence[Coder],
+    coders: Sequence[ReferenceCodec],
     sources: Sequence[Source],
     device: str = "cpu",
     decodings: Decodings | None = None,

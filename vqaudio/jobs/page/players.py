@@ -6,10 +6,10 @@ from html import escape
 import numpy as np
 
 from vqaudio.core.units import FrameGrid
-from vqaudio.jobs.charts import real_kbps
+from vqaudio.jobs.evaluate.charts import real_kbps
+from vqaudio.jobs.evaluate.report import Report
 from vqaudio.jobs.page.listening import Utterance, Version
 from vqaudio.jobs.page.media import code_strip, picture_uri, sound_uri, spectrogram
-from vqaudio.jobs.report import Report
 
 
 def utterance_article(utterance: Utterance, report: Report, codec: str, grid: FrameGrid) -> str:

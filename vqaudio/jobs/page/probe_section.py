@@ -6,12 +6,12 @@ from html import escape
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs import probe_wording as wording
-from vqaudio.jobs.charts import drawing, inline_svg
+from vqaudio.jobs.evaluate.charts import drawing, inline_svg
 from vqaudio.jobs.page.media import data_uri
 from vqaudio.jobs.page.tables import notes_list, table
-from vqaudio.jobs.probe_plots import CONFUSIONS, HEAT_MAP, TIMELINE, bitrate_plot
-from vqaudio.jobs.probe_report import ProbeReport, read_probe_report
+from vqaudio.jobs.probe import wording
+from vqaudio.jobs.probe.pictures import CONFUSIONS, HEAT_MAP, TIMELINE, bitrate_plot
+from vqaudio.jobs.probe.report import ProbeReport, read_probe_report
 
 REPORT_FILE = "probe.json"
 PNG_BEGINNING = b"\x89PNG\r\n\x1a\n"

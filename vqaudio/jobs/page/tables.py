@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from vqaudio.jobs.report import HEADINGS, Report
-from vqaudio.jobs.wording import format_rate, format_score
+from vqaudio.jobs.evaluate.report import HEADINGS, Report
+from vqaudio.jobs.evaluate.wording import format_rate, format_score
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,0 +1,122 @@
+"""What the training recipes have in common: the command line, going on where a run stopped, and when it reports."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+from vqaudio.core.config import load_config
+from vqaudio.core.errors import VqaudioError
+from vqaudio.training.launch import Launch, launched, mean_over_processes
+from vqaudio.training.logbook import Logbook
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What every recipe's section on its run has.
+
+    out: the folder of the run.  precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.
+    log_every, eval_every, save_every: steps.
+    """
+
+    out: str = "runs/run"
+    seed: int = 0
+    device: str = "auto"
+    num_steps: int = 20_000
+    batch_size: int = 64
+    precision: str = "auto"
+    log_every: int = 50
+    eval_every: int = 1_000
+    save_every: int = 1_000
+
+
+class Training(Protocol):
+    """All that changes while a recipe runs."""
+
+    step: int
+
+    @property
+    def num_skipped(self) -> int:
+        """Steps left out because a gradient was not finite."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write everything that the next step depends on."""
+        ...
+
+    def restore(self, path: Path) -> None:
+        """Go on from what `save` wrote.  Raises VqaudioError if that run was another one."""
+        ...
+
+
+Config = TypeVar("Config", bound=RunConfig)
+Batch = TypeVar("Batch")
+
+
+def main(usage: str | None, config_class: type[Config], train: Callable[[Config, Launch], Any], name: str) -> None:
+    """Run the recipe that the command line names; what a user can mend ends it with one sentence.
+
+    usage: the recipe's docstring, printed for --help or nothing.
+    """
+    arguments: Sequence[str] = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.exit(usage)
+    try:
+        config = load_config(arguments[0], config_class, arguments[1:])
+        with launched(config.device) as launch:
+            train(config, launch)
+    except VqaudioError as error:
+        sys.exit(f"{name}: {error}")
+
+
+def restore(training: Training, out: str | Path) -> bool:
+    """Go on from the run's last checkpoint; whether there was one."""
+    checkpoint = Path(out) / CHECKPOINT
+    if not checkpoint.exists():
+        return False
+    training.restore(checkpoint)
+    return True
+
+
+def open_logbook(training: Training, config: RunConfig, launch: Launch) -> Logbook:
+    """Open the run's log; processes other than the first keep silent ones."""
+    return Logbook(config.out, num_steps=config.num_steps, first_step=training.step, is_active=launch.is_main)
+
+
+def run_steps(
+    training: Training,
+    config: RunConfig,
+    launch: Launch,
+    logbook: Logbook,
+    batches: Iterable[Batch],
+    train_step: Callable[[Batch], dict[str, Tensor]],
+    *,
+    figures: Callable[[], dict[str, float]] = dict,
+    evaluate: Callable[[], None] | None = None,
+    save_result: Callable[[], None] | None = None,
+) -> None:
+    """Train from the step that the run has reached to the end; report, evaluate and save as often as the recipe says.
+
+    figures: what else a report tells.  evaluate: measures and reports.  save_result: writes what users open, beside the
+    checkpoint.
+    """
+    for batch in batches:
+        if training.step >= config.num_steps:
+            break
+        losses = train_step(batch)
+        step, is_last = training.step, training.step == config.num_steps
+        logbook.advance(step)
+        if step % config.log_every == 0:
+            means = {name: float(mean_over_processes(value)) for name, value in losses.items()}
+            logbook.report(step, "train", {**means, **figures(), "skipped": training.num_skipped})
+        if evaluate is not None and (step % config.eval_every == 0 or is_last):
+            evaluate()
+        if launch.is_main and (step % config.save_every == 0 or is_last):
+            training.save(Path(config.out) / CHECKPOINT)
+            if save_result is not None:
+                save_result()

@@ -1,0 +1,105 @@
+"""Runs that are killed or interrupted, and the ones that go on."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from vqaudio.cli.main import main
+from vqaudio.tokens.store import TokenStore
+
+# The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`.
+HELD_COMMAND = """
+import os, sys, time
+import vqaudio.jobs.tokenize.file_tokenizer as batch, vqaudio.tokens.writer as writer
+from vqaudio.cli.main import main
+log, num_free = sys.argv[1], int(sys.argv[2])
+writer.TokenWriter.__init__.__kwdefaults__["rows_per_shard"] = 2
+encode, names = batch.FileTokenizer.encode, []
+def held(self, source, feed):
+    names.append(source.id)
+    with open(log, "a") as file: print(source.id, file=file)
+    while len(names) > num_free and not os.path.exists(log + ".go"): time.sleep(0.01)
+    return encode(self, source, feed)
+batch.FileTokenizer.encode = held
+sys.exit(main(sys.argv[3:]))
+"""
+PATIENCE_S = 300.0  # the machine may be busy
+
+
+def codes_in(store: Path) -> dict[str, list[list[int]]]:
+    return {row.id: row.codes.tolist() for row in TokenStore.open(store)}
+
+
+@pytest.fixture
+def start(tiny_codec: Path, recordings: Path, tmp_path: Path):
+    """Starts the command with --resume; returns when the store holds at least so many shards."""
+
+    def call(num_free: int, num_shards: int) -> subprocess.Popen[str]:
+        arguments = ["tokenize", str(recordings), "--out", str(tmp_path / "killed"), "--codec", str(tiny_codec)]
+        command = [sys.executable, "-c", HELD_COMMAND, str(tmp_path / "log"), str(num_free), *arguments]
+        child = subprocess.Popen(
+            [*command, "--workers", "1", "--resume"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        while len(list((tmp_path / "killed").glob("data/part-*.parquet"))) < num_shards and child.poll() is None:
+            time.sleep(0.005)
+        return child
+
+    return call
+
+
+@pytest.fixture
+def whole(tiny_codec: Path, recordings: Path, tmp_path: Path) -> dict[str, list[list[int]]]:
+    """The codes of a run that nobody disturbed."""
+    out = tmp_path / "whole"
+    main(["tokenize", str(recordings), "--out", str(out), "--codec", str(tiny_codec), "--workers", "0", "--quiet"])
+    return codes_in(out)
+
+
+def test_killed_runs_end_as_one_that_was_not(start, whole: dict, tmp_path: Path) -> None:
+    rng = random.Random(0)
+    for num_free, num_shards in ((3, 1), (5, 3)):
+        child = start(num_free, num_shards)
+        time.sleep(rng.uniform(0, 0.05))
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        safe = codes_in(tmp_path / "killed")
+        assert 2 * num_shards <= len(safe) < len(whole)
+        (tmp_path / f"safe{num_shards}").write_text("\n".join(safe))
+    last = start(99, 5)
+    _, told = last.communicate(timeout=PATIENCE_S)
+    assert last.returncode == 0, told
+    assert codes_in(tmp_path / "killed") == whole
+    times = Counter((tmp_path / "log").read_text().split())
+    assert all(times[name] == 1 for name in (tmp_path / "safe1").read_text().split())
+    assert all(times[name] <= 2 for name in (tmp_path / "safe3").read_text().split())
+    left = {path.name for path in (tmp_path / "killed").rglob("*") if path.is_file() and path.suffix != ".parquet"}
+    assert left == {"vqaudio.json", "failures.jsonl"}
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(start, whole: dict, tmp_path: Path) -> None:
+    child = start(3, 1)
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: the decoder processes get it too
+    time.sleep(0.5)
+    (tmp_path / "log.go").touch()
+    _, told = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == 130
+    assert "--resume" in told
+    assert "Traceback" not in told
+    assert 2 <= len(codes_in(tmp_path / "killed")) < len(whole)
+    last = start(99, 5)
+    last.communicate(timeout=PATIENCE_S)
+    assert last.returncode == 0
+    assert codes_in(tmp_path / "killed") == whole
+    assert max(Counter((tmp_path / "log").read_text().split()).values()) <= 2

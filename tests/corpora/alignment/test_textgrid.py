@@ -1,0 +1,36 @@
+"""TextGrids that are written: what is read back is what was meant."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import Interval
+from vqaudio.corpora.alignment.textgrid import read_tiers, write_tiers
+
+
+def tier(labels: list[str], edges_s: list[float]) -> list[Interval]:
+    return [Interval(*one) for one in zip(labels, edges_s[:-1], edges_s[1:], strict=True)]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])), min_size=1, max_size=5))
+def test_what_was_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, labels: list[str]) -> None:
+    path = tmp_path_factory.mktemp("grid") / "one.TextGrid"
+    edges_s = [0.0, *(0.1 + 0.0075 * place for place in range(1, len(labels))), 2.108062]
+    tiers = {"words": tier(labels, edges_s), "phones": tier(["SIL"], [0.0, 2.108062])}
+    write_tiers(path, tiers, 2.108062)
+    assert read_tiers(path) == tiers
+
+
+@pytest.mark.parametrize("edges_s", [[0.1, 1.0], [0.0, 0.9], [0.0, 0.7, 0.5, 1.0]])
+def test_a_tier_that_does_not_cover_the_recording_is_refused(tmp_path: Path, edges_s: list[float]) -> None:
+    with pytest.raises(VqaudioError, match=r"'phones' does not cover 0 to 1\.0 s"):
+        write_tiers(tmp_path / "one.TextGrid", {"phones": tier(["AA"] * (len(edges_s) - 1), edges_s)}, 1.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gap_between_two_intervals_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VqaudioError, match="gaps"):
+        write_tiers(tmp_path / "a.TextGrid", {"words": [Interval("a", 0.0, 0.4), Interval("b", 0.5, 1.0)]}, 1.0)

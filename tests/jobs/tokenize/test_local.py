@@ -1,0 +1,210 @@
+"""This machine's engine: order, room, failures and ends."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.sources import Source
+from vqaudio.jobs.tokenize import local
+from vqaudio.jobs.tokenize.file_tokenizer import BlockEncoder, FileTokenizer, Outcome
+from vqaudio.jobs.tokenize.local import LocalRun
+from vqaudio.jobs.tokenize.readers import Decoded
+
+RATE_HZ = 16_000
+
+
+class ScriptedDecoder:
+    """Plays a file from its path: `12` is twelve blocks, `slow` waits, `broken` fails, `bug` is a mistake of ours."""
+
+    def __init__(self) -> None:
+        self.num_given = 0
+        self.is_closed = False
+
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+        if path == "broken":
+            raise VqaudioError("is broken")
+        if path == "bug":
+            raise ZeroDivisionError
+        if path == "slow":
+            time.sleep(0.3)
+        num_blocks = int(path) if path.isdigit() else 1
+        for _ in range(num_blocks):
+            on_block(np.ones(320, dtype=np.float32))
+            self.num_given += 1
+        return Decoded(320 * num_blocks, RATE_HZ, ())
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def scripted(paths: list[str]) -> list[Source]:
+    return [Source(f"{index:02}", path) for index, path in enumerate(paths)]
+
+
+def test_outcomes_come_in_the_order_of_the_sources_though_an_early_file_is_slow(
+    make_encoder: Callable[[], BlockEncoder],
+) -> None:
+    sources = scripted(["slow", "1", "2", "broken", "3"])
+    job = LocalRun(
+        sources,
+        FileTokenizer(make_encoder, RATE_HZ),
+        [ScriptedDecoder(), ScriptedDecoder()],
+        num_threads=2,
+        num_in_flight=4,
+    )
+    outcomes = list(job.outcomes())
+    assert [outcome.source for outcome in outcomes] == sources
+    assert [outcome.reason for outcome in outcomes] == [None, None, None, "is broken", None]
+    assert job.num_samples_fed == 7 * 320
+
+
+def test_a_refused_source_is_an_outcome_and_is_not_opened(make_encoder: Callable[[], BlockEncoder]) -> None:
+    decoder = ScriptedDecoder()
+    job = LocalRun(
+        [Source("a.m4a", "1", refusal="no")],
+        FileTokenizer(make_encoder, RATE_HZ),
+        [decoder],
+        num_threads=1,
+        num_in_flight=1,
+    )
+    assert list(job.outcomes()) == [Outcome(Source("a.m4a", "1", refusal="no"), reason="no")]
+    assert decoder.num_given == 0
+    assert decoder.is_closed
+
+
+class StuckEncoder:
+    """Waits in its first block until it is let go, then fails."""
+
+    def __init__(self, let_go: threading.Event, *, is_broken: bool = False) -> None:
+        self.let_go, self.is_broken = let_go, is_broken
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        self.let_go.wait(10)
+        if self.is_broken:
+            raise RuntimeError("mat1 and mat2")
+        return np.zeros((1, 1), dtype=np.int64)
+
+    def finish(self) -> np.ndarray:
+        return np.zeros((1, 0), dtype=np.int64)
+
+
+def test_a_decoder_never_runs_far_ahead_of_its_encoder() -> None:
+    let_go, decoder = threading.Event(), ScriptedDecoder()
+    job = LocalRun(
+        scripted(["1000"]),
+        FileTokenizer(lambda: StuckEncoder(let_go), RATE_HZ),
+        [decoder],
+        num_threads=1,
+        num_in_flight=9,
+    )
+    given: list[int] = []
+
+    def look() -> None:
+        given.append(decoder.num_given)
+        if len(given) == 3:
+            let_go.set()
+
+    [outcome] = job.outcomes(on_wait=look)
+    assert given[2] <= 4
+    assert outcome.num_samples == 320_000
+
+
+def test_only_so_many_files_are_in_flight() -> None:
+    let_go, decoder = threading.Event(), ScriptedDecoder()
+    num_in_flight: list[int] = []
+
+    class CountingEncoder(StuckEncoder):
+        def push(self, samples: np.ndarray) -> np.ndarray:
+            codes = super().push(samples)
+            time.sleep(0.001)  # the decoder is faster
+            num_in_flight.append(decoder.num_given - len(num_in_flight))
+            return codes
+
+    job = LocalRun(
+        scripted(["1"] * 50),
+        FileTokenizer(lambda: CountingEncoder(let_go), RATE_HZ),
+        [decoder],
+        num_threads=1,
+        num_in_flight=7,
+    )
+    given: list[int] = []
+
+    def look() -> None:
+        given.append(decoder.num_given)
+        if len(given) == 3:
+            let_go.set()
+
+    assert len(list(job.outcomes(on_wait=look))) == 50
+    assert given[2] == 7
+    assert max(num_in_flight) == 7
+
+
+def test_an_encoder_that_fails_costs_one_file_and_its_decoder_is_not_left_waiting(
+    make_encoder: Callable[[], BlockEncoder],
+) -> None:
+    let_go = threading.Event()
+    let_go.set()
+    encoders = iter([StuckEncoder(let_go, is_broken=True), make_encoder()])
+    job = LocalRun(
+        scripted(["30", "2"]),
+        FileTokenizer(lambda: next(encoders), RATE_HZ),
+        [ScriptedDecoder()],
+        num_threads=1,
+        num_in_flight=2,
+    )
+    first, second = job.outcomes()
+    assert first.reason == "the encoder failed: RuntimeError: mat1 and mat2"
+    assert second.codes is not None
+
+
+def test_a_mistake_in_a_thread_ends_the_run_loudly(make_encoder: Callable[[], BlockEncoder]) -> None:
+    job = LocalRun(
+        scripted(["1", "bug", "1"]),
+        FileTokenizer(make_encoder, RATE_HZ),
+        [ScriptedDecoder()],
+        num_threads=1,
+        num_in_flight=2,
+    )
+    with pytest.raises(ZeroDivisionError):
+        list(job.outcomes())
+
+
+def test_stop_ends_the_run_and_its_threads(make_encoder: Callable[[], BlockEncoder]) -> None:
+    stop, decoder = threading.Event(), ScriptedDecoder()
+    num_threads = threading.active_count()
+    job = LocalRun(
+        scripted(["1"] * 500 + ["1000000"]),
+        FileTokenizer(make_encoder, RATE_HZ),
+        [decoder],
+        num_threads=2,
+        num_in_flight=3,
+        stop=stop,
+    )
+    seen = 0
+    for _ in job.outcomes():
+        seen += 1
+        if seen == 20:
+            stop.set()
+    assert 20 <= seen < 500
+    assert decoder.is_closed
+    assert threading.active_count() == num_threads
+
+
+def test_more_finished_files_than_may_wait_do_not_lock_the_run(
+    make_encoder: Callable[[], BlockEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "FILES_AHEAD", 2)
+    job = LocalRun(
+        scripted(["slow"] + ["1"] * 30),
+        FileTokenizer(make_encoder, RATE_HZ),
+        [ScriptedDecoder(), ScriptedDecoder()],
+        num_threads=2,
+        num_in_flight=2,
+    )
+    assert len(list(job.outcomes())) == 31

@@ -1,0 +1,147 @@
+"""Decoders: what a crash, a hang and a broken file cost."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.tokenize.readers import Decoded, InlineReader, ProcessReader
+
+RATE_HZ = 16_000
+# A worker whose library crashes, hangs or chatters on files of that name.
+UNSOUND_WORKER = """
+import os, sys, time
+import vqaudio.jobs.worker as worker
+class Unsound(worker.AudioReader):
+    def __iter__(self):
+        for number, block in enumerate(super().__iter__()):
+            yield block
+            if number == 1 and "abort" in name: os.abort()
+            if number == 1 and "leave" in name: print("out of eggs", file=sys.stderr, flush=True); os._exit(3)
+            if number == 1 and "hang" in name: time.sleep(60)
+            if "chatter" in name: print("hello"); sys.stdout.flush(); os.write(1, b"hello")
+def decode_file(path, *rest):
+    global name
+    name = os.path.basename(path)
+    return decode(path, *rest)
+decode, worker.decode_file, worker.AudioReader = worker.decode_file, decode_file, Unsound
+worker.main()
+"""
+
+
+def read(decoder: InlineReader | ProcessReader, path: Path) -> tuple[np.ndarray, Decoded]:
+    blocks: list[np.ndarray] = []
+    facts = decoder.read(str(path), RATE_HZ, blocks.append)
+    return np.concatenate(blocks), facts
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    path = tmp_path / 'sound 語 "quoted".wav'
+    samples = 0.1 * np.random.default_rng(0).standard_normal(48_000)
+    soundfile.write(str(path), samples, 48_000, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture
+def unsound() -> Iterator[ProcessReader]:
+    decoder = ProcessReader(0.1, command=(sys.executable, "-c", UNSOUND_WORKER), patience_s=5.0)
+    yield decoder
+    decoder.close()
+
+
+def test_both_decoders_give_the_same_samples_and_facts(sound: Path) -> None:
+    decoder = ProcessReader(0.1)
+    try:
+        for _ in range(2):
+            there, there_facts = read(decoder, sound)
+            here, here_facts = read(InlineReader(0.1), sound)
+            assert np.array_equal(here, there)
+            assert here_facts == there_facts
+            assert here_facts == Decoded(16_000, 48_000, here_facts.warnings)
+    finally:
+        decoder.close()
+
+
+@pytest.mark.parametrize("decoder", [InlineReader(), None])
+def test_a_broken_file_is_a_reason_and_the_next_one_is_read(
+    decoder: InlineReader | None, sound: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.wav").write_text("not audio")
+    used = decoder or ProcessReader()
+    with pytest.raises(VqaudioError, match=r".{5}"):
+        read(used, tmp_path / "text.wav")
+    assert len(read(used, sound)[0]) == 16_000
+    used.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("abort", r"died \(signal SIGABRT\)"), ("leave", r"died \(exit status 3\).*: out of eggs")]
+)
+def test_a_worker_that_dies_costs_one_file(unsound: ProcessReader, sound: Path, name: str, reason: str) -> None:
+    fatal = sound.with_name(f"{name}.wav")
+    fatal.write_bytes(sound.read_bytes())
+    assert len(read(unsound, sound)[0]) == 16_000
+    for _ in range(2):
+        with pytest.raises(VqaudioError, match=reason):
+            read(unsound, fatal)
+    assert len(read(unsound, sound)[0]) == 16_000
+
+
+def test_a_worker_that_dies_between_two_files_costs_none(unsound: ProcessReader, sound: Path) -> None:
+    read(unsound, sound)
+    unsound.abort()
+    time.sleep(0.1)
+    assert len(read(unsound, sound)[0]) == 16_000
+
+
+def test_a_worker_that_falls_silent_is_ended(unsound: ProcessReader, sound: Path) -> None:
+    stuck = sound.with_name("hang.wav")
+    stuck.write_bytes(sound.read_bytes())
+    read(unsound, sound)
+    unsound.worker.patience_s = 0.2
+    with pytest.raises(VqaudioError, match="gave nothing"):
+        read(unsound, stuck)
+    unsound.worker.patience_s = 5.0
+    assert len(read(unsound, sound)[0]) == 16_000
+
+
+def test_what_a_library_prints_does_not_get_between_the_samples(unsound: ProcessReader, sound: Path) -> None:
+    noisy = sound.with_name("chatter.wav")
+    noisy.write_bytes(sound.read_bytes())
+    assert np.array_equal(read(unsound, noisy)[0], read(InlineReader(0.1), sound)[0])
+
+
+def test_abort_frees_a_reader_that_waits(unsound: ProcessReader, sound: Path) -> None:
+    stuck = sound.with_name("hang.wav")
+    stuck.write_bytes(sound.read_bytes())
+    read(unsound, sound)
+    threading.Timer(0.2, unsound.abort).start()
+    start_s = time.monotonic()
+    with pytest.raises(VqaudioError):
+        read(unsound, stuck)
+    assert time.monotonic() - start_s < 3
+
+
+def test_a_reader_that_is_left_in_the_middle_does_not_spoil_the_next_file(sound: Path) -> None:
+    decoder = ProcessReader(0.1)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            decoder.read(str(sound), RATE_HZ, lambda block: 1 // 0)  # pyright: ignore[reportArgumentType]
+        assert len(read(decoder, sound)[0]) == 16_000
+    finally:
+        decoder.close()
+
+
+def test_the_worker_never_imports_torch() -> None:
+    probe = "import sys, json, vqaudio.jobs.worker; print(json.dumps([m for m in sys.modules if m == 'torch']))"
+    told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == []

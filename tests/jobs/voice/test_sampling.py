@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from vqaudio.codec.build import build_codec
+from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+from vqaudio.codec.model import Codec
+from vqaudio.codec.speakers import KnownSpeakers
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.stamps import stamp_of
+from vqaudio.jobs.voice.sampling import Request, choose_voice, decode_samples, sample_speech
+from vqaudio.prior.config import NetworkConfig
+from vqaudio.prior.language import CodeLanguage
+from vqaudio.prior.model import Prior
+from vqaudio.quantizers.ema import EmaConfig
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+    """It hears voices, and knows `ada` by name."""
+    torch.manual_seed(0)
+    config = CodecConfig(
+        name="voiced",
+        speaker_kind="reference",
+        speaker_width=4,
+        latent_width=8,
+        window_frames=10,
+        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20),
+        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
+        decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
+    )
+    codec = build_codec(config).train()
+    codec(torch.randn(2, 1, 16_000))
+    assert codec.decoder.conditioning is not None
+    torch.nn.init.normal_(codec.decoder.conditioning.project.weight, std=0.3)
+    codec.known_speakers = KnownSpeakers(("ada",), torch.randn(1, 4))
+    return codec.requires_grad_(False).eval()
+
+
+@pytest.fixture(scope="module")
+def prior(codec) -> Prior:
+    torch.manual_seed(0)
+    shape = NetworkConfig(width=16, num_layers=1, num_heads=2, hidden=24, context_tokens=32)
+    return Prior(shape, CodeLanguage(stamp_of(codec), speakers=("ada", "bruno"))).eval()
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "prompt.wav", 0.1 * np.random.default_rng(0).standard_normal(16_000), 16_000)
+    return tmp_path / "prompt.wav"
+
+
+def heard(codec: Codec, path: Path) -> torch.Tensor:
+    return codec.embed(torch.from_numpy(soundfile.read(path, dtype="float32")[0])[None, None])
+
+
+def test_a_continued_prompt_keeps_its_voice(prior, codec, prompt) -> None:
+    samples = sample_speech(prior, codec, Request(1, 0.6, prompt))
+    torch.testing.assert_close(samples.embedding, heard(codec, prompt))
+    codes = torch.from_numpy(samples.codes[0])[None]
+    own, typical = codec.decode(codes, embeddings=heard(codec, prompt))[0, 0], codec.decode(codes)[0, 0]
+    (sound,) = decode_samples(codec, samples)
+    np.testing.assert_allclose(sound, own.numpy(), atol=1e-6)
+    assert np.abs(sound - typical.numpy()).max() > 1e-3
+
+
+def test_a_speaker_by_name_goes_before_the_prompts_voice(prior, codec, prompt) -> None:
+    assert codec.known_speakers is not None
+    voice = choose_voice(prior, codec, Request(prompt=prompt, speaker="ada"))
+    torch.testing.assert_close(voice, codec.known_speakers.embeddings)
+
+
+def test_whom_only_the_prior_knows_speaks_in_the_prompts_voice_or_the_codecs_own(prior, codec, prompt) -> None:
+    torch.testing.assert_close(
+        choose_voice(prior, codec, Request(prompt=prompt, speaker="bruno")), heard(codec, prompt)
+    )
+    assert choose_voice(prior, codec, Request(speaker="bruno")) is None
+
+
+def test_a_recording_lends_its_voice(prior, codec, prompt) -> None:
+    torch.testing.assert_close(choose_voice(prior, codec, Request(speaker=str(prompt))), heard(codec, prompt))
+
+
+def test_who_is_known_to_neither_is_refused(prior, codec) -> None:
+    with pytest.raises(VqaudioError, match="nobody"):
+        choose_voice(prior, codec, Request(speaker="nobody"))
+    with pytest.raises(VqaudioError, match="more than 0 seconds"):
+        Request(seconds=0)

@@ -1,0 +1,150 @@
+"""One pass with its gradients: parts make the whole, and codec and discriminators learn from their own losses."""
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from vqaudio.training.batches import batch_parts
+from vqaudio.training.codec_step import CodecLosses, LossWeights, add_gradients, balance_gradients, run_discriminators
+from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
+from vqaudio.training.losses import discriminator_loss
+
+FLOAT32 = torch.autocast("cpu", enabled=False)
+
+
+class Filter(nn.Module):
+    """Stands for a codec: three taps, decoded sound and nothing else."""
+
+    encoder = quantizer = decoder = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, 3, padding=1)
+
+    def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
+        return SimpleNamespace(audio=self.conv(audio), commitment=self.conv.weight.square().mean())
+
+
+class Painter(nn.Module):
+    """Stands for a codec: one predicted spectrum `b t f` for every audio, and nothing else."""
+
+    encoder = quantizer = None
+    decoder = SimpleNamespace(network_lookahead=0, upsampling=2, head=SimpleNamespace(hop=160))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_magnitudes = nn.Parameter(torch.full((4, 25, 321), -6.0))
+        self.commitment = nn.Parameter(torch.ones(()))
+
+    def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
+        return SimpleNamespace(log_magnitudes=self.log_magnitudes * 1.0, commitment=self.commitment.square())
+
+
+WEIGHTS = {"waveform": LossWeights(), "spectrum": LossWeights(spectrum=1.0, mel=0.0, waveform=0.0)}
+CODECS = {"waveform": Filter, "spectrum": Painter}
+
+
+def discriminators_of(kind: str) -> Any:
+    config = DiscriminatorConfig(kind, period_width=2, spectrum_width=2)
+    return build_discriminators(config, sample_rate_hz=16_000, compared=(kind,))
+
+
+@pytest.fixture
+def audio():
+    return torch.randn(4, 1, 4_000) * 0.1
+
+
+def gradients(module):
+    return [value.grad.clone() for value in module.parameters() if value.grad is not None]
+
+
+def test_the_verdict_has_a_fixed_share_of_the_reconstruction_whatever_its_size():
+    one, verdict = torch.randn(2, 1, 50), torch.randn(2, 1, 50)
+    for scale in (1e-3, 1.0, 1e3):
+        added = balance_gradients(one, scale * verdict, share=0.5) - one
+        assert_close(added.norm(), 0.5 * one.norm())
+        assert_close(added / added.norm(), verdict / verdict.norm())
+
+
+def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(audio):
+    codec: Any = Filter()
+    losses = CodecLosses(LossWeights(waveform=0.0), 16_000)
+    found = []
+    for num_parts in (1, 2, 4):
+        codec.zero_grad()
+        parts = batch_parts(num_parts, audio, None, None)
+        values = add_gradients(codec, losses, parts, discriminators=None, autocast=FLOAT32)
+        found.append([*gradients(codec), values["mel"], values["commitment"]])
+    assert_close(found[1], found[0])
+    assert_close(found[2], found[0])
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_discriminators_get_the_gradient_of_their_own_loss_alone(audio, kind):
+    codec, losses, discriminators = CODECS[kind](), CodecLosses(WEIGHTS[kind], 16_000), discriminators_of(kind)
+    parts = batch_parts(1, audio, None, None)
+    add_gradients(codec, losses, parts, discriminators=discriminators, autocast=FLOAT32)
+    in_the_pass = gradients(discriminators)
+    discriminators.zero_grad()
+    comparison = losses.compare(codec, codec(audio, None, None), audio)[kind]
+    real, fake = run_discriminators(discriminators, comparison._replace(given=comparison.given.detach()))
+    discriminator_loss(real[0], fake[0]).backward()
+    assert_close(in_the_pass, gradients(discriminators))
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_the_codec_feels_discriminators_only_where_there_are_some(audio, kind):
+    codec, losses, found = CODECS[kind](), CodecLosses(WEIGHTS[kind], 16_000), []
+    for discriminators in (None, discriminators_of(kind)):
+        codec.zero_grad()
+        parts = batch_parts(1, audio, None, None)
+        named = add_gradients(codec, losses, parts, discriminators=discriminators, autocast=FLOAT32)
+        assert ("adversarial" in named) == (discriminators is not None)
+        found.append(torch.cat([value.flatten() for value in gradients(codec)]))
+    assert (found[0] - found[1]).norm() > 0.01 * found[0].norm()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 2.0])
+def test_at_the_predicted_spectrum_the_verdict_has_its_share_of_the_spectrum_loss(audio, share):
+    """Here the spectrum is a parameter: its gradient is the gradient where the discriminators look."""
+    codec: Any = Painter()
+    found = []
+    losses = CodecLosses(dataclasses.replace(WEIGHTS["spectrum"], adversarial_share=share), 16_000)
+    for discriminators in (None, discriminators_of("spectrum")):
+        codec.zero_grad()
+        add_gradients(codec, losses, [(audio, None, None)], discriminators=discriminators, autocast=FLOAT32)
+        assert codec.log_magnitudes.grad is not None
+        found.append(codec.log_magnitudes.grad.clone())
+    assert_close((found[1] - found[0]).norm(), share * found[0].norm())
+
+
+def test_discriminators_of_one_place_leave_the_other_place_alone(audio):
+    """Both losses count; discriminators of the waveform hear the sound, so the spectrum's gradient stays."""
+
+    class Both(Painter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sound = Filter()
+
+        def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
+            painted = super().forward(audio, speakers, lengths)
+            return SimpleNamespace(**vars(painted), audio=self.sound.conv(audio))
+
+    codec: Any = Both()
+    found = []
+    losses = CodecLosses(LossWeights(spectrum=1.0), 16_000)
+    for discriminators in (None, discriminators_of("waveform"), discriminators_of("spectrum")):
+        codec.zero_grad()
+        add_gradients(codec, losses, [(audio, None, None)], discriminators=discriminators, autocast=FLOAT32)
+        assert codec.log_magnitudes.grad is not None
+        found.append((codec.log_magnitudes.grad.clone(), gradients(codec.sound)))
+    (spectrum, sound), by_waveform, by_spectrum = found
+    assert torch.equal(spectrum, by_waveform[0])
+    assert not torch.equal(spectrum, by_spectrum[0])
+    assert_close(sound, by_spectrum[1], rtol=0, atol=0)
+    assert not torch.equal(sound[0], by_waveform[1][0])

@@ -1,0 +1,61 @@
+"""A report on the terminal: what is heard, what is measured, how the codebooks are used, what was left out."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from vqaudio.jobs.evaluate.report import HEADINGS, Report, Row
+from vqaudio.jobs.evaluate.wording import coverage_notes, format_rate, format_score
+
+# The columns of the two tables.
+HEARD = ("pesq_wb", "pesq_nb", "stoi", "estoi", "visqol")
+MEASURED = tuple(name for name in HEADINGS if name not in HEARD)
+WIDEST = 130  # of a table, where the terminal does not say
+
+
+def print_report(report: Report, stream: TextIO | None = None) -> None:
+    """Tables to a stream, standard output unless told otherwise."""
+    target = stream or sys.stdout
+    console = Console(file=target, width=None if target.isatty() else WIDEST, highlight=False)
+    console.print(
+        f"{report.num_files} files, {report.seconds / 60:.1f} minutes; means ± half of their 95 % bootstrap intervals"
+    )
+    for columns in (HEARD, MEASURED):
+        if table := _score_table(report.rows, columns):
+            console.print(table)
+    if report.codebooks:
+        console.print(_codebook_table(report))
+    for line in coverage_notes(report):
+        console.print(line, markup=False)
+
+
+def _score_table(rows: Sequence[Row], columns: Sequence[str]) -> Table | None:
+    shown = [name for name in columns if any(name in row.scores for row in rows)]
+    if not shown:
+        return None
+    table = Table(box=None, pad_edge=False)
+    table.add_column("coder", no_wrap=True)
+    for heading in ("nominal", "entropy", "file", *(HEADINGS[name][0] for name in shown)):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        rates = (format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file))
+        scores = (format_score(row.scores.get(name), HEADINGS[name][1]) for name in shown)
+        table.add_row(f"{row.coder} {row.setting}", *rates, *scores)
+    table.caption = "nominal, entropy, file: kbit/s"
+    table.caption_justify = "left"
+    return table
+
+
+def _codebook_table(report: Report) -> Table:
+    table = Table("codebook", box=None, pad_edge=False)
+    for heading in ("used", "perplexity", "bits a frame", "top code"):
+        table.add_column(heading, justify="right")
+    for book in report.codebooks:
+        shares = (f"{book.used:.1%}", f"{book.perplexity:.0f}", f"{book.entropy_bits:.2f}", f"{book.top_code:.1%}")
+        table.add_row(f"{book.codec} #{book.codebook + 1}", *shares)
+    table.caption = f"over {report.codebooks[0].num_frames:,} frames; usage grows with their number"
+    table.caption_justify = "left"
+    return table

@@ -1,0 +1,71 @@
+"""A probe report on the terminal: coverage, the headline among its controls, phones by class, further probes."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from vqaudio.jobs.probe import wording
+from vqaudio.jobs.probe.report import ProbeReport
+
+WIDEST = 130  # of a table, where the terminal does not say
+
+
+def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
+    """Tables to a stream, standard output unless told otherwise."""
+    target = stream or sys.stdout
+    console = Console(file=target, width=None if target.isatty() else WIDEST, highlight=False)
+
+    def say(lines: Iterable[str]) -> None:
+        for line in lines:
+            print(line, file=target)  # as it is: rich would break lines and expand the tabs
+
+    say(wording.coverage_lines(report))
+    say(wording.gate_lines(report))
+    if report.rows:
+        console.print(_headline_table(report))
+        say([wording.HEADLINE_NOTE])
+        say(wording.prior_lines(report))
+        console.print(_class_table(report))
+    say(wording.rate_lines(report))
+    say(wording.further_lines(report))
+    if report.stability:
+        console.print(_stability_table(report))
+    if line := report.fairseq_line():
+        say(["as fairseq's measure_teacher_quality.py prints it (ref: phones, hyp: codes):", line])
+    say(report.notes)
+
+
+def _headline_table(report: ProbeReport) -> Table:
+    table = _table("", wording.HEADLINE_COLUMNS)
+    for row in report.rows:
+        table.add_row(row.name, *wording.headline_cells(row))
+    return table
+
+
+def _class_table(report: ProbeReport) -> Table:
+    table = _table("class", wording.CLASS_COLUMNS)
+    for rows in report.classes.values():
+        for row in rows:
+            table.add_row(row.label, *wording.class_cells(row))
+        table.add_section()
+    return table
+
+
+def _stability_table(report: ProbeReport) -> Table:
+    """Flips and edits, the codes beside the control."""
+    table = _table("changed sound", wording.stability_columns(report))
+    for change in report.stability:
+        table.add_row(change, *wording.stability_cells(report, change))
+    table.caption, table.caption_justify = wording.stability_caption(report), "left"
+    return table
+
+
+def _table(first: str, headings: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, justify="left", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table

@@ -1,0 +1,77 @@
+"""Where codecs lie, and what their config.json says.  Needs no torch: `vqaudio info` reads it."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vqaudio.core.errors import VqaudioError
+
+FORMAT_VERSION = 1
+SPEAKERS = "speakers.json"
+MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+@dataclass(frozen=True)
+class CodecFacts:
+    """What config.json says of a codec's rates."""
+
+    name: str
+    sample_rate_hz: int
+    hop_samples: int
+    num_codebooks: int
+    codebook_size: int
+
+
+def find_codec(name_or_folder: str | Path) -> Path:
+    """The folder of a codec.  Raises VqaudioError that lists the shipped ones."""
+    for folder in (Path(name_or_folder), MODELS / str(name_or_folder)):
+        if (folder / "config.json").is_file():
+            return folder
+    shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+    raise VqaudioError(
+        f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
+        f"codecs ({', '.join(shipped) or 'none'})"
+    )
+
+
+def speaker_names(folder: Path) -> tuple[str, ...]:
+    """The speakers whom a codec knows by name, those of its speakers.json; none without that file."""
+    path = folder / SPEAKERS
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(map(str, json.loads(path.read_text(encoding="utf-8"))["names"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VqaudioError(f"{path} is not a vqaudio codec's: {error}") from error
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """config.json of a codec.  Raises VqaudioError if it is not one."""
+    try:
+        header = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error}") from error
+    if not isinstance(header, dict) or not {"format_version", "weights_sha256", "codec"} <= header.keys():
+        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no format_version or no codec")
+    if header["format_version"] > FORMAT_VERSION:
+        raise VqaudioError(
+            f"{folder} is of format {header['format_version']}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it"
+        )
+    return header
+
+
+def read_facts(folder: Path) -> CodecFacts:
+    """Read the rates of a codec without building it.  Raises VqaudioError if config.json is no codec's."""
+    config = read_header(folder)["codec"]
+    try:
+        quantizer = config["quantizer"]
+        # Finite scalars have no codebook: one code is a point of their grid.
+        is_grid = quantizer["kind"] == "finite_scalar"
+        size = math.prod(quantizer["levels"]) if is_grid else quantizer["codebook_size"]
+        num_codebooks = 1 if is_grid else quantizer["num_codebooks"]
+        hop_samples = math.prod(config["encoder"]["strides"])
+        return CodecFacts(config["name"], config["sample_rate_hz"], hop_samples, num_codebooks, size)
+    except (KeyError, TypeError) as error:
+        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no {error}") from None

@@ -1,0 +1,1 @@
+"""Alignments of words and phones, in every format that aligners and hands write."""

@@ -1,0 +1,1 @@
+"""Public corpora from their archives: downloaded, checked, unpacked."""

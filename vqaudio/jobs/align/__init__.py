@@ -1,0 +1,1 @@
+"""Words and phones of recordings whose text is known."""

@@ -1,0 +1,123 @@
+"""Many recordings through aligner processes: one recording each at a time, so that a crash costs one recording."""
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import Interval
+from vqaudio.jobs.sources import Source
+from vqaudio.jobs.tokenize.stream import POLL_S
+from vqaudio.jobs.worker import DONE
+from vqaudio.jobs.worker_process import WorkerProcess
+
+WORKER_COMMAND = (sys.executable, "-c", "from vqaudio.jobs.align.worker import main; main()")
+PATIENCE_S = 3600.0  # an aligner says nothing before it is done
+NO_TRANSCRIPT = "there is no transcript of it"
+
+
+def default_num_workers() -> int:
+    """One for each CPU that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class AlignOutcome:
+    """What came of one recording: tiers `words` and `phones` that cover it, or the reason why there are none.
+
+    unknown_words: what the dictionary does not have, where that is the reason.
+    """
+
+    source: Source
+    tiers: Mapping[str, list[Interval]] | None = None
+    duration_s: float = 0.0
+    warnings: tuple[str, ...] = ()
+    reason: str | None = None
+    unknown_words: tuple[str, ...] = ()
+
+
+class AlignRun:
+    """One pass over the sources, which have their texts; iterate over `outcomes()` once.
+
+    dictionary: path of further pronunciations, or None.  stop: set it from anywhere to end early.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        num_workers: int,
+        dictionary: str | None = None,
+        accepts_unknown: bool = False,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._settings = {"dictionary": dictionary, "accepts_unknown": accepts_unknown}
+        self._num_sources, self._unclaimed = len(sources), iter(sources)
+        self._num_workers = max(1, min(num_workers, len(sources)))
+        self._stop = stop or threading.Event()
+        self._lock = threading.Lock()
+        self._results: queue.SimpleQueue[AlignOutcome | BaseException] = queue.SimpleQueue()
+
+    def outcomes(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[AlignOutcome]:
+        """The outcome of every source, as they come; `on_wait` is called several times a second."""
+        workers = [WorkerProcess("aligner", WORKER_COMMAND, PATIENCE_S) for _ in range(self._num_workers)]
+        threads = [threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in workers]
+        for thread in threads:
+            thread.start()
+        try:
+            num_left = self._num_sources
+            while num_left and not self._stop.is_set():
+                on_wait()
+                try:
+                    result = self._results.get(timeout=POLL_S)
+                except queue.Empty:
+                    continue
+                if isinstance(result, BaseException):
+                    raise result
+                num_left -= 1
+                yield result
+        finally:
+            with self._lock:
+                self._unclaimed = iter(())
+            for worker in workers:
+                worker.abort()
+            for thread in threads:
+                thread.join()
+            for worker in workers:
+                worker.close()
+
+    def _work(self, worker: WorkerProcess) -> None:
+        """A thread's mistake ends the run, where everybody sees it."""
+        try:
+            while (source := self._claim()) is not None:
+                self._results.put(self._align(worker, source))
+        except BaseException as error:
+            self._results.put(error)
+
+    def _claim(self) -> Source | None:
+        with self._lock:
+            return next(self._unclaimed, None)
+
+    def _align(self, worker: WorkerProcess, source: Source) -> AlignOutcome:
+        if source.refusal is not None or source.text is None:
+            return AlignOutcome(source, reason=source.refusal or NO_TRANSCRIPT)
+        try:
+            with closing(worker.answers({"path": source.path, "text": source.text, **self._settings})) as answers:
+                tag, payload = next(answers)
+        except VqaudioError as error:
+            return AlignOutcome(source, reason=str(error))
+        return outcome_of(source, json.loads(payload), is_done=tag == DONE)
+
+
+def outcome_of(source: Source, facts: Mapping[str, Any], *, is_done: bool) -> AlignOutcome:
+    """The outcome that an aligner's answer tells of."""
+    if not is_done:
+        return AlignOutcome(source, reason=facts["reason"], unknown_words=tuple(facts.get("unknown_words", ())))
+    tiers = {name: [Interval(*one) for one in facts[name]] for name in ("words", "phones")}
+    return AlignOutcome(source, tiers, facts["duration_s"], tuple(facts["warnings"]))

@@ -1,0 +1,1 @@
+"""Codecs compared on the same recordings: decode, score, tell."""

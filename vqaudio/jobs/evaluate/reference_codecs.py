@@ -1,0 +1,168 @@
+"""Whatever decodes an original, behind one protocol: our codec, a folder of decodings, outside programs."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqaudio.audio.files import read_audio
+from vqaudio.codec.model import Codec
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.protocols import AudioTokenizer
+from vqaudio.metrics.distance import Samples
+from vqaudio.metrics.usage import code_agreement, count_codes, entropy_bitrate_bps, nominal_bitrate_bps
+
+FOLDER_INDEX = "decodings.json"
+GAIN_DB = 6.0
+# Shares of first-layer codes: the same when the decoded sound is encoded again; changed when the original is GAIN_DB
+# softer or louder, the mean of both.
+STABILITY = ("consistency", "gain_flips")
+
+
+class Reconstruction(NamedTuple):
+    """One decoding.  setting: the row of the table it belongs to.  samples: `n`, as long as its original.
+
+    stability: what can be said of a coder with codes, by the names of STABILITY.
+    """
+
+    setting: str
+    samples: Samples
+    stability: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Rates:
+    """kbit/s.  nominal: log2(v) a code.  entropy: unigram, ideal coder.  file: on the disk, container included."""
+
+    nominal: float | None = None
+    entropy: float | None = None
+    entropy_corrected: float | None = None
+    file: float | None = None
+
+
+class ReferenceCodec(Protocol):
+    """A name and its settings: one row of the table each."""
+
+    name: str
+    settings: tuple[str, ...]
+
+    def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
+        """Decodings of one original `n`, one per setting.  Raises VqaudioError for a file it cannot do."""
+        ...
+
+    def rates(self) -> Mapping[str, Rates]:
+        """Setting -> rates, over the files seen so far."""
+        ...
+
+
+def as_sixteen_bit(samples: Samples) -> NDArray[np.float32]:
+    """What a listener's file holds: clipped and rounded to 16 bits, as `write_audio` does."""
+    return (np.clip(np.rint(np.asarray(samples, np.float32) * 32768), -32768, 32767) / 32768).astype(np.float32)
+
+
+class TokenizerCodec:
+    """A tokenizer at several numbers of codebooks; each file is encoded once and decoded once for each.
+
+    codec: any AudioTokenizer.  num_codebooks: the rows, each from 1 to the codec's own number.
+    """
+
+    def __init__(self, codec: AudioTokenizer, num_codebooks: Sequence[int], *, device: str = "cpu") -> None:
+        wrong = [k for k in num_codebooks if not 1 <= k <= codec.num_codebooks]
+        if wrong or not num_codebooks:
+            raise VqaudioError(f"{codec.name} has codebooks 1 to {codec.num_codebooks}, got {list(num_codebooks)}")
+        self.codec, self.device = codec, device
+        self.num_codebooks = tuple(dict.fromkeys(num_codebooks))
+        self.name = codec.name
+        self.settings = tuple(str(k) for k in self.num_codebooks)
+        self.counts = np.zeros((codec.num_codebooks, codec.codebook_size), np.int64)
+
+    @property
+    def note(self) -> str | None:
+        """Whose voice the decoder is told, of a codec with speakers."""
+        if not isinstance(self.codec, Codec) or self.codec.decoder.conditioning is None:
+            return None
+        whose = "nobody in particular" if self.codec.reference is None else "the right speaker, heard in the original"
+        return f"{self.name} is told who speaks: {whose}"
+
+    def _audio(self, samples: Samples) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(self.device)[None, None]
+
+    def _encode(self, samples: Samples) -> torch.Tensor:
+        return self.codec.encode(self._audio(samples))
+
+    @torch.inference_mode()
+    def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
+        """One decoding per number of codebooks, rounded to 16 bits as `vqaudio decode` writes it."""
+        codes = self._encode(reference)
+        first = codes[0, :1].cpu().numpy()
+        self.counts += count_codes([codes[0].cpu().numpy()], self.codec.codebook_size)
+        flips = np.mean([1 - self._same(first, reference * 10 ** (gain / 20)) for gain in (-GAIN_DB, GAIN_DB)])
+        for k in self.num_codebooks:
+            audio = self._decode(codes[:, :k], reference)
+            samples = as_sixteen_bit(audio[0, 0].float().cpu().numpy())
+            stability = {"consistency": self._same(first, samples), "gain_flips": float(flips)}
+            yield Reconstruction(str(k), samples, stability)
+
+    def _decode(self, codes: torch.Tensor, reference: Samples) -> torch.Tensor:
+        if not isinstance(self.codec, Codec):
+            return self.codec.decode(codes, length=len(reference))
+        voice = self.codec.speaker_embeddings(self._audio(reference), None)
+        return self.codec.decode(codes, len(reference), embeddings=voice)
+
+    def _same(self, first: NDArray[np.int64], samples: Samples) -> float:
+        return float(code_agreement(first, self._encode(samples)[0, :1].cpu().numpy())[0])
+
+    def rates(self) -> dict[str, Rates]:
+        """Nominal and entropy rate of the first k codebooks over all files seen."""
+        size, frame_rate_hz = self.codec.codebook_size, self.codec.grid.frame_rate_hz
+        return {
+            str(k): Rates(
+                nominal=nominal_bitrate_bps(k, size, frame_rate_hz) / 1000,
+                entropy=entropy_bitrate_bps(self.counts[:k], frame_rate_hz) / 1000,
+                entropy_corrected=entropy_bitrate_bps(self.counts[:k], frame_rate_hz, is_corrected=True) / 1000,
+            )
+            for k in self.num_codebooks
+        }
+
+
+class FolderCodec:
+    """Decodings that another program left on disk, such as `recipes/benchmarks/mel_control.py`.
+
+    folder: holds `decodings.json`, {"name": ..., "settings": {setting: {"folder": ..., "kbps": number or null}}},
+    and in each setting's folder the decodings under their original's id with the suffix `.wav`.
+    Raises VqaudioError if the index is missing or not of this form.
+    """
+
+    def __init__(self, folder: Path, sample_rate_hz: int) -> None:
+        try:
+            index = json.loads((folder / FOLDER_INDEX).read_text(encoding="utf-8"))
+            self.name = str(index["name"])
+            self._folders = {key: folder / entry["folder"] for key, entry in index["settings"].items()}
+            self._rates = {key: Rates(nominal=entry["kbps"]) for key, entry in index["settings"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise VqaudioError(
+                f"{folder} holds no readable {FOLDER_INDEX} ({error}); write one with recipes/benchmarks/mel_control.py"
+            ) from error
+        self.settings = tuple(self._folders)
+        self._sample_rate_hz = sample_rate_hz
+
+    def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
+        """The stored decodings.  Raises VqaudioError if one is missing or not as long as its original."""
+        for setting, folder in self._folders.items():
+            path = (folder / source_id).with_suffix(".wav")
+            if not path.is_file():
+                raise VqaudioError(f"{path} is missing: this file was not decoded by {self.name}")
+            samples = read_audio(path, self._sample_rate_hz)
+            if len(samples) != len(reference):
+                raise VqaudioError(f"{path} has {len(samples)} samples, its original {len(reference)}")
+            yield Reconstruction(setting, samples)
+
+    def rates(self) -> dict[str, Rates]:
+        """The rates that the index names."""
+        return self._rates

@@ -1,0 +1,1 @@
+"""What the codes of a store have to do with the phones of its recordings."""

@@ -1,0 +1,62 @@
+"""The pictures of a probe report, as PNG files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqaudio.audio.files import read_audio
+from vqaudio.core.durable import replace_durably
+from vqaudio.jobs.probe.corpus import ProbeCorpus
+from vqaudio.jobs.probe.report import ProbeReport
+from vqaudio.probes import plots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLOTS = HEAT_MAP, CONFUSIONS, BITRATE, TIMELINE = (
+    "phone_given_code.png",
+    "class_confusion.png",
+    "pnmi_bitrate.png",
+    "timeline.png",
+)
+MAX_TIMELINE_S = 5.0  # the utterance drawn is the longest that is not longer
+
+
+def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: Path | None) -> list[Path]:
+    """Heat map, confusions, PNMI against bitrate, and with the recordings a timeline of one utterance.
+
+    Nothing where the gate refused the headline; what an earlier probe drew there and this one does not is removed.
+    Raises VqaudioError without matplotlib or if a file cannot be written.
+    """
+    for name in PLOTS:
+        (folder / name).unlink(missing_ok=True)
+    if not report.rows:
+        return []
+    figures = {
+        HEAT_MAP: plots.phone_given_code(report.counts, report.labels),
+        CONFUSIONS: plots.class_confusions(report.counts, report.labels),
+        BITRATE: bitrate_plot(report),
+    }
+    if audio:
+        figures[TIMELINE] = _timeline(corpus, audio)
+    for name, figure in figures.items():
+        replace_durably(folder / name, lambda path, figure=figure: figure.savefig(path, format="png"))
+    return [folder / name for name in figures]
+
+
+def bitrate_plot(report: ProbeReport) -> "Figure":
+    """PNMI of the codes and their controls against bits a second, beside what was published."""
+    points = {row.name: (report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
+    return plots.pnmi_against_bitrate(points)
+
+
+def _timeline(corpus: ProbeCorpus, audio: Path) -> "Figure":
+    frames, codes = corpus.frames, corpus.frames.codes_by_utterance()
+    longest = int(MAX_TIMELINE_S * frames.frame_rate_hz)
+    short_enough = [number for number, one in enumerate(codes) if len(one) <= longest]
+    if short_enough:
+        number = max(short_enough, key=lambda one: len(codes[one]))
+    else:
+        number = min(range(len(codes)), key=lambda one: len(codes[one]))
+    row_id, rate_hz = frames.ids[number], corpus.grid.sample_rate_hz
+    samples = read_audio(audio / row_id, rate_hz)
+    return plots.code_timeline(samples, rate_hz, codes[number], frames.frame_rate_hz, corpus.intervals[row_id])

@@ -1,0 +1,119 @@
+"""A probe's figures in words, the same on the terminal and on a page."""
+
+import math
+from collections.abc import Iterator
+
+from vqaudio.jobs.probe.report import ProbeReport
+from vqaudio.probes.headline import BIASED_BELOW, REFUSED_BELOW, Headline
+from vqaudio.probes.tables import PhoneRow
+
+HEADLINE_COLUMNS = ("PNMI", "purity", "cluster", "V", "AMI", "held out", "speech", "R-value", "F1", "recall")
+HEADLINE_NOTE = (
+    "purity: phone purity, the code -> phone mapping on the frames it was fitted on; held out: on other speakers; "
+    "speech: without silence; R-value, F1, recall: boundaries within 20 ms"
+)
+CLASS_COLUMNS = ("frames", "share", "recall", "precision", "codes")
+
+
+def headline_cells(row: Headline) -> list[str]:
+    """The figures of one row, one for each of HEADLINE_COLUMNS."""
+    found, edges = row.information, row.boundaries
+    shares = (found.pnmi, found.phone_purity, found.cluster_purity, found.v_measure, found.ami)
+    scores = (row.mapping.accuracy, row.mapping_speech.accuracy, edges.r_value, edges.f1, edges.recall)
+    return [_share(value) for value in (*shares, *scores)]
+
+
+def class_cells(row: PhoneRow) -> list[str]:
+    """The figures of one class of phones, one for each of CLASS_COLUMNS."""
+    return [f"{row.num_frames:,}", *map(_share, (row.share, row.recall, row.precision)), str(row.num_codes)]
+
+
+def stability_columns(report: ProbeReport) -> list[str]:
+    """Three for the codes, three for each control."""
+    kinds = next(iter(report.stability.values()), {})
+    return [f"{kind}: {heading}" for kind in kinds for heading in ("flips", "edits", "run edits")]
+
+
+def stability_cells(report: ProbeReport, change: str) -> list[str]:
+    """The figures of one change of the sound, one for each of `stability_columns`."""
+    scores = report.stability[change].values()
+    return [_share(value) for one in scores for value in (one.flips, one.edit_distance, one.merged_edit_distance)]
+
+
+def stability_caption(report: ProbeReport) -> str:
+    """What the figures are shares of."""
+    first = next(iter(next(iter(report.stability.values())).values()))
+    return f"shares of the frames (run edits: of the runs) of {first.num_utterances} utterances"
+
+
+def coverage_lines(report: ProbeReport) -> Iterator[str]:
+    """What was probed, and what was left out and why."""
+    found = report.coverage
+    yield f"codebook {report.codebook} of {report.stamp}; {len(report.labels)} labels of {report.label_set}"
+    yield (
+        f"{found.num_frames:,} labelled frames of {found.num_utterances:,} utterances, {found.num_speakers} speakers, "
+        f"{found.seconds / 60:.1f} minutes; {found.num_unlabelled_frames:,} frames there have no label"
+    )
+    for reason, count in found.skipped.items():
+        yield f"left out: {count:,} utterances ({reason}), such as {found.examples[reason][0]}"
+    if found.skipped:
+        yield f"left out in all: {found.num_skipped_frames:,} frames"
+    yield f"mapping held out: {report.split}"
+
+
+def gate_lines(report: ProbeReport) -> Iterator[str]:
+    """What chance alone would give, and whether there is a headline."""
+    found = report.gate
+    per_code = f"{found.num_frames / found.num_codes:.0f} labelled frames for each of {found.num_codes} codes"
+    if found.is_biased:
+        chance = f"{found.chance_pnmi:.3f} ({per_code}; sound: {BIASED_BELOW})"
+        yield f"bias: codes that know nothing would have PNMI {chance}"
+    if report.is_refused:
+        yield f"headline refused: {per_code}, wanted {REFUSED_BELOW}; more labelled speech, or --accept-few-frames"
+    elif report.is_gate_overridden:
+        yield f"NOT A HEADLINE: {per_code}, wanted {REFUSED_BELOW}; shown because of --accept-few-frames"
+
+
+def prior_lines(report: ProbeReport) -> Iterator[str]:
+    """What needs no codes, and how the codes lie to the sound; nothing where the headline was refused."""
+    if not report.rows:
+        return
+    row = report.rows[0]
+    yield (
+        f"prior (the most frequent phone always): held out {row.mapping.prior:.3f}, "
+        f"speech {row.mapping_speech.prior:.3f}; frames whose code was not fitted on: {row.mapping.num_unseen:,}"
+    )
+    told = ", ".join(f"{lag:+d} {value:.3f}" for lag, value in report.lags.items())
+    yield f"PNMI of codes read so many frames later: {told}"
+
+
+def rate_lines(report: ProbeReport) -> Iterator[str]:
+    """Bits a second, and how long codes last."""
+    rates, runs = report.bitrates, report.runs
+    yield (
+        f"bits a second: {rates.nominal_bps:.0f} nominal, {rates.unigram_bps:.0f} as ZeroSpeech counts, "
+        f"{rates.merged_bps:.0f} with repeats merged"
+    )
+    yield (
+        f"runs: {runs.mean_frames:.2f} frames in the mean, {runs.median_frames:.0f} in the median, "
+        f"{runs.single_share:.0%} of one frame, {runs.runs_per_second:.1f} a second; a phone has "
+        f"{report.phone_frames:.2f} frames"
+    )
+
+
+def further_lines(report: ProbeReport) -> Iterator[str]:
+    """Speakers, ABX and linear probes, as far as they were asked for."""
+    for name, one in report.leakage.items():
+        yield (
+            f"speaker from {name}: {one.accuracy:.3f} of {one.num_utterances:,} utterances, chance {one.chance:.3f}, "
+            f"{one.num_speakers} speakers ({one.num_left_out} utterances of others left out)"
+        )
+    for name, one in report.abx.items():
+        size = f"{one.num_phone_pairs} pairs of phones, {one.num_triples:,} triples"
+        yield f"ABX error, {name}: {one.error:.2%} over {size}"
+    for name, one in report.linear.items():
+        yield f"linear probe, {name}: {one.accuracy:.3f}, prior {one.prior:.3f}, {one.num_tested:,} frames tested"
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""Recordings to codes: files in, rows of a token store out."""

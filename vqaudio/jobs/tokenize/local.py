@@ -1,0 +1,157 @@
+"""Tokenizing on this machine: readers in processes, encoders in threads, outcomes in the order of the sources.
+
+    sources -> pump threads (one per decoder) -> streams -> encoder threads -> outcomes, put back in order
+
+A pump takes the next file, and its stream goes to the encoders before the first block is decoded.  Every file has an
+encoder to itself and every encoder thread one torch thread: neither order, nor batch, nor workers, nor threads can
+touch a code.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.sources import Source
+from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Outcome
+from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
+from vqaudio.jobs.tokenize.stream import POLL_S, Stopped, Stream
+
+FILES_AHEAD = 4096  # finished files that may wait for an earlier one, beside those in flight
+
+
+class LocalRun:
+    """One pass over the sources; iterate over `outcomes()` once.
+
+    readers: each is used by one thread, and closed at the end.  num_in_flight: files that may be decoded or waiting
+    for an encoder at a time.  stop: set it from anywhere to end early, after the outcome that is being handed out.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        tokenizer: FileTokenizer,
+        readers: Sequence[AudioFileReader],
+        *,
+        num_threads: int,
+        num_in_flight: int,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.num_samples_fed = 0
+        self.sources = sources
+        self._tokenizer = tokenizer
+        self._decoders = readers
+        self._num_threads = max(1, num_threads)
+        self._stop_asked = stop or threading.Event()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._unclaimed = iter(enumerate(sources))
+        self._in_flight = threading.Semaphore(max(1, num_in_flight))
+        self._ahead = threading.Semaphore(FILES_AHEAD + max(1, num_in_flight))
+        self._streams: queue.SimpleQueue[Stream | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[int, Outcome] | BaseException] = queue.SimpleQueue()
+
+    def outcomes(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
+        """The outcome of every source, in the order of the sources; `on_wait` is called several times a second."""
+        threads = [threading.Thread(target=self._guard, args=(self._pump, decoder)) for decoder in self._decoders]
+        threads += [threading.Thread(target=self._guard, args=(self._encode,)) for _ in range(self._num_threads)]
+        threads_before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        for thread in threads:
+            thread.daemon = True
+            thread.start()
+        try:
+            yield from self._in_order(on_wait)
+        finally:
+            self._stop.set()
+            for _ in range(self._num_threads):
+                self._streams.put(None)
+            for decoder in self._decoders:
+                decoder.abort()
+            for thread in threads:
+                thread.join()
+            for decoder in self._decoders:
+                decoder.close()
+            torch.set_num_threads(threads_before)
+
+    def _in_order(self, on_wait: Callable[[], None]) -> Iterator[Outcome]:
+        waiting: dict[int, Outcome] = {}
+        for index in range(len(self.sources)):
+            while index not in waiting:
+                on_wait()
+                if self._stop_asked.is_set():
+                    return
+                try:
+                    result = self._results.get(timeout=POLL_S)
+                except queue.Empty:
+                    continue
+                if isinstance(result, BaseException):
+                    raise result
+                waiting[result[0]] = result[1]
+            yield waiting.pop(index)
+            self._ahead.release()
+
+    def _guard(self, work: Callable[..., None], *args: AudioFileReader) -> None:
+        """A thread's mistake ends the run, where everybody sees it."""
+        try:
+            work(*args)
+        except Stopped:
+            pass
+        except BaseException as error:
+            self._results.put(error)
+
+    def _pump(self, decoder: AudioFileReader) -> None:
+        while (claimed := self._claim()) is not None:
+            index, source = claimed
+            if source.refusal is not None:
+                self._finish(index, Outcome(source, reason=source.refusal))
+                continue
+            stream = Stream(index, source, self._stop)
+            self._streams.put(stream)
+            try:
+                stream.put(decoder.read(source.path, self._tokenizer.sample_rate_hz, stream.put))
+            except VqaudioError as error:
+                stream.put(error)
+
+    def _claim(self) -> tuple[int, Source] | None:
+        """Files are claimed in order, when there is room: so the file that all others wait for is always in work."""
+        for semaphore in (self._ahead, self._in_flight):
+            while self._stop.is_set() or not semaphore.acquire(timeout=POLL_S):
+                if self._stop.is_set():
+                    raise Stopped
+        with self._lock:
+            return next(self._unclaimed, None)
+
+    def _encode(self) -> None:
+        torch.set_num_threads(1)
+        with torch.inference_mode():
+            while (stream := self._streams.get()) is not None:
+                outcome = self._tokenizer.encode(stream.source, self._counted(stream))
+                stream.drain()
+                self._finish(stream.index, outcome)
+
+    def _counted(self, stream: Stream) -> Callable[[Callable[[np.ndarray], None]], Decoded]:
+        def feed(on_block: Callable[[np.ndarray], None]) -> Decoded:
+            def count(block: np.ndarray) -> None:
+                on_block(block)
+                with self._lock:
+                    self.num_samples_fed += len(block)
+
+            return stream.feed(count)
+
+        return feed
+
+    def _finish(self, index: int, outcome: Outcome) -> None:
+        self._results.put((index, outcome))
+        self._in_flight.release()
+
+
+def num_available_cpus() -> int:
+    """CPUs that this process may use, or fewer where OMP_NUM_THREADS asks for fewer."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(available, int(wanted)) if wanted.isdigit() and int(wanted) > 0 else available

@@ -1,0 +1,36 @@
+"""Speakers and transcripts from a CSV beside the audio."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.sources import Source
+
+
+def with_metadata(sources: Sequence[Source], csv_path: Path) -> list[Source]:
+    """The same sources with `speaker` and `text` from a CSV with the columns path, speaker and text.
+
+    `path` is a source's id; empty or missing cells stay None, and so do files that the CSV does not name.
+    Raises VqaudioError if the CSV cannot be read, has no column `path`, or names none of the files.
+    """
+    try:
+        with open(csv_path, newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            if "path" not in (reader.fieldnames or ()):
+                raise VqaudioError(f"{csv_path} has the columns {reader.fieldnames}; wanted path, and speaker or text")
+            rows = {row["path"]: row for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise VqaudioError(f"{csv_path} cannot be read as a UTF-8 CSV: {error}") from error
+    if not any(source.id in rows for source in sources):
+        raise VqaudioError(
+            f"{csv_path} names none of the {len(sources)} audio files; its column path must hold paths "
+            f"relative to the folder, such as {sources[0].id}"
+        )
+    return [
+        replace(source, speaker=row.get("speaker") or None, text=row.get("text") or None)
+        if (row := rows.get(source.id))
+        else source
+        for source in sources
+    ]

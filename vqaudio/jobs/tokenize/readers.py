@@ -1,0 +1,117 @@
+"""Decoders that read one audio file at a time: in this process, or in one that may crash."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.worker import DONE, FAILED, SAMPLES
+from vqaudio.jobs.worker_process import WorkerProcess
+
+BLOCK_S = 10.0  # 640 kB at 16 kHz: a file in flight holds two of them, a worker's pipe another
+PATIENCE_S = 300.0  # without a single block from a decoder, before its file is given up
+WORKER_COMMAND = (sys.executable, "-c", "from vqaudio.jobs.worker import main; main()")
+
+
+def default_num_workers() -> int:
+    """Two, or more where there are many CPUs: decoding costs a small part of encoding."""
+    return max(2, (os.cpu_count() or 1) // 4)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What is known of a file after its last block.  num_samples: at the codec's rate."""
+
+    num_samples: int
+    source_rate_hz: int
+    warnings: tuple[str, ...]
+
+
+class AudioFileReader(Protocol):
+    """Reads one file at a time."""
+
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+        """Give every block of the file (float32, mono, at the rate asked for) to `on_block`, in order.
+
+        Raises VqaudioError with the reason if the file cannot be read, and whatever `on_block` raises.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Called from another thread when the run is over: make a `read` that waits return or raise soon."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the decoder holds."""
+        ...
+
+
+class InlineReader:
+    """Decodes in this process: nothing to start, but a file that crashes the library ends the run."""
+
+    def __init__(self, block_s: float = BLOCK_S) -> None:
+        self.block_s = block_s
+
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+        """See AudioFileReader."""
+        from vqaudio.audio.files import AudioReader
+
+        try:
+            reader = AudioReader(path, sample_rate_hz, self.block_s)
+            for block in reader:
+                on_block(block)
+        except (OSError, MemoryError) as error:
+            raise VqaudioError(f"cannot be decoded: {type(error).__name__}: {error}") from error
+        return Decoded(reader.num_samples, reader.source_rate_hz, tuple(reader.warnings))
+
+    def abort(self) -> None:
+        """`on_block` ends the read."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class ProcessReader:
+    """Decodes in a process of its own, started anew when a file has crashed it.
+
+    The process decodes ahead as far as its pipe holds, so memory does not grow with a file's length.
+    """
+
+    def __init__(
+        self,
+        block_s: float = BLOCK_S,
+        *,
+        command: Sequence[str] | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.block_s = block_s
+        self.worker = WorkerProcess("decoder", command or WORKER_COMMAND, patience_s)
+
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+        """See AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""
+        request = {"path": path, "sample_rate_hz": sample_rate_hz, "block_s": self.block_s}
+        with closing(self.worker.answers(request)) as answers:
+            for tag, payload in answers:
+                if tag == SAMPLES:
+                    on_block(np.frombuffer(payload, dtype="<f4"))
+                    continue
+                facts = json.loads(payload)
+                if tag == FAILED:
+                    raise VqaudioError(facts)
+                assert tag == DONE, tag
+                return Decoded(facts["num_samples"], facts["source_rate_hz"], tuple(facts["warnings"]))
+        raise AssertionError("answers end with DONE or FAILED")
+
+    def abort(self) -> None:
+        """See AudioFileReader."""
+        self.worker.abort()
+
+    def close(self) -> None:
+        """End the process."""
+        self.worker.close()

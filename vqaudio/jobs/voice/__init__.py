@@ -1,0 +1,1 @@
+"""Speech in a chosen voice: conversion, and samples of a prior."""

@@ -1,0 +1,1 @@
+"""Phone-like classes without labels, for an encoder of units to learn."""

@@ -1,0 +1,120 @@
+"""Phone-like clusters without labels: what an encoder of units learns to hear.
+
+k-means on spectra finds voices and channels as much as phones.  Neighbouring frames tell more than one frame, and the
+directions in which clusters differ tell more than those in which all speech varies.  So leave out the pauses, cluster,
+look for these directions by linear discriminant analysis with the clusters as classes, cluster along them, and again;
+then bring every recording to the clusters by an affine map of its own, and cluster once more.
+Sources: discriminants without labels, Heck et al. 2016 (10.1016/j.procs.2016.04.031), maps of speakers without labels,
+Heck et al. 2017 (Feature optimized DPGMM clustering for unsupervised subword modeling, ASRU); clusters as the classes
+of a network, and those of its latents as the next ones, HuBERT, arXiv:2106.07447.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.stem import StemOutput
+from vqaudio.quantizers.search import nearest_codes
+from vqaudio.training.units.adaptation import adapted
+from vqaudio.training.units.frame_features import FrameFeatures, cluster_centres
+from vqaudio.training.units.pauses import find_pauses, loudness
+
+RIDGE = 1e-3  # of the mean variance: keeps directions in which nothing varies out
+WIDTH = 30  # directions that are kept
+
+
+class PhoneClusters(nn.Module):
+    """What a stem hears -> a class for every frame: its cluster 0 ... v-1, or v in a pause.
+
+    FrameFeatures of the frame, a projection, a map for each recording, nearest centre.
+    mean: `d`, projection: `d p`, centres: `v p`.
+    """
+
+    mean: Tensor
+    projection: Tensor
+    centres: Tensor
+
+    def __init__(self, num_clusters: int, views: FrameFeatures, *, stride: int = 2, width: int = WIDTH) -> None:
+        super().__init__()
+        self.views, self.stride = views, stride
+        self.register_buffer("mean", torch.zeros(views.size))
+        self.register_buffer("projection", torch.eye(views.size)[:, :width].contiguous())
+        self.register_buffer("centres", torch.zeros(num_clusters, self.projection.shape[1]))
+
+    @torch.no_grad()
+    def fit(self, heard: Sequence[StemOutput], *, num_adapted_rounds: int = 2, seed: int = 0) -> None:
+        """heard: features `1 m t` and levels of each recording.  Raises VqaudioError for less speech than clusters.
+
+        Every round of the views finds the projection for the clusters of the round before.  In the adapted rounds
+        each recording is brought to the clusters first.  Draws come from the seed alone.
+        """
+        found = [self._seen(one, None) for one in heard]
+        views, speech = [each for each, _ in found], [is_speech for _, is_speech in found]
+        seen = _chosen(views, speech)
+        if len(seen) < len(self.centres):
+            raise VqaudioError(f"{len(seen)} frames cannot make {len(self.centres)} clusters; give more speech")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            classes = self.views.first_classes(seen, len(self.centres))
+            for _ in range(self.views.num_rounds):
+                mean, projection = discriminants(seen, classes, self.projection.shape[1])
+                points = (seen - mean) @ projection
+                self.centres.copy_(cluster_centres(points, len(self.centres)))
+                classes = nearest_codes(points, self.centres)
+            self.mean.copy_(mean)
+            self.projection.copy_(projection)
+            for _ in range(num_adapted_rounds):
+                moved = [self._points(*each) for each in zip(views, speech, strict=True)]
+                self.centres.copy_(cluster_centres(_chosen(moved, speech), len(self.centres)))
+
+    @torch.no_grad()
+    def forward(self, heard: StemOutput, num_steps: Tensor | None = None) -> Tensor:
+        """heard: features `b m t` and levels of several seconds, as each recording is normalised by itself.
+
+        num_steps: `b` steps that are real, all if None.  Returns classes `b t/stride`.
+        """
+        seen, is_speech = self._seen(heard, num_steps)
+        points = self._points(seen, is_speech)
+        clusters = nearest_codes(points.flatten(0, 1).contiguous(), self.centres).view(is_speech.shape)
+        return clusters.where(is_speech, len(self.centres))
+
+    def _points(self, seen: Tensor, is_speech: Tensor) -> Tensor:
+        """seen: `b t d`.  Returns `b t p`, each recording brought to the centres."""
+        return adapted((seen - self.mean) @ self.projection, is_speech, self.centres)
+
+    def _seen(self, heard: StemOutput, num_steps: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The views of every frame, `b t/stride d`, and whether it is speech."""
+        features = heard.features
+        steps = torch.arange(features.shape[-1], device=features.device)
+        is_real = steps < (torch.full_like(features[:, :1, 0], len(steps)) if num_steps is None else num_steps[:, None])
+        is_speech = is_real & ~find_pauses(loudness(heard), is_real)
+        return self.views(features, is_real), is_speech[:, self.stride - 1 :: self.stride]
+
+
+def discriminants(points: Tensor, classes: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Linear discriminant analysis: where class means differ most beside the spread inside the classes.
+
+    points: `n d`, classes: `n` int64.  Returns the mean `d` and the projection `d width`, which brings the spread
+    inside the classes to 1.  Source: Fisher 1936; Rao 1948.
+    """
+    num_classes = int(classes.max()) + 1
+    mean = points.mean(dim=0)
+    centred = points - mean
+    counts = torch.bincount(classes, minlength=num_classes).to(points)
+    means = torch.zeros(num_classes, points.shape[1]).to(points).index_add_(0, classes, centred)
+    means = means / counts.clamp(min=1)[:, None]
+    total = (centred.T @ centred / len(points)).double()
+    between = ((means * counts[:, None]).T @ means / len(points)).double()
+    within = total - between
+    within += RIDGE * total.diagonal().mean() * torch.eye(len(within)).to(within)
+    # A generalised symmetric problem, made an ordinary one by the inverse Cholesky factor of `within`.
+    unmix = torch.linalg.inv(torch.linalg.cholesky(within))
+    _, directions = torch.linalg.eigh(unmix @ between @ unmix.T)
+    return mean, (unmix.T @ directions.flip(1)[:, :width]).to(points)
+
+
+def _chosen(parts: Sequence[Tensor], chosen: Sequence[Tensor]) -> Tensor:
+    """parts: `1 t d` each, chosen: `1 t` each.  Returns the chosen frames of all, `n d`."""
+    return torch.cat([part[one] for part, one in zip(parts, chosen, strict=True)])
