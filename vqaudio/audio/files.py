@@ -4,11 +4,9 @@ Everything is read front to back in chunks of one fixed size and resampled by on
 samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,8 @@ import soundfile
 from vqaudio.audio.checks import AudioReport, SampleChecks
 from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
 from vqaudio.audio.resampling import in_blocks, mean_channel, resampled
+from vqaudio.audio.samples import to_int16
+from vqaudio.core.durable import replace_file
 from vqaudio.core.errors import VqaudioError
 
 CHUNK_VALUES = 65_536  # read at a time: samples x channels
@@ -169,20 +169,19 @@ def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -
     """
     if Path(path).suffix.lower() != ".wav":
         raise VqaudioError(f"{path}: vqaudio writes WAV; give it a name that ends in .wav")
-    half = Path(path).with_name(f".{os.getpid()}-{get_ident()}.writing")
-    try:
-        with soundfile.SoundFile(sound_name(half), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
+
+    def write(temporary: Path) -> None:
+        with soundfile.SoundFile(sound_name(temporary), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
             for block in blocks:
-                sound.write(_to_int16(path, block))
-        os.replace(half, path)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = said(error) if isinstance(error, soundfile.LibsndfileError) else error.strerror
-        raise VqaudioError(f"{path} cannot be written: {reason}; is its folder there and writable?") from None
-    finally:
-        half.unlink(missing_ok=True)
+                sound.write(_mono_int16(path, block))
+
+    try:
+        replace_file(Path(path), write)
+    except soundfile.LibsndfileError as error:
+        raise VqaudioError(f"{path} cannot be written: {said(error)}; is its folder there and writable?") from None
 
 
-def _to_int16(path: str | Path, samples: Any) -> np.ndarray:
+def _mono_int16(path: str | Path, samples: Any) -> np.ndarray:
     """`n` or `1 n` of any float type, torch's included, as `n` int16."""
     array = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples, dtype=np.float32)
     if array.ndim == 2 and array.shape[0] == 1:
@@ -191,4 +190,4 @@ def _to_int16(path: str | Path, samples: Any) -> np.ndarray:
         raise VqaudioError(f"{path}: wanted mono samples of shape n or 1 n, got {array.shape}")
     if not np.isfinite(array).all():
         raise VqaudioError(f"{path}: the samples to write hold NaN or infinity")
-    return np.clip(np.round(array * 32_768.0), -32_768, 32_767).astype(np.int16)
+    return to_int16(array)

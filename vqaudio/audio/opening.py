@@ -9,13 +9,11 @@ from typing import Any
 
 import soundfile
 
+from vqaudio.audio.folders import FOREIGN_SUFFIXES, suffix_of
 from vqaudio.core.errors import VqaudioError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000  # below is no speech, above no converter: the header is wrong
 MAX_CHANNELS = 256  # the largest microphone arrays
-FOREIGN_SUFFIXES = frozenset(
-    (".m4a", ".mp4", ".m4b", ".aac", ".mov", ".webm", ".mkv", ".mka", ".wma", ".asf", ".amr", ".3gp", ".ac3", ".ape")
-)
 MIN_LOST_BYTES = 16  # many writers count their own header wrongly by 8
 NO_AUDIO_FOUND = 7  # libsndfile's code for a regular file in which no MPEG frame was found
 _WRONG_SIZE = re.compile(r"^\s*(?:riff|RIFF|Riff size|FORM|SSND|data|Data Size)\s*: (\d+) \(should be (\d+)\)", re.M)
@@ -109,7 +107,7 @@ def _size_bytes(path: str | Path) -> int:
 
 
 def _explain(path: str | Path, error: soundfile.LibsndfileError) -> str:
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path)
     if suffix in FOREIGN_SUFFIXES:
         return f"libsndfile does not read {suffix} files; {_convert(path)}"
     return f"not audio, or damaged at its start: libsndfile says: {said(error)}"

@@ -81,11 +81,9 @@ def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCo
 
 def write_json(path: Path, report: "Report", codec: "Codec") -> None:
     """The report and the hash of the weights that it is about.  Raises VqaudioError if it cannot be written."""
-    from vqaudio.core.errors import VqaudioError
+    from vqaudio.core.durable import make_folder, replace_file
 
     found: dict[str, Any] = {"codec": codec.name, "weights_sha256": codec.weights_sha256, **report.to_json()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise VqaudioError(f"{path} cannot be written: {error.strerror}") from error
+    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
+    make_folder(path.parent)
+    replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -86,13 +86,9 @@ def options_from(args: argparse.Namespace) -> "ProbeOptions":
 
 def write_report(folder: Path, report: "ProbeReport") -> None:
     """probe.json and, where there is a headline, fairseq.tsv.  Raises VqaudioError if they cannot be written."""
-    from vqaudio.core.durable import replace_durably
-    from vqaudio.core.errors import VqaudioError
+    from vqaudio.core.durable import make_folder, replace_durably
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VqaudioError(f"{folder} cannot be made: {error.strerror}") from None
+    make_folder(folder)
     text = json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     replace_durably(folder / "probe.json", lambda path: path.write_text(text, encoding="utf-8"))
     if line := report.fairseq_line():

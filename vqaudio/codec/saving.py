@@ -14,7 +14,7 @@ from vqaudio.codec.locate import FORMAT_VERSION, find_codec, read_header
 from vqaudio.codec.model import Codec
 from vqaudio.codec.speakers import read_speakers, save_speakers
 from vqaudio.core.config import from_mapping, to_mapping
-from vqaudio.core.durable import replace_durably
+from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
 
 
@@ -24,7 +24,7 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> st
     Returns the weights' SHA-256 as they will be read back.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tensors = shaping_state(codec)
     if is_half:
         tensors = {

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from vqaudio.audio.samples import from_int16
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import UNKNOWN_SPEAKER, Augmentation, CropPositions, CropSampler
-from vqaudio.corpora.decoding import FULL_SCALE, corpus_lengths, decode_corpus, decode_stretch
+from vqaudio.corpora.decoding import corpus_lengths, decode_corpus, decode_stretch
 from vqaudio.corpora.interface import Utterance
 from vqaudio.corpora.prefetch import Prefetcher
 
@@ -121,7 +122,7 @@ class CropDataset:
 
     def _cut(self, starts: np.ndarray, num_samples: int) -> np.ndarray:
         places = starts[:, None] + np.arange(num_samples)
-        return self.samples[places].astype(np.float32) / np.float32(FULL_SCALE)
+        return from_int16(self.samples[places])
 
     def _decode(self, starts: np.ndarray, num_samples: int) -> np.ndarray:
         owners = np.searchsorted(self.offsets, starts, side="right") - 1

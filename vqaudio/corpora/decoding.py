@@ -9,10 +9,10 @@ import numpy as np
 
 from vqaudio.audio.files import audio_info, read_audio
 from vqaudio.audio.resampling import num_resampled
+from vqaudio.audio.samples import to_int16
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
 
-FULL_SCALE = 32_768.0  # int16 files then come back bit for bit
 MARGIN_S = 0.05  # read around a crop, so that the resampling filter does not see an edge: soxr HQ needs under 10 ms
 
 
@@ -22,11 +22,6 @@ def decode(utterance: Utterance, sample_rate_hz: int) -> np.ndarray:
     Raises VqaudioError, naming the file, if it cannot be read or holds no sample, NaN or infinity.
     """
     return to_int16(read_audio(utterance.path, sample_rate_hz, utterance.start_s or 0.0, utterance.end_s))
-
-
-def to_int16(samples: np.ndarray) -> np.ndarray:
-    """Float samples in [-1, 1] as int16; what is louder is clipped."""
-    return np.clip(np.round(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def decode_corpus(

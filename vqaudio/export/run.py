@@ -11,7 +11,7 @@ from typing import Any
 
 from vqaudio import __version__
 from vqaudio.core.config import to_mapping
-from vqaudio.core.durable import TEMPORARY, replace_durably, sha256_of, sync_folder
+from vqaudio.core.durable import TEMPORARY, make_folder, replace_durably, sha256_of, sync_folder
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.locking import locked
 from vqaudio.export.documents import DocumentCoder
@@ -107,10 +107,7 @@ def _require_free(out: Path, is_overwriting: bool) -> None:
 def _growing_folder(out: Path) -> Iterator[Path]:
     """The hidden folder beside `out`, locked against a second run."""
     folder = out.with_name(f".{out.name}{TEMPORARY}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VqaudioError(f"{out} cannot be made: {error.strerror}") from None
+    make_folder(folder)
     with locked(folder, f"another export is writing {out}; wait for it, or choose another folder"):
         try:
             yield folder

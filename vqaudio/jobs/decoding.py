@@ -1,6 +1,5 @@
 """A token store back to sound: one wav file for each row, in memory that does not grow with a file's length."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from vqaudio.audio.files import write_blocks
-from vqaudio.core.errors import VqaudioError
+from vqaudio.core.durable import make_folder
 from vqaudio.tokens.schema import TokenRow
 
 FRAMES_AT_ONCE = 1000  # 20 s at 50 frames a second
@@ -48,7 +47,8 @@ def decode_rows(
     def decode(row: TokenRow) -> TokenRow:
         torch.set_num_threads(1)
         blocks = sound_of(row, make_decoder(), num_codebooks)
-        write_whole(path_of(row.id), blocks, sample_rate_hz)
+        make_folder(path_of(row.id).parent)
+        write_blocks(path_of(row.id), blocks, sample_rate_hz)
         return row
 
     threads_before = torch.get_num_threads()
@@ -74,17 +74,3 @@ def sound_of(row: TokenRow, decoder: BlockDecoder, num_codebooks: int | None = N
         for start in range(0, row.codes.shape[1], FRAMES_AT_ONCE):
             yield decoder.push(row.codes[:num_codebooks, start : start + FRAMES_AT_ONCE].astype(np.int64))
         yield decoder.finish(row.num_samples)
-
-
-def write_whole(path: Path, blocks: Iterable[np.ndarray], sample_rate_hz: int) -> None:
-    """A wav file that is whole or not there."""
-    temporary = path.with_name(f".{threading.get_ident()}.writing.wav")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write_blocks(temporary, blocks, sample_rate_hz)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise VqaudioError(f"{path} cannot be written: {error.strerror}") from error

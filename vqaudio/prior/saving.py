@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from vqaudio.core.config import from_mapping, to_mapping
-from vqaudio.core.durable import replace_durably, sha256_of
+from vqaudio.core.durable import make_folder, replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
@@ -27,7 +27,7 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 def save_prior(prior: Prior, folder: str | Path, *, is_half: bool = False, facts: dict[str, Any] | None = None) -> None:
     """Writes the prior; is_half stores the weights as float16.  facts: JSON values for the reader, such as scores."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     kind = torch.float16 if is_half else torch.float32
     tensors = {name: value.detach().to("cpu", kind).contiguous() for name, value in prior.network.named_parameters()}
     weights = folder / "model.safetensors"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vqaudio.core.durable import remove_temporaries
+from vqaudio.core.durable import make_folder, remove_temporaries
 from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.failures import FAILURES, FailureLog
 from vqaudio.tokens.manifest import MANIFEST, Manifest, read_manifest, require_shards
@@ -120,10 +120,7 @@ def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
                 f"{folder} was written by {written}, not by {stamp}; give the same codec and --codebooks, "
                 "or --overwrite to start again"
             )
-    try:
-        (folder / "data").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VqaudioError(f"{folder} cannot be made: {error.strerror}") from None
+    make_folder(folder / "data")
 
 
 def _remove_rows(folder: Path) -> None:

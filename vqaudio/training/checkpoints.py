@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vqaudio.core.config import to_mapping
-from vqaudio.core.durable import replace_durably
+from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
 
 
 def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """tensors: by name; facts: JSON values, such as the step and the configuration."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     unshared = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
     content = save(unshared, metadata={"facts": json.dumps(facts)})
     replace_durably(path, lambda temporary: temporary.write_bytes(content))

@@ -1,36 +1,23 @@
 """Any folder tree of sound files."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from vqaudio.audio.folders import READABLE_SUFFIXES, suffix_of, walk_audio
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
 
-# What libsndfile 1.2 reads and people store speech in.
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64"}
-)
-
 
 def sound_files(root: Path) -> Iterator[Path]:
-    """Every sound file below `root`, sorted within each folder.
+    """Find every sound file below a folder that libsndfile reads, sorted by path; see `walk_audio`.
 
-    Links to folders are followed; a link back to a folder on the way to itself is entered once only.
     Hidden files and folders are left out (macOS writes `._name.wav` beside `name.wav`).
     """
-    visited: set[str] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
-            subfolders.clear()
-            continue
-        visited.add(real)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if not name.startswith(".") and path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
-                yield path
+    for file in sorted(walk_audio(root)):
+        path = Path(file.path)
+        is_hidden = any(part.startswith(".") for part in file.id.split("/"))
+        if not is_hidden and suffix_of(path) in READABLE_SUFFIXES and path.is_file():
+            yield path
 
 
 def utterances(root: str | Path, *, speaker_from_folder: bool = False) -> Iterator[Utterance]:
@@ -49,4 +36,4 @@ def utterances(root: str | Path, *, speaker_from_folder: bool = False) -> Iterat
         speaker = parts[0] if speaker_from_folder and len(parts) > 1 else None
         yield Utterance(id="/".join(parts), path=path, speaker=speaker)
     if is_empty:
-        raise VqaudioError(f"no sound file below {root}; looked for {', '.join(sorted(AUDIO_SUFFIXES))}")
+        raise VqaudioError(f"no sound file below {root}; looked for {', '.join(READABLE_SUFFIXES[:8])} and others")

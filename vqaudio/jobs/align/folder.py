@@ -1,12 +1,11 @@
 """The folder that alignments are written to: one TextGrid for each recording, and what is missing and why."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from vqaudio.core.durable import replace_durably
+from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.alignment.textgrid import write_tiers
 from vqaudio.jobs.align.run import AlignOutcome
@@ -33,10 +32,7 @@ class AlignedFolder:
                 f"{self._paths[min(there)]} is there already, and {len(there) - 1} others; choose another --out, "
                 "--resume to keep them, or --overwrite"
             )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise VqaudioError(f"{folder} cannot be made: {error.strerror}") from None
+        make_folder(folder)
         self._failures = FailureLog(folder, is_fresh=mode != "resume")
         done = there if mode == "resume" else set()
         for name in done:
@@ -51,7 +47,7 @@ class AlignedFolder:
             unknown = {"unknown_words": list(outcome.unknown_words)} if outcome.unknown_words else {}
             self._failures.add({"id": name, "reason": outcome.reason or "", **unknown})
             return
-        os.makedirs(self._paths[name].parent, exist_ok=True)
+        make_folder(self._paths[name].parent)
         write_tiers(self._paths[name], outcome.tiers, outcome.duration_s)
         self._failures.discard(name)
 

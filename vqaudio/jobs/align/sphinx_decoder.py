@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from vqaudio.audio.samples import to_int16
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.align.times import NO_WORD, Alignment, FoundWord, intervals, is_pause
 
@@ -83,7 +84,7 @@ class SphinxDecoder:
         return Alignment(list(intervals(spelled, duration_s)), list(intervals(phones, duration_s)))
 
     def _decode(self, samples: np.ndarray) -> None:
-        pcm = np.round(samples * 32_767).astype("<i2").tobytes()
+        pcm = to_int16(samples).astype("<i2").tobytes()
         self._decoder.start_utt()
         self._decoder.process_raw(pcm, full_utt=True)
         self._decoder.end_utt()

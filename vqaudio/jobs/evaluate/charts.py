@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vqaudio.core.durable import make_folder, replace_file
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.evaluate.report import HEADINGS, Report, Row
 from vqaudio.metrics.pair import METRICS
@@ -157,12 +158,11 @@ def write_rate_distortion(report: Report, folder: Path) -> list[Path]:
                 draw_rate_panel(axes, report, metrics[place], has_legend=place == 0)
             else:
                 axes.set_axis_off()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in paths:
-                figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-        except OSError as error:
-            raise VqaudioError(f"{folder} cannot be written: {error.strerror}") from error
+        make_folder(folder)
+        for path in paths:
+            form: dict[str, Any] = {"format": path.suffix[1:], "dpi": 150}
+            form |= {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
+            replace_file(path, lambda temporary, form=form: figure.savefig(temporary, **form))
     return paths
 
 

@@ -13,6 +13,7 @@ import soundfile
 import soxr
 
 from vqaudio.audio.files import read_audio
+from vqaudio.audio.samples import from_int16, to_int16
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.evaluate.reference_codecs import Rates, Reconstruction, ReferenceCodec
 from vqaudio.metrics.distance import Samples
@@ -106,10 +107,10 @@ class Codec2(_OutsideCodec):
         narrow = soxr.resample(late, self.sample_rate_hz, CODEC2_RATE_HZ)
         with tempfile.TemporaryDirectory(prefix="vqaudio-") as folder:
             original, coded, decoded = (Path(folder, name) for name in ("original.raw", "coded.bit", "decoded.raw"))
-            original.write_bytes((np.clip(narrow, -1, 1) * 32767).astype("<i2").tobytes())
+            original.write_bytes(to_int16(narrow).astype("<i2").tobytes())
             run_program(["c2enc", self.settings[0], original, coded])
             run_program(["c2dec", self.settings[0], coded, decoded])
-            spoken = np.frombuffer(decoded.read_bytes(), "<i2").astype(np.float32) / 32768
+            spoken = from_int16(np.frombuffer(decoded.read_bytes(), "<i2"))
             self._count(coded, reference)
         wide = soxr.resample(spoken, CODEC2_RATE_HZ, self.sample_rate_hz)
         yield Reconstruction(self.settings[0], fit_length(wide[delay:], len(reference)))

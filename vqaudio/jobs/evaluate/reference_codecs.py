@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
+from vqaudio.audio.samples import from_int16, to_int16
 from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
@@ -63,7 +64,7 @@ class ReferenceCodec(Protocol):
 
 def as_sixteen_bit(samples: Samples) -> NDArray[np.float32]:
     """What a listener's file holds: clipped and rounded to 16 bits, as `write_audio` does."""
-    return (np.clip(np.rint(np.asarray(samples, np.float32) * 32768), -32768, 32767) / 32768).astype(np.float32)
+    return from_int16(to_int16(np.asarray(samples, np.float32)))
 
 
 class TokenizerCodec:

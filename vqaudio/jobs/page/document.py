@@ -6,8 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from vqaudio.core.durable import replace_durably
-from vqaudio.core.errors import VqaudioError
+from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.jobs.evaluate.report import Report
 from vqaudio.jobs.evaluate.wording import coverage_notes
@@ -62,10 +61,7 @@ class Page:
 def write_page(page: Page, path: Path) -> int:
     """Writes it whole or not at all.  Returns its bytes.  Raises VqaudioError if it cannot be written."""
     content = page.render().encode("utf-8")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VqaudioError(f"{path.parent} cannot be made: {error.strerror}") from error
+    make_folder(path.parent)
     replace_durably(path, lambda temporary: temporary.write_bytes(content))
     return len(content)
 

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.audio.files import read_audio, read_blocks
+from vqaudio.audio.files import read_audio, read_blocks, write_blocks
 from vqaudio.codec.model import Codec
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
+from vqaudio.core.durable import make_folder
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.decoding import write_whole
 
 Samples = NDArray[np.float32]
 
@@ -84,4 +84,5 @@ def converted_blocks(codec: Codec, blocks: Iterable[Samples], voice: Voice) -> I
 def convert_file(codec: Codec, source: str | Path, voice: Voice, out: Path) -> None:
     """Writes a wav file, as long as the recording.  Raises VqaudioError if either cannot be read or written."""
     rate_hz = codec.grid.sample_rate_hz
-    write_whole(out, converted_blocks(codec, read_blocks(source, rate_hz), voice), rate_hz)
+    make_folder(out.parent)
+    write_blocks(out, converted_blocks(codec, read_blocks(source, rate_hz), voice), rate_hz)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.audio.files import write_audio
-from vqaudio.core.durable import replace_durably
+from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 from vqaudio.jobs.voice.sampling import Samples
@@ -31,12 +31,12 @@ def require_room(folder: Path, *, is_overwriting: bool, has_pictures: bool) -> N
 
 def start_folder(folder: Path) -> None:
     """Makes the folder, and removes samples that are there.  Raises VqaudioError if it cannot be made."""
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for path in _old_files(folder):
             path.unlink()
     except OSError as error:
-        raise VqaudioError(f"{folder} cannot be made: {error.strerror}") from None
+        raise VqaudioError(f"the samples in {folder} cannot be removed: {error.strerror}") from None
 
 
 def _old_files(folder: Path) -> list[Path]:
