@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def corpus(tmp_path: Path, samples_dir: Path) -> Path:
 @pytest.fixture
 def three(tmp_path: Path, samples_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three recordings, and an aligner that dies of ada_2."""
-    monkeypatch.setattr("vqaudio.jobs.align.run.WORKER_COMMAND", (sys.executable, "-c", UNSOUND_WORKER))
+    monkeypatch.setattr("vqaudio.jobs.align.run.WORKER_CODE", UNSOUND_WORKER)
     monkeypatch.setattr("vqaudio.cli.align.find_spec", lambda name: name)
     shutil.copytree(samples_dir / "ada", tmp_path / "audio" / "ada")
     return tmp_path / "audio"

@@ -1,14 +1,15 @@
 """`vqaudio tokenize` on files that cannot be read: named, counted, and never the end of the run."""
 
+import functools
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from vqaudio.jobs.tokenize.readers import ProcessReader
 from vqaudio.tokens.store import TokenStore
 
 
@@ -64,12 +65,13 @@ def test_a_decoder_process_that_aborts_costs_one_file(
     tokenize, recordings: Path, reference: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = """
-import os, vqaudio.jobs.worker as worker
+import os, vqaudio.jobs.tokenize.audio_worker as worker
 decode = worker.decode_file
 worker.decode_file = lambda path, *rest: os.abort() if "03" in os.path.basename(path) else decode(path, *rest)
 worker.main()
 """
-    monkeypatch.setattr("vqaudio.jobs.tokenize.readers.WORKER_COMMAND", (sys.executable, "-c", program))
+    read_in = functools.partial(ProcessReader, code=program)
+    monkeypatch.setattr("vqaudio.jobs.tokenize.readers.ProcessReader", read_in)
     status, codes = tokenize(recordings, "tokens", "--workers", "2")
     assert status == 2
     [failure] = TokenStore.open(tmp_path / "tokens").failures()

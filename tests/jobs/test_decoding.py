@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.decoding import decode_rows, write_whole
+from vqaudio.jobs.decoding import decode_rows
 from vqaudio.tokens.schema import TokenRow
 
 
@@ -31,20 +31,23 @@ def rows(num_rows: int) -> Iterator[TokenRow]:
         yield TokenRow(f"{index}.flac", np.full((2, 3), index, dtype=np.uint16), 960, 16_000, 0.06)
 
 
-def test_a_file_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
-    def blocks() -> Iterator[np.ndarray]:
-        yield np.zeros(100, dtype=np.float32)
+class FailingDecoder(ToneDecoder):
+    """Gives its first block, then fails."""
+
+    def finish(self, num_samples: int) -> np.ndarray:
         raise VqaudioError("damaged")
 
+
+def test_a_file_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(VqaudioError, match="damaged"):
-        write_whole(tmp_path / "a" / "b.wav", blocks(), 16_000)
+        list(decode_rows(rows(1), lambda name: tmp_path / "a" / "b.wav", FailingDecoder, sample_rate_hz=16_000))
     assert list((tmp_path / "a").iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(VqaudioError, match=r"b\.wav cannot be written"):
-        write_whole(tmp_path / "file" / "b.wav", [np.zeros(100, dtype=np.float32)], 16_000)
+    with pytest.raises(VqaudioError, match=r"file cannot be made"):
+        list(decode_rows(rows(1), lambda name: tmp_path / "file" / "b.wav", ToneDecoder, sample_rate_hz=16_000))
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -5,7 +5,6 @@ By pocketsphinx and the English model in its wheel: pip install 'vqaudio[align]'
 """
 
 import argparse
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threading import Event
 
-    from vqaudio.jobs.align.folder import AlignedFolder
-    from vqaudio.jobs.align.summary import AlignSummary
-
-EXIT_FAILURES = 2
-MAX_NOTES = 20  # lines about single files; what they have in common is in the summary
+    from vqaudio.jobs.align.run import AlignRun
+    from vqaudio.jobs.sources import Source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Align; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import stop_on_interrupt
+    from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary
     from vqaudio.jobs.align.folder import AlignedFolder
+    from vqaudio.jobs.align.run import AlignOutcome
     from vqaudio.jobs.align.summary import AlignSummary
     from vqaudio.jobs.align.transcripts import with_texts
     from vqaudio.jobs.sources import find_sources
@@ -57,8 +55,24 @@ def run(args: argparse.Namespace) -> int:
     with stop_on_interrupt() as stop:
         with AlignedFolder(args.out, sources, mode) as folder:
             summary = AlignSummary(folder.num_before)
-            write_textgrids(args, folder, summary, stop)
-        return tell(args, summary, time.monotonic() - start_s, is_stopped=stop.is_set())
+            run = prepare(args, folder.todo, stop)
+
+            def keep(outcome: AlignOutcome) -> None:
+                folder.keep(outcome)
+                summary.add(outcome)
+
+            keep_outcomes(run.outcomes, keep, folder.todo, lambda: summary.audio_s, is_quiet=args.quiet)
+        unknown = f", the words without a pronunciation in {args.out / 'unknown_words.txt'}: see --dictionary"
+        return print_summary(
+            summary,
+            time.monotonic() - start_s,
+            f"TextGrids {args.out}",
+            is_quiet=args.quiet,
+            max_failures=args.max_failures,
+            stopped="the TextGrids that are there are whole" if stop.is_set() else None,
+            reasons=args.out / "failures.jsonl",
+            advice=unknown if summary.num_unknown else "",
+        )
 
 
 def require_sense(args: argparse.Namespace) -> None:
@@ -76,49 +90,14 @@ def require_sense(args: argparse.Namespace) -> None:
         read_pronunciations(args.dictionary)
 
 
-def write_textgrids(args: argparse.Namespace, folder: "AlignedFolder", summary: "AlignSummary", stop: "Event") -> None:
-    """Every outcome becomes a TextGrid or a failure."""
-    from vqaudio.cli.terminal.progress import RunProgress, shown
+def prepare(args: argparse.Namespace, sources: "list[Source]", stop: "Event") -> "AlignRun":
+    """Set up the aligner processes."""
     from vqaudio.jobs.align.run import AlignRun, default_num_workers
 
-    job = AlignRun(
-        folder.todo,
+    return AlignRun(
+        sources,
         num_workers=args.workers or default_num_workers(),
         dictionary=str(args.dictionary) if args.dictionary else None,
         accepts_unknown=args.unknown_words == "noise",
         stop=stop,
     )
-    num_notes = 0
-    total_bytes = sum(source.num_bytes for source in folder.todo)
-    with shown(RunProgress(total_bytes, len(folder.todo), is_quiet=args.quiet)) as progress:
-        for outcome in job.outcomes(on_wait=lambda: progress.tell(summary.audio_s)):
-            folder.keep(outcome)
-            summary.add(outcome)
-            progress.finish_file(outcome.source.num_bytes)
-            failed = [f"failed: {outcome.source.id}: {outcome.reason}"] if outcome.reason else []
-            for line in failed + [f"warning: {outcome.source.id}: {warning}" for warning in outcome.warnings]:
-                num_notes += 1
-                if num_notes <= MAX_NOTES:
-                    progress.note(line if num_notes < MAX_NOTES else f"{line} (further ones are only counted)")
-
-
-def tell(args: argparse.Namespace, summary: "AlignSummary", wall_s: float, *, is_stopped: bool) -> int:
-    """The summary on stdout, what went wrong on stderr, and the exit status."""
-    from vqaudio.cli.terminal.interruption import EXIT_STATUS
-
-    if not args.quiet:
-        print("\n".join(summary.lines(wall_s)))
-        print(f"TextGrids {args.out}")
-    if is_stopped:
-        print(
-            "stopped; the TextGrids that are there are whole: the same command with --resume goes on", file=sys.stderr
-        )
-        return EXIT_STATUS
-    if summary.num_failures > args.max_failures:
-        told = f"{summary.num_failures} files failed, --max-failures is {args.max_failures}; the reasons are in "
-        told += str(args.out / "failures.jsonl")
-        if summary.num_unknown:
-            told += f", the words without a pronunciation in {args.out / 'unknown_words.txt'}: see --dictionary"
-        print(told, file=sys.stderr)
-        return EXIT_FAILURES
-    return 0

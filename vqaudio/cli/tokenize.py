@@ -1,7 +1,6 @@
 """`vqaudio tokenize WAV_DIR --out DIR`: a folder of recordings becomes a token store."""
 
 import argparse
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,16 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threading import Event
 
-    from vqaudio.cli.terminal.progress import RunProgress
     from vqaudio.jobs.sources import Source
     from vqaudio.jobs.summary import Summary
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.jobs.tokenize.readers import AudioFileReader
     from vqaudio.tokens.writer import TokenWriter
-
-EXIT_FAILURES = 2
-MAX_NOTES = 20  # lines about single files; what they have in common is in the summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Tokenize; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import stop_on_interrupt
-    from vqaudio.cli.terminal.progress import RunProgress, shown
+    from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary
     from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.tokenize.metadata import with_metadata
 
@@ -53,12 +48,24 @@ def run(args: argparse.Namespace) -> int:
     with stop_on_interrupt() as stop, ExitStack() as stack:
         start_s = time.monotonic()
         readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
-        writer, summary, job = prepare(args, sources, readers, stop, stack)
-        total_bytes = sum(source.num_bytes for source in job.sources)
-        with shown(RunProgress(total_bytes, len(job.sources), is_quiet=args.quiet)) as progress:
-            write_rows(job, writer, summary, progress)
+        writer, summary, run = prepare(args, sources, readers, stop, stack)
+
+        def keep(outcome: "Outcome") -> None:
+            write_outcome(outcome, writer)
+            summary.add(outcome)
+
+        rate_hz = summary.stamp.sample_rate_hz
+        keep_outcomes(run.outcomes, keep, run.sources, lambda: run.num_samples_fed / rate_hz, is_quiet=args.quiet)
         stack.close()  # threads, processes and the store's last shard
-        return tell(args, summary, time.monotonic() - start_s, is_stopped=stop.is_set())
+        return print_summary(
+            summary,
+            time.monotonic() - start_s,
+            f"store     {args.out}",
+            is_quiet=args.quiet,
+            max_failures=args.max_failures,
+            stopped="what is finished is in the store" if stop.is_set() else None,
+            reasons=args.out / "failures.jsonl",
+        )
 
 
 def require_counts(args: argparse.Namespace) -> None:
@@ -102,36 +109,12 @@ def prepare(
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))
     todo = [source for source in sources if source.id not in writer.done_ids]
     tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
-    job = LocalRun(todo, tokenizer, readers, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop)
-    return writer, Summary(stamp, len(sources) - len(todo)), job
+    run = LocalRun(todo, tokenizer, readers, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop)
+    return writer, Summary(stamp, len(sources) - len(todo)), run
 
 
-def write_rows(job: "LocalRun", writer: "TokenWriter", summary: "Summary", progress: "RunProgress") -> None:
-    """Every outcome becomes a row or a failure."""
-
-    def show() -> None:
-        progress.tell(job.num_samples_fed / summary.stamp.sample_rate_hz)
-
-    num_notes = 0
-    for outcome in job.outcomes(on_wait=show):
-        keep(outcome, writer)
-        summary.add(outcome)
-        progress.finish_file(outcome.source.num_bytes)
-        for line in notes_on(outcome):
-            num_notes += 1
-            if num_notes <= MAX_NOTES:
-                progress.note(line if num_notes < MAX_NOTES else f"{line} (further ones are only counted)")
-
-
-def notes_on(outcome: "Outcome") -> list[str]:
-    """What a user should know of one file."""
-    name = outcome.source.id
-    failed = [f"failed: {name}: {outcome.reason}"] if outcome.reason else []
-    return failed + [f"warning: {name}: {warning}" for warning in outcome.warnings]
-
-
-def keep(outcome: "Outcome", writer: "TokenWriter") -> None:
-    """A row if there are codes, a failure if not."""
+def write_outcome(outcome: "Outcome", writer: "TokenWriter") -> None:
+    """Write a row if there are codes, a failure if not."""
     from vqaudio.tokens.schema import TokenRow
 
     source = outcome.source
@@ -149,23 +132,3 @@ def keep(outcome: "Outcome", writer: "TokenWriter") -> None:
             source.text,
         )
     )
-
-
-def tell(args: argparse.Namespace, summary: "Summary", wall_s: float, *, is_stopped: bool) -> int:
-    """The summary on stdout, what went wrong on stderr, and the exit status."""
-    from vqaudio.cli.terminal.interruption import EXIT_STATUS
-
-    if not args.quiet:
-        print("\n".join(summary.lines(wall_s)))
-        print(f"store     {args.out}")
-    if is_stopped:
-        print("stopped; what is finished is in the store: the same command with --resume goes on", file=sys.stderr)
-        return EXIT_STATUS
-    if summary.num_failures > args.max_failures:
-        print(
-            f"{summary.num_failures} files failed, --max-failures is {args.max_failures}; "
-            f"all others are in the store, the reasons are in {args.out / 'failures.jsonl'}",
-            file=sys.stderr,
-        )
-        return EXIT_FAILURES
-    return 0

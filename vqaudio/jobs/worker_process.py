@@ -9,22 +9,50 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.worker import HEADER, SAMPLES
 
-PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
+PACKAGE = Path(__file__).resolve().parents[1]
+POLL_S = 0.2  # how often a thread that waits for a worker looks whether the run is over
+# The package comes from its own folder: nothing that lies in the current folder or beside the package is imported.
+_START = """
+import importlib.util, sys
+sys.path += [path for path in {paths!r} if path not in sys.path]
+spec = importlib.util.spec_from_file_location("vqaudio", {init!r}, submodule_search_locations=[{package!r}])
+sys.modules["vqaudio"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["vqaudio"])
+"""
+
+
+def isolated_python(code: str) -> tuple[str, ...]:
+    """Build the command of a process that runs `code` with this package and the libraries of this process.
+
+    Python's isolated mode leaves the current folder, PYTHONPATH and the user's folder out of its path: code that lies
+    beside recordings is not run.  What this process found elsewhere is added, but never the current folder.
+    """
+    here = os.path.realpath(os.curdir)
+    paths = [
+        path for path in sys.path if os.path.isabs(path) and os.path.realpath(path) not in (here, str(PACKAGE.parent))
+    ]
+    start = _START.format(paths=paths, init=str(PACKAGE / "__init__.py"), package=str(PACKAGE))
+    return (sys.executable, "-I", "-c", start + code)
 
 
 class WorkerProcess:
-    """role: what it is called in sentences, such as "decoder".  patience_s: how long it may be silent."""
+    """A process that is asked about one file at a time.
 
-    def __init__(self, role: str, command: Sequence[str], patience_s: float) -> None:
-        self.role, self.command, self.patience_s = role, command, patience_s
+    role: what it is called in sentences, such as "decoder".  code: what it runs, see `isolated_python`.
+    patience_s: how long it may be silent.
+    """
+
+    def __init__(self, role: str, code: str, patience_s: float) -> None:
+        self.role, self.command, self.patience_s = role, isolated_python(code), patience_s
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process: subprocess.Popen[bytes] | None = self._start()
 
@@ -64,7 +92,6 @@ class WorkerProcess:
         self._complaints.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        paths = [PACKAGE_PARENT, *filter(None, [os.environ.get("PYTHONPATH")])]
         one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         return subprocess.Popen(
             self.command,
@@ -72,7 +99,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
-            env={**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, **one_thread},
         )
 
     def _receive(self, process: subprocess.Popen[bytes], num_bytes: int) -> bytearray:

@@ -1,6 +1,7 @@
 """The piece of work that every engine hands out."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +14,23 @@ from vqaudio.jobs.tokenize.readers import Decoded, InlineReader
 RATE_HZ = 16_000
 
 
-def test_a_batch_of_columns_gives_a_row_for_each_file_and_the_codes_of_the_file_alone(
+def test_a_file_has_the_codes_of_its_samples_encoded_whole_and_a_broken_one_a_reason(
     recordings: Path, make_encoder: Callable[[], BlockEncoder], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_text("words")
-    sources = [*find_sources(recordings), Source("broken.wav", str(broken))]
-    tokenizer = FileTokenizer(make_encoder, RATE_HZ, lambda: InlineReader(0.07))
-    rows = tokenizer({"id": [source.id for source in sources], "path": [source.path for source in sources]})
-    assert rows["id"] == [source.id for source in sources]
-    for number, source in enumerate(sources[:-1]):
+    tokenizer, reader = FileTokenizer(make_encoder, RATE_HZ), InlineReader(0.07)
+    for source in [*find_sources(recordings), Source("broken.wav", str(broken))]:
+        outcome = tokenizer.encode(source, partial(reader.read, source.path, RATE_HZ))
+        if source.id == "broken.wav":
+            assert outcome.codes is None
+            assert "not audio" in (outcome.reason or "")
+            continue
         samples, encoder = read_audio(source.path, RATE_HZ), make_encoder()
         whole = np.concatenate([encoder.push(samples), encoder.finish()], axis=1)
-        assert rows["codes"][number] == whole.tolist()
-        assert rows["num_samples"][number] == len(samples)
-        assert rows["reason"][number] is None
-    assert rows["codes"][-1] is None
-    assert "not audio" in rows["reason"][-1]
+        assert outcome.codes is not None
+        assert np.array_equal(outcome.codes, whole)
+        assert (outcome.num_samples, outcome.reason) == (len(samples), None)
 
 
 def test_a_file_without_samples_is_a_failure_though_its_decoder_was_content(

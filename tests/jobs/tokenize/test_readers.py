@@ -19,7 +19,7 @@ RATE_HZ = 16_000
 # A worker whose library crashes, hangs or chatters on files of that name.
 UNSOUND_WORKER = """
 import os, sys, time
-import vqaudio.jobs.worker as worker
+import vqaudio.jobs.tokenize.audio_worker as worker
 class Unsound(worker.AudioReader):
     def __iter__(self):
         for number, block in enumerate(super().__iter__()):
@@ -53,7 +53,7 @@ def sound(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unsound() -> Iterator[ProcessReader]:
-    decoder = ProcessReader(0.1, command=(sys.executable, "-c", UNSOUND_WORKER), patience_s=5.0)
+    decoder = ProcessReader(0.1, code=UNSOUND_WORKER, patience_s=5.0)
     yield decoder
     decoder.close()
 

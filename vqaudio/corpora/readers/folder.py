@@ -9,11 +9,11 @@ from vqaudio.corpora.interface import Utterance
 
 
 def sound_files(root: Path) -> Iterator[Path]:
-    """Find every sound file below a folder that libsndfile reads, sorted by path; see `walk_audio`.
+    """Find every sound file below a folder that libsndfile reads; see `walk_audio` for the order.
 
     Hidden files and folders are left out (macOS writes `._name.wav` beside `name.wav`).
     """
-    for file in sorted(walk_audio(root)):
+    for file in walk_audio(root):
         path = Path(file.path)
         is_hidden = any(part.startswith(".") for part in file.id.split("/"))
         if not is_hidden and suffix_of(path) in READABLE_SUFFIXES and path.is_file():

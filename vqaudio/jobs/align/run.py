@@ -3,7 +3,6 @@
 import json
 import os
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -13,11 +12,10 @@ from typing import Any
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 from vqaudio.jobs.sources import Source
-from vqaudio.jobs.tokenize.stream import POLL_S
 from vqaudio.jobs.worker import DONE
-from vqaudio.jobs.worker_process import WorkerProcess
+from vqaudio.jobs.worker_process import POLL_S, WorkerProcess
 
-WORKER_COMMAND = (sys.executable, "-c", "from vqaudio.jobs.align.worker import main; main()")
+WORKER_CODE = "from vqaudio.jobs.align.worker import main; main()"
 PATIENCE_S = 3600.0  # an aligner says nothing before it is done
 NO_TRANSCRIPT = "there is no transcript of it"
 
@@ -66,7 +64,7 @@ class AlignRun:
 
     def outcomes(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[AlignOutcome]:
         """The outcome of every source, as they come; `on_wait` is called several times a second."""
-        workers = [WorkerProcess("aligner", WORKER_COMMAND, PATIENCE_S) for _ in range(self._num_workers)]
+        workers = [WorkerProcess("aligner", WORKER_CODE, PATIENCE_S) for _ in range(self._num_workers)]
         threads = [threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in workers]
         for thread in threads:
             thread.start()

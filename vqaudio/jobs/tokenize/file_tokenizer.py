@@ -1,15 +1,14 @@
 """Audio in, codes out: the piece of work that every engine (this machine, Ray Data) hands out in its own way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
-from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
+from vqaudio.jobs.tokenize.readers import Decoded
 
 
 class BlockEncoder(Protocol):
@@ -39,19 +38,12 @@ class Outcome:
 class FileTokenizer:
     """Tokenizes files, each on its own: nothing that is encoded beside a file can touch its codes.
 
-    make_encoder: a fresh BlockEncoder for every file; each of its steps has one tensor shape (law 2).
+    make_encoder: a fresh BlockEncoder for every file; each of its steps has one tensor shape.
     sample_rate_hz: what the encoder takes.
-    make_decoder: a AudioFileReader for `__call__`; engines that decode elsewhere call `encode` and need none.
     """
 
-    def __init__(
-        self,
-        make_encoder: Callable[[], BlockEncoder],
-        sample_rate_hz: int,
-        make_decoder: Callable[[], AudioFileReader] | None = None,
-    ) -> None:
+    def __init__(self, make_encoder: Callable[[], BlockEncoder], sample_rate_hz: int) -> None:
         self.make_encoder, self.sample_rate_hz = make_encoder, sample_rate_hz
-        self._decoder = make_decoder() if make_decoder else None
 
     def encode(self, source: Source, feed: Callable[[Callable[[np.ndarray], None]], Decoded]) -> Outcome:
         """Encode one file.  `feed` gives every block (float32, mono) to its argument and returns the file's facts.
@@ -71,28 +63,6 @@ class FileTokenizer:
             return Outcome(source, reason=f"the encoder failed: {type(error).__name__}: {error}")
         codes = np.concatenate(parts, axis=1)
         return Outcome(source, codes, decoded.num_samples, decoded.source_rate_hz, decoded.warnings)
-
-    def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-        """Decode and encode a batch in the form that dataset engines pass around: column name -> values.
-
-        batch: the columns `id` and `path`.  Returns id, codes (lists, `k t`; None on failure), num_samples,
-        source_rate_hz, warnings and reason, one row for each that came in.
-        """
-        rows = [
-            self._tokenize(Source(str(name), str(path))) for name, path in zip(batch["id"], batch["path"], strict=True)
-        ]
-        return {
-            "id": [row.source.id for row in rows],
-            "codes": [None if row.codes is None else row.codes.tolist() for row in rows],
-            "num_samples": [row.num_samples for row in rows],
-            "source_rate_hz": [row.source_rate_hz for row in rows],
-            "warnings": [list(row.warnings) for row in rows],
-            "reason": [row.reason for row in rows],
-        }
-
-    def _tokenize(self, source: Source) -> Outcome:
-        assert self._decoder is not None, "FileTokenizer was built without make_decoder"
-        return self.encode(source, partial(self._decoder.read, source.path, self.sample_rate_hz))
 
 
 def _narrow(codes: np.ndarray) -> np.ndarray:

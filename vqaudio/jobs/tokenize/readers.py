@@ -2,8 +2,7 @@
 
 import json
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +15,7 @@ from vqaudio.jobs.worker_process import WorkerProcess
 
 BLOCK_S = 10.0  # 640 kB at 16 kHz: a file in flight holds two of them, a worker's pipe another
 PATIENCE_S = 300.0  # without a single block from a decoder, before its file is given up
-WORKER_COMMAND = (sys.executable, "-c", "from vqaudio.jobs.worker import main; main()")
+WORKER_CODE = "from vqaudio.jobs.tokenize.audio_worker import main; main()"
 
 
 def default_num_workers() -> int:
@@ -87,11 +86,11 @@ class ProcessReader:
         self,
         block_s: float = BLOCK_S,
         *,
-        command: Sequence[str] | None = None,
+        code: str = WORKER_CODE,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.block_s = block_s
-        self.worker = WorkerProcess("decoder", command or WORKER_COMMAND, patience_s)
+        self.worker = WorkerProcess("decoder", code, patience_s)
 
     def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
         """See AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""

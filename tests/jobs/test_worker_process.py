@@ -1,0 +1,51 @@
+"""Workers run the package and the libraries of this process, and nothing that lies beside the recordings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vqaudio.jobs.worker_process import isolated_python
+
+HOSTILE = "import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\n"
+NAMES = ("soundfile", "json", "numpy", "soxr", "struct", "signal", "pocketsphinx", "vqaudio", "sitecustomize")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A folder of recordings in which modules lie under names that a worker imports."""
+    for name in NAMES:
+        (tmp_path / f"{name}.py").write_text(HOSTILE)
+    return tmp_path
+
+
+@pytest.mark.parametrize("module", ["tokenize.audio_worker", "align.worker"])
+def test_code_in_the_current_folder_is_not_run_by_a_worker(hostile: Path, module: str) -> None:
+    command = isolated_python(f"import numpy, soundfile, vqaudio.jobs.{module} as worker; print(worker.__file__)")
+    told = subprocess.run(command, cwd=hostile, capture_output=True, text=True, check=True).stdout
+    assert Path(told.strip()).is_relative_to(Path(__file__).parents[2] / "vqaudio")
+    assert sorted(hostile.glob("*.ran")) == []
+
+
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_tokenizing_in_a_folder_with_such_code_runs_none_of_it(hostile: Path, samples_dir: Path, name: str) -> None:
+    """The whole verb, as its console script starts it: from a file outside of the folder."""
+    script = hostile.parent / "bin" / "vqaudio"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from vqaudio.cli.main import main\nsys.exit(main())\n"
+    )
+    command = [sys.executable, "-s", str(script), "tokenize", str(samples_dir / "ada"), "--out", f"tokens-{name}"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=hostile, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert sorted(hostile.glob("*.ran")) == []
+
+
+def test_a_plain_start_in_that_folder_would_run_it(hostile: Path) -> None:
+    """What the test above must be able to see."""
+    subprocess.run([sys.executable, "-c", "import soundfile"], cwd=hostile, capture_output=True)
+    assert (hostile / "soundfile.ran").exists()

@@ -1,0 +1,107 @@
+"""What verbs that go through recordings one by one share: the loop, the notes on single files, the end."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from vqaudio.cli.terminal.interruption import EXIT_STATUS
+from vqaudio.cli.terminal.progress import RunProgress, shown
+from vqaudio.jobs.sources import Source
+
+EXIT_FAILURES = 2
+MAX_NOTES = 20  # lines about single files; what they have in common is in the summary
+
+
+class Outcome(Protocol):
+    """What came of one recording; a reason says why nothing did."""
+
+    @property
+    def source(self) -> Source:
+        """The recording."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed, or None."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to look at, in words."""
+        ...
+
+
+Kept = TypeVar("Kept", bound=Outcome)
+
+
+class Summary(Protocol):
+    """Counts of a run, told at its end."""
+
+    @property
+    def num_failures(self) -> int:
+        """Recordings that failed."""
+        ...
+
+    def lines(self, wall_s: float) -> list[str]:
+        """The report.  wall_s: how long the run took, in seconds."""
+        ...
+
+
+def keep_outcomes(
+    outcomes: Callable[[Callable[[], None]], Iterator[Kept]],
+    keep: Callable[[Kept], None],
+    sources: Sequence[Source],
+    audio_s: Callable[[], float],
+    *,
+    is_quiet: bool,
+) -> None:
+    """Keep every outcome as it comes, with progress and a note on what failed or warns, up to MAX_NOTES lines.
+
+    outcomes: given what to call while it waits.  audio_s: seconds of audio that went through so far.
+    """
+    num_notes = 0
+    total_bytes = sum(source.num_bytes for source in sources)
+    with shown(RunProgress(total_bytes, len(sources), is_quiet=is_quiet)) as progress:
+        for outcome in outcomes(lambda: progress.tell(audio_s())):
+            keep(outcome)
+            progress.finish_file(outcome.source.num_bytes)
+            for line in notes_on(outcome):
+                num_notes += 1
+                if num_notes <= MAX_NOTES:
+                    progress.note(line if num_notes < MAX_NOTES else f"{line} (further ones are only counted)")
+
+
+def notes_on(outcome: Outcome) -> list[str]:
+    """Say what a user should know of one file."""
+    name = outcome.source.id
+    failed = [f"failed: {name}: {outcome.reason}"] if outcome.reason else []
+    return failed + [f"warning: {name}: {warning}" for warning in outcome.warnings]
+
+
+def print_summary(
+    summary: Summary,
+    wall_s: float,
+    result: str,
+    *,
+    is_quiet: bool,
+    max_failures: int,
+    stopped: str | None,
+    reasons: Path,
+    advice: str = "",
+) -> int:
+    """Print the summary on stdout and what went wrong on stderr; return the exit status.
+
+    result: the line that names what was written.  stopped: what to say of a run that was interrupted, or None.
+    reasons: the file with the failures.  advice: what else helps, after their number.
+    """
+    if not is_quiet:
+        print("\n".join([*summary.lines(wall_s), result]))
+    if stopped is not None:
+        print(f"stopped; {stopped}: the same command with --resume goes on", file=sys.stderr)
+        return EXIT_STATUS
+    if summary.num_failures > max_failures:
+        told = f"{summary.num_failures} files failed, --max-failures is {max_failures}; the reasons are in {reasons}"
+        print(told + advice, file=sys.stderr)
+        return EXIT_FAILURES
+    return 0
