@@ -35,7 +35,7 @@ def test_a_link_back_to_the_tree_neither_loops_nor_doubles_a_file(tmp_path: Path
 
 def test_the_first_folder_can_be_the_speaker(tmp_path: Path) -> None:
     touch(tmp_path, "anna/day 1/one.wav", "ben/two.wav", "three.wav")
-    assert [one.speaker for one in utterances(tmp_path, speaker_from_folder=True)] == [None, "anna", "ben"]
+    assert [one.speaker for one in utterances(tmp_path, speaker_from_folder=True)] == [None, "ben", "anna"]
     assert {one.speaker for one in utterances(tmp_path)} == {None}
 
 

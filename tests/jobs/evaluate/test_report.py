@@ -8,7 +8,7 @@ import pytest
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.evaluate.reference_codecs import Rates
-from vqaudio.jobs.evaluate.report import HEADINGS, CodebookHealth, Report, Row, read_report
+from vqaudio.jobs.evaluate.report import COLUMNS, CodebookHealth, Report, Row, read_report
 from vqaudio.metrics.bootstrap import mean_score
 from vqaudio.metrics.pair import METRICS
 
@@ -47,4 +47,4 @@ def test_what_is_no_report_is_answered_with_the_command_that_writes_one(text: st
 
 
 def test_every_metric_has_a_heading() -> None:
-    assert [name for name in HEADINGS if name in METRICS] == list(METRICS)
+    assert [name for name in COLUMNS if name in METRICS] == list(METRICS)

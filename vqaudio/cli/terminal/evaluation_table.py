@@ -7,12 +7,13 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from vqaudio.jobs.evaluate.report import HEADINGS, Report, Row
+from vqaudio.jobs.evaluate.report import COLUMNS, Report, Row
 from vqaudio.jobs.evaluate.wording import coverage_notes, format_rate, format_score
+from vqaudio.metrics.pair import METRICS
 
 # The columns of the two tables.
-HEARD = ("pesq_wb", "pesq_nb", "stoi", "estoi", "visqol")
-MEASURED = tuple(name for name in HEADINGS if name not in HEARD)
+PERCEPTUAL = tuple(name for name, metric in METRICS.items() if metric.is_perceptual)
+OTHERS = tuple(name for name in COLUMNS if name not in PERCEPTUAL)
 WIDEST = 130  # of a table, where the terminal does not say
 
 
@@ -23,7 +24,7 @@ def print_report(report: Report, stream: TextIO | None = None) -> None:
     console.print(
         f"{report.num_files} files, {report.seconds / 60:.1f} minutes; means ± half of their 95 % bootstrap intervals"
     )
-    for columns in (HEARD, MEASURED):
+    for columns in (PERCEPTUAL, OTHERS):
         if table := _score_table(report.rows, columns):
             console.print(table)
     if report.codebooks:
@@ -38,11 +39,11 @@ def _score_table(rows: Sequence[Row], columns: Sequence[str]) -> Table | None:
         return None
     table = Table(box=None, pad_edge=False)
     table.add_column("coder", no_wrap=True)
-    for heading in ("nominal", "entropy", "file", *(HEADINGS[name][0] for name in shown)):
+    for heading in ("nominal", "entropy", "file", *(COLUMNS[name].heading for name in shown)):
         table.add_column(heading, justify="right")
     for row in rows:
         rates = (format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file))
-        scores = (format_score(row.scores.get(name), HEADINGS[name][1]) for name in shown)
+        scores = (format_score(row.scores.get(name), COLUMNS[name].digits) for name in shown)
         table.add_row(f"{row.coder} {row.setting}", *rates, *scores)
     table.caption = "nominal, entropy, file: kbit/s"
     table.caption_justify = "left"

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqaudio.core.durable import make_folder, replace_file
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.evaluate.report import HEADINGS, Report, Row
+from vqaudio.jobs.evaluate.report import COLUMNS, Report, Row
 from vqaudio.metrics.pair import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RATE_METRICS = ("pesq_wb", "stoi", "visqol", "mel_db")
+RATE_METRICS = tuple(name for name, metric in METRICS.items() if metric.has_plot)
 INK = "#1f2328"
 # Source: Okabe and Ito 2008, "Color Universal Design": told apart by nearly every eye.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -117,8 +117,8 @@ def draw_rate_panel(axes: Axes, report: Report, metric: str, *, has_legend: bool
         for point in () if is_curve else points:
             place_at = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": "x-small"}
             axes.annotate(point.label, (point.kbps, point.mean), **place_at)
-    heading = HEADINGS[metric][0]
-    axes.set_title(heading if METRICS[metric] == "higher" else f"{heading} (lower is better)", fontsize="medium")
+    heading = COLUMNS[metric].heading
+    axes.set_title(heading if METRICS[metric].better == "higher" else f"{heading} (lower is better)", fontsize="medium")
     axes.set_xlabel("kbit/s")
     _mark_octaves(axes, [kbps for row in report.rows if (kbps := real_kbps(row))])
     if has_legend:

@@ -14,7 +14,7 @@ from vqaudio.jobs.evaluate.report import Report, Row, codebook_health
 from vqaudio.jobs.evaluate.scoring import Pair, score_pairs
 from vqaudio.jobs.sources import Source, find_sources
 from vqaudio.metrics.bootstrap import mean_score
-from vqaudio.metrics.pair import FILL, METRICS, check_metrics, missing_metrics
+from vqaudio.metrics.pair import METRICS, check_metrics, missing_metrics
 
 Scores = dict[tuple[str, str], dict[str, dict[str, float]]]  # (coder, setting) -> id -> metric -> score
 OnMade = Callable[[str, str, Reconstruction], None]
@@ -100,7 +100,9 @@ class _Run:
                 means = {}
                 for name in columns:
                     values = [scores.get(name, math.nan) for scores in files.values()]
-                    means[name] = mean_score(values, fill=FILL.get(name), num_absent=num_absent)
+                    means[name] = mean_score(
+                        values, fill=METRICS[name].fill if name in METRICS else None, num_absent=num_absent
+                    )
                 yield Row(coder.name, setting, rates[setting], means)
 
 

@@ -5,28 +5,28 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.evaluate.reference_codecs import Rates, TokenizerCodec
 from vqaudio.jobs.strict_json import plain
 from vqaudio.metrics.bootstrap import MeanScore
+from vqaudio.metrics.pair import METRICS
 from vqaudio.metrics.usage import entropy_bits, perplexity, top_share, usage
 
-# column -> (heading with its unit, digits): the metrics in table order, then what only a codec has
-HEADINGS = {
-    "pesq_wb": ("PESQ-WB", 2),
-    "pesq_nb": ("PESQ-NB", 2),
-    "stoi": ("STOI", 3),
-    "estoi": ("ESTOI", 3),
-    "visqol": ("ViSQOL", 2),
-    "mel_db": ("mel dB", 2),
-    "mr_stft": ("MR-STFT", 3),
-    "si_sdr_db": ("SI-SDR dB", 1),
-    "f0_corr": ("F0 corr.", 3),
-    "voicing_error": ("voicing err.", 3),
-    "consistency": ("same codes", 3),
-    "gain_flips": ("gain flips", 3),
+
+class Column(NamedTuple):
+    """How a score stands in a table."""
+
+    heading: str
+    digits: int
+
+
+# What only a codec has stands after the metrics of pairs.
+COLUMNS: Mapping[str, Column] = {
+    **{name: Column(metric.heading, metric.digits) for name, metric in METRICS.items()},
+    "consistency": Column("same codes", 3),
+    "gain_flips": Column("gain flips", 3),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vqaudio.jobs.evaluate.charts import PALETTE, draw_rate_panel, drawing, inline_svg, new_figure, rate_metrics
-from vqaudio.jobs.evaluate.report import HEADINGS, Report
+from vqaudio.jobs.evaluate.report import COLUMNS, Report
 from vqaudio.jobs.page.training_log import Curve, TrainingLog
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def rate_graphs(report: Report) -> list[str]:
         for metric in rate_metrics(report):
             figure = new_figure()
             draw_rate_panel(figure.axes[0], report, metric)
-            told = f"{HEADINGS[metric][0]} against kbit/s; the table below has the figures"
+            told = f"{COLUMNS[metric].heading} against kbit/s; the table below has the figures"
             graphs.append(inline_svg(figure, f"rate-{metric}", told))
     return graphs
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from vqaudio.jobs.evaluate.report import HEADINGS, Report
+from vqaudio.jobs.evaluate.report import COLUMNS, Report
 from vqaudio.jobs.evaluate.wording import format_rate, format_score
 
 
@@ -27,13 +27,13 @@ def notes_list(lines: Sequence[str]) -> str:
 
 def score_table(report: Report) -> str:
     """Rates and means of every row, with half of the 95 % intervals."""
-    metrics = [name for name in HEADINGS if any(name in row.scores for row in report.rows)]
-    headings = ["coder", "nominal", "entropy", "file", *(HEADINGS[name][0] for name in metrics)]
+    metrics = [name for name in COLUMNS if any(name in row.scores for row in report.rows)]
+    headings = ["coder", "nominal", "entropy", "file", *(COLUMNS[name].heading for name in metrics)]
     rows = (
         [
             f"{row.coder} {row.setting}",
             *(format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file)),
-            *(format_score(row.scores.get(name), HEADINGS[name][1]) for name in metrics),
+            *(format_score(row.scores.get(name), COLUMNS[name].digits) for name in metrics),
         ]
         for row in report.rows
     )
