@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from vqaudio.jobs.probe.report import ProbeReport
 
 EXIT_REFUSED = 2
-EXTRA_PROBES = ("leakage", "abx", "linear", "stability")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     held_out = "list of ids or speakers that the mapping is tested on and not fitted on (default: folds of speakers)"
     parser.add_argument("--held-out", type=Path, metavar="FILE", help=held_out)
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="of speakers (default: 5)")
-    parser.add_argument("--with", dest="probes", nargs="+", default=["leakage"], choices=(*EXTRA_PROBES, "none"),
-                        help="further probes: leakage (default), abx, linear, stability, none")  # fmt: skip
+    further = "further probes: leakage (default), abx, linear, stability, or none"
+    parser.add_argument("--with", dest="probes", nargs="+", default=["leakage"], metavar="PROBE", help=further)
     codec = "the codec that made TOKENS: stability needs it, abx and linear then read its vectors too; with --audio"
     parser.add_argument("--codec", metavar="NAME|DIR", help=codec)
     stability = "utterances that stability changes and encodes again (default: 20)"
@@ -45,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
     from vqaudio.cli.terminal.probe_table import print_probe
     from vqaudio.codec.saving import open_codec
+    from vqaudio.jobs.probe.abx import abx_items
     from vqaudio.jobs.probe.corpus import join_labels
-    from vqaudio.jobs.probe.extras import abx_items
     from vqaudio.jobs.probe.pictures import write_plots
     from vqaudio.jobs.probe.probing import probe_corpus
     from vqaudio.probes.items import write_items
@@ -69,7 +68,13 @@ def run(args: argparse.Namespace) -> int:
 
 def options_from(args: argparse.Namespace) -> "ProbeOptions":
     """What the command line asks for."""
+    from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.probe.probing import ProbeOptions, read_names
+    from vqaudio.jobs.probe.registry import PROBES
+
+    unknown = set(args.probes) - {*PROBES, "none"}
+    if unknown:
+        raise VqaudioError(f"there is no probe {min(unknown)!r}; there are {', '.join(PROBES)}, and none")
 
     return ProbeOptions(
         codebook=args.codebook,

@@ -53,10 +53,12 @@ def report() -> ProbeReport:
         lags={-1: 0.25, 0: 0.5, 1: math.nan},
         phones=(row,),
         classes={"manner": (row,), "place": (row, row)},
-        leakage={"codes": SpeakerLeakage(0.5, 0.25, 3, 9, 0)},
-        abx={"codes, within speakers": AbxScore(0.25, 2, 3, 40)},
-        linear={"codes, 1 frame": LinearScore(0.5, 0.25, 0.75, 80, 20, 0.001)},
-        stability={"speed 0.9": {"codes": Stability(math.nan, 0.5, 0.25, 100, 4)}},
+        further={
+            "leakage": {"codes": SpeakerLeakage(0.5, 0.25, 3, 9, 0)},
+            "abx": {"codes, within speakers": AbxScore(0.25, 2, 3, 40)},
+            "linear": {"codes, 1 frame": LinearScore(0.5, 0.25, 0.75, 80, 20, 0.001)},
+            "stability": {"speed 0.9": {"codes": Stability(math.nan, 0.5, 0.25, 100, 4)}},
+        },
         notes=("no control on MFCC",),
     )
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vqaudio.jobs.probe import wording
+from vqaudio.jobs.probe.interface import ProbeTable
 from vqaudio.jobs.probe.report import ProbeReport
 
 WIDEST = 130  # of a table, where the terminal does not say
@@ -31,8 +32,8 @@ def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
         console.print(_class_table(report))
     say(wording.rate_lines(report))
     say(wording.further_lines(report))
-    if report.stability:
-        console.print(_stability_table(report))
+    for further in wording.further_tables(report):
+        console.print(_further_table(further))
     if line := report.fairseq_line():
         say(["as fairseq's measure_teacher_quality.py prints it (ref: phones, hyp: codes):", line])
     say(report.notes)
@@ -54,12 +55,11 @@ def _class_table(report: ProbeReport) -> Table:
     return table
 
 
-def _stability_table(report: ProbeReport) -> Table:
-    """Flips and edits, the codes beside the control."""
-    table = _table("changed sound", wording.stability_columns(report))
-    for change in report.stability:
-        table.add_row(change, *wording.stability_cells(report, change))
-    table.caption, table.caption_justify = wording.stability_caption(report), "left"
+def _further_table(further: ProbeTable) -> Table:
+    table = _table(further.first, further.columns)
+    for row in further.rows:
+        table.add_row(*row)
+    table.caption, table.caption_justify = further.caption, "left"
     return table
 
 

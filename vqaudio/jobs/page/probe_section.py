@@ -60,7 +60,7 @@ def probe_section(findings: ProbeFindings | None) -> str:
         + _headline(report)
         + "".join(_figures(findings))
         + _classes(report)
-        + _stability(report)
+        + _further(report)
         + notes_list(after)
     )
 
@@ -85,11 +85,11 @@ def _classes(report: ProbeReport) -> str:
     return "".join(tables)
 
 
-def _stability(report: ProbeReport) -> str:
-    if not report.stability:
-        return ""
-    rows = ([change, *wording.stability_cells(report, change)] for change in report.stability)
-    return table(f"Changed sound; {wording.stability_caption(report)}", ["", *wording.stability_columns(report)], rows)
+def _further(report: ProbeReport) -> str:
+    return "".join(
+        table(f"{further.first.capitalize()}; {further.caption}", ["", *further.columns], further.rows)
+        for further in wording.further_tables(report)
+    )
 
 
 def _figures(findings: ProbeFindings) -> Iterator[str]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.probe.corpus import ProbeCorpus, join_labels
-from vqaudio.jobs.probe.extras import Values, measure_extras, utterance_lengths
+from vqaudio.jobs.probe.interface import CODES, MFCC, ProbeInput
 from vqaudio.jobs.probe.mfcc_control import MfccCodes, mfcc_control
+from vqaudio.jobs.probe.registry import PROBES
 from vqaudio.jobs.probe.report import ProbeReport
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.probes.counts import Counts
@@ -19,14 +20,11 @@ from vqaudio.probes.frames import LabelledFrames
 from vqaudio.probes.headline import Headline, code_controls, count_frames, gate, lag_pnmi, measure_headline
 from vqaudio.probes.phone_classes import MANNER, PLACE, classes_of
 from vqaudio.probes.splits import Split, is_named, split_at, split_by_speaker
-from vqaudio.probes.stability import Stability
 from vqaudio.probes.tables import PhoneRow, merge_phones, phone_rows
 from vqaudio.tokens.store import TokenStore
 
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
-
-CODES, MFCC = "codes", "MFCC k-means"
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class ProbeOptions:
     """labels: a label map, or "plain".  held_out: ids or speakers that are tested and not fitted on.
 
     audio: the folder the codes were made from, for the control on MFCC.  accepts_few_frames: show a headline that
-    rests on fewer than 100 labelled frames for each code.  probes: of leakage, abx, linear, stability.
+    rests on fewer than 100 labelled frames for each code.  probes: names of further ones, see `registry.py`.
     num_stability: utterances that are changed in sound.
     """
 
@@ -75,9 +73,21 @@ def probe_corpus(
     if options.audio and not is_refused:
         codes[MFCC], means = mfcc_control(frames, options.audio, corpus.grid, fitted_utterances(split), options.seed)
     by_utterance = frames.codes_by_utterance()
-    vectors = probe_vectors(store, corpus, options, codec)
-    extras = measure_extras(corpus, codes, vectors, split, options.probes, options.seed)
-    no_mfcc = () if MFCC in codes else ("no control on MFCC: give --audio, the folder that the codes were made from",)
+    given = ProbeInput(
+        store.stamp,
+        corpus,
+        codes,
+        split,
+        options.codebook,
+        options.seed,
+        means=means,
+        codec=codec,
+        audio=options.audio,
+        num_utterances=options.num_stability,
+    )
+    if MFCC not in codes:
+        given.notes.append("no control on MFCC: give --audio, the folder that the codes were made from")
+    further = {name: probe.measure(given) for name, probe in PROBES.items() if name in options.probes}
     return ProbeReport(
         stamp=store.stamp,
         codebook=options.codebook,
@@ -95,11 +105,8 @@ def probe_corpus(
         lags={} if is_refused else lag_pnmi(frames),
         phones=() if is_refused else tuple(phone_rows(counts, frames.labels.names)),
         classes={} if is_refused else class_rows(counts, frames.labels.names),
-        leakage=extras.leakage,
-        abx=extras.abx,
-        linear=extras.linear,
-        stability=measure_changes(store, corpus, options, codec, means),
-        notes=(*no_mfcc, *extras.notes),
+        further=further,
+        notes=tuple(given.notes),
     )
 
 
@@ -134,33 +141,6 @@ def class_rows(counts: Counts, names: tuple[str, ...]) -> dict[str, tuple[PhoneR
         classes, numbers = classes_of(names, table)
         found[kind] = tuple(phone_rows(merge_phones(counts, numbers, len(classes)), classes))
     return found
-
-
-def probe_vectors(store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions, codec: "Codec | None") -> Values:
-    """What the codec's encoder and codebook gave, where a probe reads vectors and there is a codec."""
-    if codec is None or not options.audio or not options.probes & {"abx", "linear"}:
-        return {}
-    from vqaudio.jobs.probe.vectors import store_vectors
-
-    frames = corpus.frames
-    return store_vectors(codec, store.stamp, frames.ids, utterance_lengths(frames), options.audio, options.codebook)
-
-
-def measure_changes(
-    store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions, codec: "Codec | None", means: MfccCodes | None
-) -> dict[str, dict[str, Stability]]:
-    """Stability of the codec and of the control.  Raises VqaudioError if it is asked for without a codec or audio."""
-    if "stability" not in options.probes:
-        return {}
-    if codec is None or not options.audio:
-        raise VqaudioError("stability needs --audio and --codec: the recordings are changed and encoded again")
-    from vqaudio.jobs.probe.stability import choose_utterances, codec_encoder, mfcc_encoder, stability_scores
-
-    encoders = {CODES: codec_encoder(codec, store.stamp, options.codebook)}
-    if means is not None:
-        encoders[MFCC] = mfcc_encoder(means, corpus.grid)
-    ids = choose_utterances(corpus.frames.ids, options.num_stability)
-    return stability_scores(encoders, ids, options.audio, corpus.grid, seed=options.seed)
 
 
 def read_names(path: Path) -> tuple[str, ...]:

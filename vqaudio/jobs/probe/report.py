@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from vqaudio.core.config import from_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.probe.corpus import Coverage
+from vqaudio.jobs.probe.interface import Findings
+from vqaudio.jobs.probe.registry import PROBES
 from vqaudio.jobs.strict_json import plain
-from vqaudio.probes.abx import AbxScore
 from vqaudio.probes.durations import Bitrates, RunStatistics
 from vqaudio.probes.headline import Gate, Headline
-from vqaudio.probes.leakage import SpeakerLeakage
-from vqaudio.probes.linear import LinearScore
-from vqaudio.probes.stability import Stability
 from vqaudio.probes.tables import PhoneRow
 from vqaudio.tokens.schema import CodecStamp
 
@@ -34,7 +32,7 @@ FAIRSEQ_COLUMNS = (
 class ProbeReport:
     """rows: the codes first, then every control; empty where the gate refused.
 
-    leakage, abx, linear: what was measured -> its score.  stability: change -> whose codes -> score.
+    further: probe -> its findings, for those that were asked for.
     classes: `manner`, `place` -> their rows.  notes: what could not be measured and why.
     lags: frames -> PNMI of codes read that much later.  counts: `v p`, without codes in a report that was
     read back · phone_frames: mean length of a phone.
@@ -56,10 +54,7 @@ class ProbeReport:
     lags: Mapping[int, float] = field(default_factory=dict)
     phones: tuple[PhoneRow, ...] = ()
     classes: Mapping[str, tuple[PhoneRow, ...]] = field(default_factory=dict)
-    leakage: Mapping[str, SpeakerLeakage] = field(default_factory=dict)
-    abx: Mapping[str, AbxScore] = field(default_factory=dict)
-    linear: Mapping[str, LinearScore] = field(default_factory=dict)
-    stability: Mapping[str, Mapping[str, Stability]] = field(default_factory=dict)
+    further: Mapping[str, Findings] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def row(self, name: str) -> Headline:
@@ -76,7 +71,10 @@ class ProbeReport:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists, without the table of counts; what could not be scored is null."""
-        found = {name: value for name, value in vars(self).items() if name not in ("counts", "stamp", "rows")}
+        found = {
+            name: value for name, value in vars(self).items() if name not in ("counts", "stamp", "rows", "further")
+        }
+        found |= {name: self.further.get(name, {}) for name in PROBES}
         gate = {**asdict(self.gate), "is_refused": self.is_refused, "is_biased": self.gate.is_biased}
         rows = {row.name: {key: value for key, value in asdict(row).items() if key != "name"} for row in self.rows}
         return plain({**found, "codec": self.stamp.to_json(), "gate": gate, "headline": rows})
@@ -129,13 +127,7 @@ def _report_in(found: Mapping[str, Any]) -> ProbeReport:
         lags={int(lag): value for lag, value in found["lags"].items()},
         phones=tuple(PhoneRow(**row) for row in found["phones"]),
         classes={kind: tuple(PhoneRow(**row) for row in rows) for kind, rows in found["classes"].items()},
-        leakage={name: SpeakerLeakage(**one) for name, one in found["leakage"].items()},
-        abx={name: AbxScore(**one) for name, one in found["abx"].items()},
-        linear={name: LinearScore(**one) for name, one in found["linear"].items()},
-        stability={
-            change: {kind: Stability(**one) for kind, one in scores.items()}
-            for change, scores in found["stability"].items()
-        },
+        further={name: probe.read(found[name]) for name, probe in PROBES.items() if found.get(name)},
         notes=tuple(found["notes"]),
     )
 

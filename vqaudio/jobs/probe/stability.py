@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
+from vqaudio.jobs.probe.interface import CODES, MFCC, Findings, Probe, ProbeInput, ProbeTable, format_share
 from vqaudio.jobs.probe.mfcc_control import MfccCodes
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.probes.stability import Stability, measure_stability
@@ -69,3 +71,39 @@ def stability_scores(
             for name, encode in encoders.items()
         }
     return scores
+
+
+def measure(given: ProbeInput) -> Findings:
+    """Measure the codec and the control.  Raises VqaudioError without a codec or the recordings."""
+    if given.codec is None or given.audio is None:
+        raise VqaudioError("stability needs --audio and --codec: the recordings are changed and encoded again")
+    encoders = {CODES: codec_encoder(given.codec, given.stamp, given.codebook)}
+    if given.means is not None:
+        encoders[MFCC] = mfcc_encoder(given.means, given.corpus.grid)
+    ids = choose_utterances(given.corpus.frames.ids, given.num_utterances)
+    return stability_scores(encoders, ids, given.audio, given.corpus.grid, seed=given.seed)
+
+
+def read(stored: Mapping[str, Any]) -> Findings:
+    """Read findings back: change of the sound -> whose codes -> score."""
+    return {change: {kind: Stability(**score) for kind, score in scores.items()} for change, scores in stored.items()}
+
+
+def table(findings: Findings) -> ProbeTable:
+    """Flips and edits, the codes beside the control."""
+    scores = next(iter(findings.values()))
+    columns = [f"{kind}: {heading}" for kind in scores for heading in ("flips", "edits", "run edits")]
+    rows = [
+        [change, *(format_share(value) for one in kinds.values() for value in _figures(one))]
+        for change, kinds in findings.items()
+    ]
+    number = next(iter(scores.values())).num_utterances
+    caption = f"shares of the frames (run edits: of the runs) of {number} utterances"
+    return ProbeTable("changed sound", columns, rows, caption)
+
+
+def _figures(score: Stability) -> tuple[float, float, float]:
+    return score.flips, score.edit_distance, score.merged_edit_distance
+
+
+PROBE = Probe("stability", "codes of changed sound", measure, read, table=table)

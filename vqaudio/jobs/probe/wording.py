@@ -1,8 +1,9 @@
 """A probe's figures in words, the same on the terminal and on a page."""
 
-import math
 from collections.abc import Iterator
 
+from vqaudio.jobs.probe.interface import ProbeTable, format_share
+from vqaudio.jobs.probe.registry import PROBES
 from vqaudio.jobs.probe.report import ProbeReport
 from vqaudio.probes.headline import BIASED_BELOW, REFUSED_BELOW, Headline
 from vqaudio.probes.tables import PhoneRow
@@ -20,30 +21,12 @@ def headline_cells(row: Headline) -> list[str]:
     found, edges = row.information, row.boundaries
     shares = (found.pnmi, found.phone_purity, found.cluster_purity, found.v_measure, found.ami)
     scores = (row.mapping.accuracy, row.mapping_speech.accuracy, edges.r_value, edges.f1, edges.recall)
-    return [_share(value) for value in (*shares, *scores)]
+    return [format_share(value) for value in (*shares, *scores)]
 
 
 def class_cells(row: PhoneRow) -> list[str]:
     """The figures of one class of phones, one for each of CLASS_COLUMNS."""
-    return [f"{row.num_frames:,}", *map(_share, (row.share, row.recall, row.precision)), str(row.num_codes)]
-
-
-def stability_columns(report: ProbeReport) -> list[str]:
-    """Three for the codes, three for each control."""
-    kinds = next(iter(report.stability.values()), {})
-    return [f"{kind}: {heading}" for kind in kinds for heading in ("flips", "edits", "run edits")]
-
-
-def stability_cells(report: ProbeReport, change: str) -> list[str]:
-    """The figures of one change of the sound, one for each of `stability_columns`."""
-    scores = report.stability[change].values()
-    return [_share(value) for one in scores for value in (one.flips, one.edit_distance, one.merged_edit_distance)]
-
-
-def stability_caption(report: ProbeReport) -> str:
-    """What the figures are shares of."""
-    first = next(iter(next(iter(report.stability.values())).values()))
-    return f"shares of the frames (run edits: of the runs) of {first.num_utterances} utterances"
+    return [f"{row.num_frames:,}", *map(format_share, (row.share, row.recall, row.precision)), str(row.num_codes)]
 
 
 def coverage_lines(report: ProbeReport) -> Iterator[str]:
@@ -102,18 +85,14 @@ def rate_lines(report: ProbeReport) -> Iterator[str]:
 
 
 def further_lines(report: ProbeReport) -> Iterator[str]:
-    """Speakers, ABX and linear probes, as far as they were asked for."""
-    for name, one in report.leakage.items():
-        yield (
-            f"speaker from {name}: {one.accuracy:.3f} of {one.num_utterances:,} utterances, chance {one.chance:.3f}, "
-            f"{one.num_speakers} speakers ({one.num_left_out} utterances of others left out)"
-        )
-    for name, one in report.abx.items():
-        size = f"{one.num_phone_pairs} pairs of phones, {one.num_triples:,} triples"
-        yield f"ABX error, {name}: {one.error:.2%} over {size}"
-    for name, one in report.linear.items():
-        yield f"linear probe, {name}: {one.accuracy:.3f}, prior {one.prior:.3f}, {one.num_tested:,} frames tested"
+    """Say what the further probes found, as far as they were asked for."""
+    for name, findings in report.further.items():
+        yield from PROBES[name].lines(findings)
 
 
-def _share(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+def further_tables(report: ProbeReport) -> Iterator[ProbeTable]:
+    """Make the tables of the further probes that have one."""
+    for name, findings in report.further.items():
+        make = PROBES[name].table
+        if make is not None and findings:
+            yield make(findings)

@@ -1,0 +1,93 @@
+"""What a further probe is: it measures codes or vectors beside phones, and says its findings in words."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from vqaudio.jobs.probe.corpus import ProbeCorpus
+from vqaudio.jobs.probe.mfcc_control import MfccCodes
+from vqaudio.jobs.probe.vectors import store_vectors
+from vqaudio.probes.frames import LabelledFrames
+from vqaudio.probes.splits import Split
+from vqaudio.tokens.schema import CodecStamp
+
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
+
+CODES, MFCC = "codes", "MFCC k-means"
+Findings = Mapping[str, Any]  # what was measured -> its score
+
+
+@dataclass(eq=False)
+class ProbeInput:
+    """What a probe reads.
+
+    codes: every kind of codes of the same frames, by name: the store's and the control's.  means: of the control.
+    codec: the one that made the store, or None.  audio: the folder of the recordings, or None.
+    notes: what could not be measured and why; a probe appends to them.
+    """
+
+    stamp: CodecStamp
+    corpus: ProbeCorpus
+    codes: Mapping[str, LabelledFrames]
+    split: Split
+    codebook: int
+    seed: int
+    means: MfccCodes | None = None
+    codec: "Codec | None" = None
+    audio: Path | None = None
+    num_utterances: int = 20
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def vectors(self) -> dict[str, NDArray]:
+        """Vectors `n d` of all frames by what they are, where there are a codec and the recordings."""
+        if self.codec is None or self.audio is None:
+            return {}
+        frames = self.corpus.frames
+        lengths = [len(codes) for codes in frames.codes_by_utterance()]
+        return store_vectors(self.codec, self.stamp, frames.ids, lengths, self.audio, self.codebook)
+
+    @property
+    def values(self) -> dict[str, NDArray]:
+        """Codes `n` and vectors `n d` of all frames, by name."""
+        return {**{name: frames.codes for name, frames in self.codes.items()}, **self.vectors}
+
+
+class ProbeTable(NamedTuple):
+    """A probe's findings as rows of text; first: the heading of the rows' names."""
+
+    first: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str
+
+
+class Probe(NamedTuple):
+    """One further probe.
+
+    summary: for --help.  measure: findings of its input.  read: findings from what JSON has of them.
+    lines: the findings in words.  table: as a table, or None where words are enough.
+    """
+
+    name: str
+    summary: str
+    measure: Callable[[ProbeInput], Findings]
+    read: Callable[[Mapping[str, Any]], Findings]
+    lines: Callable[[Findings], Iterator[str]] = lambda findings: iter(())
+    table: Callable[[Findings], ProbeTable] | None = None
+
+
+def read_scores(score: type) -> Callable[[Mapping[str, Any]], Findings]:
+    """Make the `read` of a probe whose findings are one score each."""
+    return lambda stored: {name: score(**values) for name, values in stored.items()}
+
+
+def format_share(value: float) -> str:
+    """Write a share with three digits, `-` for none."""
+    return "-" if math.isnan(value) else f"{value:.3f}"

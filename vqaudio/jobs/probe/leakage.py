@@ -1,0 +1,32 @@
+"""Who speaks, told from the histogram of an utterance's codes."""
+
+from collections.abc import Iterator
+
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.probe.interface import Findings, Probe, ProbeInput, read_scores
+from vqaudio.probes.leakage import SpeakerLeakage, speaker_leakage
+
+
+def measure(given: ProbeInput) -> Findings:
+    """Measure every kind of codes; why it cannot be becomes a note."""
+    try:
+        return {
+            name: speaker_leakage(frames.codes_by_utterance(), frames.speakers, frames.num_codes, seed=given.seed)
+            for name, frames in given.codes.items()
+        }
+    except VqaudioError as error:
+        given.notes.append(f"no speaker leakage: {error}")
+        return {}
+
+
+def lines(findings: Findings) -> Iterator[str]:
+    """Say how many utterances are taken for their speaker."""
+    for name, score in findings.items():
+        yield (
+            f"speaker from {name}: {score.accuracy:.3f} of {score.num_utterances:,} utterances, "
+            f"chance {score.chance:.3f}, {score.num_speakers} speakers "
+            f"({score.num_left_out} utterances of others left out)"
+        )
+
+
+PROBE = Probe("leakage", "speakers from histograms", measure, read_scores(SpeakerLeakage), lines)
