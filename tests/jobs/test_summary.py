@@ -3,8 +3,7 @@
 import numpy as np
 
 from vqaudio.jobs.sources import Source
-from vqaudio.jobs.summary import Summary
-from vqaudio.jobs.tokenize.file_tokenizer import Outcome
+from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
 from vqaudio.tokens.schema import CodecStamp
 
 STAMP = CodecStamp("c", "0" * 64, 16_000, 320, num_codebooks=2, codebook_size=1024)

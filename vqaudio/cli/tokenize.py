@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from vqaudio.jobs.sources import Source
-    from vqaudio.jobs.summary import Summary
-    from vqaudio.jobs.tokenize.file_tokenizer import Outcome
+    from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.jobs.tokenize.readers import AudioFileReader
     from vqaudio.tokens.writer import TokenWriter
@@ -98,8 +97,7 @@ def prepare(
     from vqaudio.codec.saving import open_codec
     from vqaudio.codec.streaming import StreamingEncoder
     from vqaudio.jobs.stamps import stamp_of
-    from vqaudio.jobs.summary import Summary
-    from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
+    from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Summary
     from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
     from vqaudio.tokens.writer import TokenWriter
 

@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from vqaudio.codec.locate import SPEAKERS, speaker_names
-from vqaudio.codec.windows import fixed_windows
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
+from vqaudio.nn.conv import fixed_windows
 
 TABLE = "speakers.safetensors"
 WINDOW_FRAMES = 100  # of a recording that is listened to, at once

@@ -163,3 +163,8 @@ class Chain(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+
+def fixed_windows(x: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Cut the last axis into windows of one size, the last one filled up with zeros."""
+    return F.pad(x, (0, -x.shape[-1] % size)).split(size, dim=-1)

@@ -1,14 +1,17 @@
 """Audio in, codes out: the piece of work that every engine (this machine, Ray Data) hands out in its own way."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
+from vqaudio.jobs.summary import Kinds
 from vqaudio.jobs.tokenize.readers import Decoded
+from vqaudio.tokens.schema import CodecStamp
 
 
 class BlockEncoder(Protocol):
@@ -68,3 +71,49 @@ class FileTokenizer:
 def _narrow(codes: np.ndarray) -> np.ndarray:
     """uint16, as the store keeps them: a 3-hour file's codes wait in 9 MB."""
     return codes.astype(np.uint16)
+
+
+@dataclass
+class Summary:
+    """Counts of one run.  `num_before`: rows that were in the store already."""
+
+    stamp: CodecStamp
+    num_before: int = 0
+    num_files: int = 0
+    num_samples: int = 0
+    num_frames: int = 0
+    failures: Kinds = field(default_factory=Kinds)
+    warnings: Kinds = field(default_factory=Kinds)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file."""
+        if outcome.codes is None:
+            self.failures.add(outcome.source, outcome.reason or "")
+            return
+        self.num_files += 1
+        self.num_samples += outcome.num_samples
+        self.num_frames += outcome.codes.shape[1]
+        for warning in outcome.warnings:
+            self.warnings.add(outcome.source, warning)
+
+    @property
+    def num_failures(self) -> int:
+        """Files without a row."""
+        return self.failures.counts.total()
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio in the rows of this run."""
+        return self.num_samples / self.stamp.sample_rate_hz
+
+    def lines(self, wall_s: float) -> list[str]:
+        """The report.  wall_s: how long the run took, in seconds."""
+        books, rate_hz = self.stamp.num_codebooks, self.stamp.frame_rate_hz
+        kbit_s = books * rate_hz * math.log2(self.stamp.codebook_size) / 1000
+        before = f", {self.num_before:,} were in the store already" if self.num_before else ""
+        told = [
+            f"files     {self.num_files:,} tokenized, {self.num_failures:,} failed{before}",
+            f"audio     {self.audio_s / 3600:.2f} h in {wall_s:.0f} s, {self.audio_s / wall_s:.0f} x real time",
+            f"codes     {self.num_frames * books:,}: {books} codebooks at {rate_hz:g} Hz, {kbit_s:.2f} kbit/s",
+        ]
+        return told + self.failures.lines("failed") + self.warnings.lines("warnings")
