@@ -1,4 +1,4 @@
-"""Any folder tree of sound files."""
+"""The reader of any folder tree of sound files."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ AUDIO_SUFFIXES = frozenset(
 
 
 def sound_files(root: Path) -> Iterator[Path]:
-    """Every sound file below `root`, sorted within each folder.
+    """List every sound file below `root`, sorted within each folder.
 
     Links to folders are followed; a link back to a folder on the way to itself is entered once only.
     Hidden files and folders are left out (macOS writes `._name.wav` beside `name.wav`).
@@ -34,7 +34,7 @@ def sound_files(root: Path) -> Iterator[Path]:
 
 
 def utterances(root: str | Path, *, speaker_from_folder: bool = False) -> Iterator[Utterance]:
-    """One utterance per sound file below `root`; its id is the path relative to `root`, suffix included.
+    """Read one utterance per sound file below `root`; its id is the path relative to `root`, suffix included.
 
     speaker_from_folder: take the first folder below `root` as the speaker (as in `root/anna/one.wav`).
     Raises VqaudioError if `root` is no folder or holds no sound file.
