@@ -31,7 +31,7 @@ def make_coder(store: TokenStore, options: ExportOptions, folder: Path, extend: 
     text = TextTokenizer(extend) if extend else None
     vocabulary = Vocabulary(
         num_codes=num_codes,
-        has_hole=options.has_padding or options.is_grid,
+        has_pad=options.has_padding or options.is_grid,
         merges=merges.merges if merges else (),
         has_bytes="text" in options.prefix and text is None,
         speakers=_speakers(store) if "speaker" in options.prefix else (),

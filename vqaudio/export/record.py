@@ -16,6 +16,7 @@ from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary
 RECORD = "export.json"
 FORMAT = "vqaudio export"
 FORMAT_VERSION = 1
+PAD_KEY = "has_hole"  # the key of Vocabulary.has_pad in the file: older exports are read too
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ExportRecord:
             "size": vocabulary.size,
             "offset": vocabulary.offset,
             "num_codes": vocabulary.num_codes,
-            "has_hole": vocabulary.has_hole,
+            PAD_KEY: vocabulary.has_pad,
             "num_merges": len(vocabulary.merges),
             "has_bytes": vocabulary.has_bytes,
             "specials": {name: vocabulary.special(name) for name in SPECIALS},
@@ -63,10 +64,10 @@ class ExportRecord:
             version, ranges = content["format_version"], content["vocabulary"]
             if version > FORMAT_VERSION:
                 raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {FORMAT_VERSION}")
-            num_units = ranges["num_codes"] + ranges["has_hole"]
+            num_units = ranges["num_codes"] + ranges[PAD_KEY]
             vocabulary = Vocabulary(
                 num_codes=ranges["num_codes"],
-                has_hole=ranges["has_hole"],
+                has_pad=ranges[PAD_KEY],
                 merges=_merges(folder, num_units) if ranges["num_merges"] else (),
                 has_bytes=ranges["has_bytes"],
                 speakers=tuple(ranges["speakers"]),

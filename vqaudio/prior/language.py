@@ -41,8 +41,8 @@ class CodeLanguage:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The numbers of all tokens, as `vqaudio export` gives them."""
-        has_hole = self.num_codebooks > 1 and keeps_padding(self.pattern)
-        return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_hole=has_hole, speakers=self.speakers)
+        has_pad = self.num_codebooks > 1 and keeps_padding(self.pattern)
+        return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_pad=has_pad, speakers=self.speakers)
 
     @property
     def eos(self) -> int:
@@ -90,7 +90,7 @@ class CodeLanguage:
 class Grammar:
     """Follows one sequence unit by unit and tells which tokens may come next.
 
-    min_frames, max_frames: how many it may have.  Of `delayed` codebooks the first one ends with a hole; then the
+    min_frames, max_frames: how many it may have.  Of `delayed` codebooks the first one ends with padding; then the
     others have as many frames to go as they are late.
     """
 
@@ -104,7 +104,7 @@ class Grammar:
     @property
     def is_open(self) -> bool:
         """Whether something may still come."""
-        late = self.language.num_codebooks - 1 if self.language.vocabulary.has_hole else 0
+        late = self.language.num_codebooks - 1 if self.language.vocabulary.has_pad else 0
         num_frames = self._max_frames if self._num_frames is None and not late else self._num_frames
         return num_frames is None or len(self.units) < (num_frames + late) * self.language.num_codebooks
 
@@ -113,21 +113,21 @@ class Grammar:
         step, codebook = divmod(len(self.units), self.language.num_codebooks)
         size, words = self.language.stamp.codebook_size, self.language.vocabulary
         allowed = np.zeros(self.language.num_symbols, dtype=bool)
-        frame = step - codebook if words.has_hole else step
+        frame = step - codebook if words.has_pad else step
         num_frames = self._max_frames if self._num_frames is None else self._num_frames
         if 0 <= frame < num_frames:
             allowed[codebook * size : (codebook + 1) * size] = True
         else:
             allowed[words.num_codes] = True
         if codebook == 0 and self._num_frames is None and step >= self._min_frames:
-            allowed[-2 if words.has_hole else -1] = True
+            allowed[-2 if words.has_pad else -1] = True
         return allowed
 
     def push(self, symbol: int) -> None:
         """Takes the next symbol."""
         step, codebook = divmod(len(self.units), self.language.num_codebooks)
         words = self.language.vocabulary
-        if symbol == self.language.num_symbols - 1 or (words.has_hole and codebook == 0 and symbol == words.num_codes):
+        if symbol == self.language.num_symbols - 1 or (words.has_pad and codebook == 0 and symbol == words.num_codes):
             self._num_frames = step if self._num_frames is None else self._num_frames
         if symbol != self.language.num_symbols - 1:
             self.units.append(symbol)
