@@ -1,4 +1,4 @@
-"""The documents of a token store, those to train on and those held out."""
+"""The corpus of a prior: the documents of a token store, those to train on and those held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,10 @@ from vqaudio.tokens.store import TokenStore
 
 @dataclass(frozen=True, eq=False)
 class CodeCorpus:
-    """train, held_out: documents of tokens.  seconds: of the audio that was held out."""
+    """The documents of a token store, split by speaker.
+
+    train, held_out: documents of tokens.  seconds: of the held-out audio.
+    """
 
     language: CodeLanguage
     train: Sequence[Tokens]
@@ -25,20 +28,20 @@ class CodeCorpus:
     num_held_out_speakers: int
 
     def bits(self, log2s: Sequence[NDArray[np.float64]]) -> Bits:
-        """What the held-out documents cost.  log2s: of every symbol of each of them."""
+        """Add up what the held-out documents cost.  log2s: of every symbol of each of them."""
         num_ends = len(self.held_out)
-        num_units = sum(len(one) for one in log2s) - num_ends
+        num_units = sum(len(scores) for scores in log2s) - num_ends
         return Bits.of(log2s, num_codes=num_units, seconds=self.seconds)
 
     def symbols(self, documents: Sequence[Tokens]) -> list[Tokens]:
-        """The documents as n-gram models read them."""
-        return [self.language.symbols(one) for one in documents]
+        """Convert documents to the symbols that n-gram models read."""
+        return [self.language.symbols(document) for document in documents]
 
 
 def read_codes(
     store: TokenStore, sequence: SequenceConfig, *, validation: float, second: float = 0.0, part: str = "train"
 ) -> CodeCorpus:
-    """All rows of a store that has frames, by their speakers.
+    """Read all rows of a store that have frames, split by their speakers.
 
     validation: the share of speakers held out, as `vqaudio export` holds them out.  second: a further share;
     part: `train` for all other speakers, `second` for that share alone.
