@@ -20,7 +20,7 @@ UNKNOWN_SPEAKER = -1
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Augmentations that keep what was said: gain, uniform in decibels, and polarity, a coin toss."""
+    """The augmentations that keep what was said: gain, uniform in decibels, and polarity, a coin toss."""
 
     gain_low_db: float = 0.0
     gain_high_db: float = 0.0

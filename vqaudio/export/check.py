@@ -70,6 +70,7 @@ def check_export(
     options = record.options
     if replace(record.stamp, name=store.stamp.name) != store.stamp:
         raise VqaudioError(f"{folder} was exported from codes of {record.stamp}, not of {store.stamp}")
+    # Every row of the store is the next document of its split, code for code.
     documents = {split: read_export(folder, split) for split in SPLITS}
     speakers: dict[str, set[str]] = {split: set() for split in SPLITS}
     num_documents = num_codes = 0
@@ -85,6 +86,7 @@ def check_export(
             speakers[split].add(entry.speaker)
         num_documents, num_codes = num_documents + 1, num_codes + codes.size
         on_progress(1, row.num_samples)
+    # Nothing is left over, and no speaker is in both splits.
     for split, rest in documents.items():
         entry, _ = next(rest, (None, None))
         if entry is not None:

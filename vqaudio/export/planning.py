@@ -25,6 +25,7 @@ def make_coder(store: TokenStore, options: ExportOptions, folder: Path, extend: 
     folder: where the export grows; merges that it has already are kept.
     Raises VqaudioError if the vocabulary is too large for the format.
     """
+    # What the vocabulary holds: codes, merges, and the text tokenizer that it continues.
     stamp = store.stamp
     num_codes = stamp.codebook_size * (1 if options.is_grid else options.num_codebooks)  # a grid: of every row
     merges = _merges(store, options, folder, num_codes + options.has_padding) if options.bpe_merges else None
@@ -37,6 +38,7 @@ def make_coder(store: TokenStore, options: ExportOptions, folder: Path, extend: 
         speakers=_speakers(store) if "speaker" in options.prefix else (),
         offset=text.size if text else 0,
     )
+    # The ids must fit the numbers of the format.
     limit = format_of(options.format, options.style).max_vocabulary
     if limit and vocabulary.size > limit:
         raise VqaudioError(

@@ -22,6 +22,7 @@ KEPT_FILES = ("special_tokens_map.json", "chat_template.jinja", "chat_template.j
 
 def write_tokenizer(folder: Path, vocabulary: Vocabulary, context_tokens: int = 0) -> None:
     """Write a tokenizer whose text is the tokens' names one after another: `<|s_17|><|s_3|>` <-> [17, 3]."""
+    # tokenizer.json: one token for each name, split at the names, joined without blanks.
     added = [
         {"id": vocabulary.special(name), "content": name, "single_word": False, "lstrip": False, "rstrip": False}
         | {"normalized": False, "special": True}
@@ -47,6 +48,7 @@ def write_tokenizer(folder: Path, vocabulary: Vocabulary, context_tokens: int = 
             "unk_token": ROLES["unk_token"],
         },
     }
+    # What transformers reads beside it: the class and the roles of the special tokens.
     config = {"tokenizer_class": CLASS, "clean_up_tokenization_spaces": False, **ROLES}
     if context_tokens:
         config["model_max_length"] = context_tokens

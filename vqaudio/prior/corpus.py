@@ -52,6 +52,7 @@ def read_codes(
     num_codebooks = sequence.num_codebooks or store.stamp.num_codebooks
     if num_codebooks > store.stamp.num_codebooks:
         raise VqaudioError(f"{store.folder} holds {store.stamp.num_codebooks} codebooks, {num_codebooks} are wanted")
+    # The split, by a hash of the speaker.
     rows = [row for row in store if row.codes.shape[1]]
     shares = [speaker_share(row.speaker, row.id) for row in rows]
     parts = {
@@ -65,6 +66,7 @@ def read_codes(
             f"of {len(rows)} documents {len(held_out)} fall to the speakers held out and {len(train)} to those trained "
             f"on; choose another data.validation"
         )
+    # The language has tokens for the speakers of the training part only: held-out ones are unknown.
     speakers = sorted({row.speaker for row in train if row.speaker}) if sequence.has_speakers else []
     language = CodeLanguage(replace(store.stamp, num_codebooks=num_codebooks), sequence.pattern, tuple(speakers))
     return CodeCorpus(

@@ -67,12 +67,14 @@ def sample_codes(
     if speaker is not None and speaker not in language.speakers:
         known = ", ".join(language.speakers[:5]) or "none"
         raise VqaudioError(f"the prior does not know the speaker {speaker!r}; it knows {known} ...")
+    # Each sample has a grammar and a generator of its own; all start from the same prompt.
     bounds = {"min_frames": lengths.min_frames, "max_frames": lengths.max_frames}
     grammars = [Grammar(language, **bounds) for _ in range(num_samples)]
     begun = _begin(prior, grammars, prompt, lengths)
     reader = Reader(prior, has_cache=has_cache)
     generators = [np.random.default_rng((seed, number)) for number in range(num_samples)]
     tokens = np.tile(np.concatenate([language.head(speaker), begun]), (num_samples, 1))
+    # One symbol for each sample at every step; finished samples are fed the end.
     while any(grammar.is_open for grammar in grammars):
         scores = reader.read(tokens)
         drawn = [

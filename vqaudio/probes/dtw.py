@@ -56,6 +56,7 @@ def _warp(
     """Warp one batch: all pairs go through the cells together."""
     first, second = table[firsts, : lengths[firsts].max()], table[seconds, : lengths[seconds].max()]
     costs = _frame_costs(first, second)  # m i j
+    # best, steps: the cost of the best path to each cell of the current row, and its length.
     num_pairs, num_rows, num_columns = costs.shape
     best = np.full((num_columns + 1, num_pairs), np.inf)
     steps = np.zeros((num_columns + 1, num_pairs))
@@ -72,6 +73,7 @@ def _warp(
                 before, length = np.where(is_better, cost, before), np.where(is_better, count, length)
             best[column + 1] = before + costs[:, row, column]
             steps[column + 1] = length + 1
+        # Pairs whose first token ends in this row are done.
         is_end = np.flatnonzero(lengths[firsts] == row + 1)
         column = lengths[seconds[is_end]]
         ends[is_end] = best[column, is_end] / steps[column, is_end]

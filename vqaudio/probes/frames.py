@@ -52,7 +52,7 @@ class LabelSet:
 
 @dataclass(frozen=True, eq=False)
 class LabelledFrames:
-    """Codes and phones of all utterances, one after the other.
+    """The codes and phones of all utterances, one after the other.
 
     codes, phones: `n` · starts: `u + 1`, utterance u has the frames starts[u] to starts[u + 1] · reference_s: rising
     boundaries of the phones on a time line in which utterance u begins at starts[u] / frame_rate_hz + u * GAP_S.

@@ -41,6 +41,7 @@ def speaker_leakage(
     speaker.
     Raises VqaudioError if fewer than two speakers have four utterances.
     """
+    # Speakers with too few utterances cannot be in every fold.
     names, owner, sizes = np.unique(np.asarray(speakers, dtype=str), return_inverse=True, return_counts=True)
     kept = np.flatnonzero(sizes[owner] >= MIN_UTTERANCES)
     num_speakers = int((sizes >= MIN_UTTERANCES).sum())

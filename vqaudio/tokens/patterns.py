@@ -67,6 +67,7 @@ def from_grid(grid: np.ndarray, pattern: str, pad: int, *, is_partial: bool = Fa
     num_frames = _num_frames(pattern, num_codebooks, num_steps, is_partial)
     steps = _steps(pattern, num_codebooks, num_frames)
     codes = np.take_along_axis(grid, steps, axis=1)
+    # Codes must stand where the pattern has them, and padding everywhere else.
     is_code = np.zeros(grid.shape, dtype=bool)
     np.put_along_axis(is_code, steps, True, axis=1)
     is_wrong = is_code & (grid == pad)

@@ -45,7 +45,9 @@ class AlignmentGates:
 
 @dataclass(frozen=True)
 class AlignmentReport:
-    """How many alignments passed the gates, and why the others were left out.
+    """A report of how many alignments passed the gates, and why the others were left out.
+
+    num_kept: alignments that passed.  skipped: utterance -> (reason, figure or error).
 
     num_kept: alignments that passed.  skipped: utterance -> (reason, figure or error).
     """
