@@ -23,7 +23,7 @@ def coder_of(num_codebooks, offset=0, merges=None, **chosen):
     options = ExportOptions("hf", num_codebooks=num_codebooks, **chosen)
     words = Vocabulary(
         num_codebooks * SIZE,
-        has_hole=options.has_padding,
+        has_pad=options.has_padding,
         merges=merges.merges if merges else (),
         has_bytes=True,
         speakers=("ada",),
@@ -85,16 +85,16 @@ def test_what_is_not_known_of_a_row_is_left_out_of_its_prefix():
 
 @given(
     num_codes=st.integers(1, 200),
-    has_hole=st.booleans(),
+    has_pad=st.booleans(),
     has_bytes=st.booleans(),
     num_speakers=st.integers(0, 70),
     offset=st.integers(0, 130),
 )
 def test_every_token_has_a_name_of_its_own_and_the_vocabulary_divides_by_64(
-    num_codes, has_hole, has_bytes, num_speakers, offset
+    num_codes, has_pad, has_bytes, num_speakers, offset
 ):
     speakers = tuple(f"s|{number}" for number in range(num_speakers))
-    words = Vocabulary(num_codes, has_hole, ((0, 0),), has_bytes, speakers, offset)
+    words = Vocabulary(num_codes, has_pad, ((0, 0),), has_bytes, speakers, offset)
     assert words.size % 64 == 0
     assert len(set(words.names)) == len(words.names) == words.size - offset
     assert all(name.startswith("<|") and name.count("|") == 2 for name in words.names)

@@ -106,19 +106,19 @@ def test_durations_stand_beside_merged_frames(written):
 def test_delayed_streams_fold_into_steps_of_all_codebooks(written):
     out = written("jsonl", "lists", num_codebooks=3, pattern="delayed")
     first = json.loads((out / "train.jsonl").read_text().splitlines()[0])["input_ids"]
-    hole = 24
+    pad = 24
     assert np.reshape(first, (-1, 3)).tolist() == [
-        [1, hole, hole],
-        [1, 8, hole],
+        [1, pad, pad],
+        [1, 8, pad],
         [2, 8, 20],
-        [hole, 15, 20],
-        [hole, hole, 20],
+        [pad, 15, 20],
+        [pad, pad, 20],
     ]
 
 
-def test_a_grid_has_a_row_for_each_codebook_and_its_own_number_for_holes(written):
-    hole = 8
-    wanted = [[1, 1, 2, hole, hole], [hole, 0, 0, 7, hole], [hole, hole, 4, 4, 4]]
+def test_a_grid_has_a_row_for_each_codebook_and_its_own_number_for_padding(written):
+    pad = 8
+    wanted = [[1, 1, 2, pad, pad], [pad, 0, 0, 7, pad], [pad, pad, 4, 4, 4]]
     chosen = {"num_codebooks": 3, "pattern": "delayed", "is_grid": True}
     out = written("jsonl", "lists", **chosen)
     first = json.loads((out / "train.jsonl").read_text().splitlines()[0])

@@ -1,4 +1,4 @@
-"""What a listener would want to know of the samples of a file, gathered while it streams by."""
+"""Checks of the samples of a file for silence, clipping and values that are not finite, made while it is read."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ MIN_CLIPPED = 10  # fewer samples on plateaus than this are not worth a warning
 
 @dataclass(frozen=True)
 class AudioReport:
-    """What a file turned out to hold once it was read.
+    """A report of what a file held once it was read.
 
     num_samples: at the rate that was asked for; source_samples: at the file's own rate.
     """
@@ -27,7 +27,7 @@ class AudioReport:
 
 @dataclass
 class SampleChecks:
-    """Counts over all the blocks of a file.  `add` refuses what is not a number; `warnings` tells the rest."""
+    """Running counts over the blocks of a file: `add` refuses samples that are not finite, `warnings` says the rest."""
 
     num_frames: int = 0
     peak: float = 0.0
@@ -36,14 +36,14 @@ class SampleChecks:
     _num_beyond: int = field(default=0, repr=False)
 
     def add(self, block: np.ndarray) -> None:
-        """Takes one block, `n c` float32.  Raises VqaudioError if a sample is NaN or infinite."""
+        """Count one block, `n c` float32.  Raises VqaudioError if a sample is NaN or infinite."""
         if not block.size:
             return
         peak = float(np.abs(block).max())
         if not np.isfinite(peak):
-            at = self.num_frames + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+            index = self.num_frames + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             kind = "NaN" if np.isnan(peak) else "infinite"
-            raise VqaudioError(f"sample {at} is {kind}: every sample must be a finite number; write the file again")
+            raise VqaudioError(f"sample {index} is {kind}: every sample must be a finite number; write the file again")
         if peak >= FULL_SCALE:
             self._num_clipped += _on_plateaus(block)
             self._num_beyond += int((np.abs(block) > 1.0).sum())
@@ -52,20 +52,20 @@ class SampleChecks:
         self._num_values += block.size
 
     def warnings(self) -> list[str]:
-        """Sentences for the user: digital silence, hard clipping, samples beyond full scale."""
-        found = []
+        """Write sentences for the user: digital silence, hard clipping, samples beyond full scale."""
+        warnings = []
         if self.num_frames and self.peak == 0.0:
-            found.append("digital silence: every sample is zero")
+            warnings.append("digital silence: every sample is zero")
         if self._num_clipped >= MIN_CLIPPED:
             share = 100 * self._num_clipped / self._num_values
-            found.append(f"clipped: {self._num_clipped} samples ({share:.2g} %) lie on plateaus at full scale")
+            warnings.append(f"clipped: {self._num_clipped} samples ({share:.2g} %) lie on plateaus at full scale")
         if self._num_beyond:
-            found.append(f"{self._num_beyond} samples lie beyond [-1, 1], the loudest at {self.peak:.4g}")
-        return found
+            warnings.append(f"{self._num_beyond} samples lie beyond [-1, 1], the loudest at {self.peak:.4g}")
+        return warnings
 
 
 def _on_plateaus(block: np.ndarray) -> int:
-    """Samples that end a run of CLIPPED_RUN equal ones at full scale, over all channels."""
+    """Count the samples that end a run of CLIPPED_RUN equal ones at full scale, over all channels."""
     is_repeat = (np.abs(block[1:]) >= FULL_SCALE) & (block[1:] == block[:-1])
     num_windows = len(is_repeat) - (CLIPPED_RUN - 2)
     if num_windows < 1:

@@ -1,4 +1,4 @@
-"""Changes of a recording that do not change what is said: level, noise, shift, band, coders, speed."""
+"""Degradations of a recording that do not change what is said: level, noise, shift, band, coders, speed."""
 
 import io
 from collections.abc import Callable
@@ -19,8 +19,9 @@ CODER_RATE_HZ = 48_000  # at which Opus and MP3 are written: every decoder knows
 
 @dataclass(frozen=True)
 class Degradation:
-    """apply: (samples `n`, rate in Hz, hop in samples, random numbers) -> samples `n'`.
+    """A change of a recording that keeps what is said.
 
+    apply: (samples `n`, rate in Hz, hop in samples, random numbers) -> samples `n'`.
     is_aligned: frame t of both covers the same sound.
     """
 
@@ -30,37 +31,37 @@ class Degradation:
 
 
 def change_gain(samples: Samples, rate_hz: int, hop: int, generator: np.random.Generator, *, gain_db: float) -> Samples:
-    """Louder or softer; nothing is clipped."""
+    """Scale the samples by a gain; nothing is clipped."""
     return (samples * 10 ** (gain_db / 20)).astype(np.float32)
 
 
 def add_noise(samples: Samples, rate_hz: int, hop: int, generator: np.random.Generator, *, snr_db: float) -> Samples:
-    """White noise, so many dB below the level of the whole recording."""
+    """Add white noise, `snr_db` below the level of the whole recording."""
     level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) * 10 ** (-snr_db / 20)
     return samples + (level * generator.standard_normal(len(samples))).astype(np.float32)
 
 
 def shift(samples: Samples, rate_hz: int, hop: int, generator: np.random.Generator, *, hops: float) -> Samples:
-    """Later by a part of a hop, as long as before: frames cover nearly the same sound."""
+    """Delay the samples by a part of a hop and keep their number: frames cover nearly the same sound."""
     delay = round(hops * hop)
     return np.concatenate([np.zeros(delay, dtype=np.float32), samples])[: len(samples)]
 
 
 def band_limit(samples: Samples, rate_hz: int, hop: int, generator: np.random.Generator, *, through_hz: int) -> Samples:
-    """Through another rate and back."""
+    """Resample to another rate and back, which limits the bandwidth."""
     there = soxr.resample(samples, rate_hz, through_hz)
     return _as_long(soxr.resample(there, through_hz, rate_hz), samples)
 
 
 def change_speed(samples: Samples, rate_hz: int, hop: int, generator: np.random.Generator, *, factor: float) -> Samples:
-    """Played faster: shorter, and higher in pitch."""
+    """Play the recording faster: shorter, and higher in pitch."""
     return soxr.resample(samples, round(rate_hz * factor), rate_hz).astype(np.float32)
 
 
 def recode(
     samples: Samples, rate_hz: int, hop: int, generator: np.random.Generator, *, container: str, subtype: str
 ) -> Samples:
-    """Through a lossy coder of libsndfile at its usual rate and back, its delay taken out.
+    """Encode and decode with a lossy coder of libsndfile at its usual rate, and compensate its delay.
 
     Raises VqaudioError if this libsndfile does not have the coder.
     """
@@ -79,7 +80,7 @@ def recode(
 
 
 def without_lag(samples: Samples, original: Samples, max_lag: int) -> Samples:
-    """Moved by the lag, at most `max_lag` samples, at which it fits the original best."""
+    """Align samples with the original: shift them by the lag, at most `max_lag` samples, that fits it best."""
     size = 1 << (len(samples) + len(original)).bit_length()
     spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(original, size))
     fits = np.fft.irfft(spectrum, size)

@@ -1,4 +1,4 @@
-"""Sound files in and out: mono float32 in [-1, 1] at the rate asked for.
+"""Reading and writing of sound files: mono float32 in [-1, 1] at the rate asked for.
 
 Everything is read front to back in chunks of one fixed size and resampled by one streaming resampler, so that the
 samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
@@ -25,7 +25,10 @@ MAX_SHORTFALL = 0.01  # MP3 headers only estimate their length
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says; num_samples counts per channel, at the file's own rate."""
+    """The header of a sound file.
+
+    num_samples: per channel, at the file's own rate.
+    """
 
     sample_rate_hz: int
     num_channels: int
@@ -33,7 +36,7 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """What the header of a sound file says (the length of an MP3 file may be an estimate).
+    """Read the header of a sound file; the length of an MP3 file may be an estimate.
 
     Raises VqaudioError if it is not a sound file.
     """
@@ -42,9 +45,9 @@ def audio_info(path: str | Path) -> AudioInfo:
 
 
 class AudioReader:
-    """A sound file as mono float32 blocks at one rate; after the iteration it knows what it has read.
+    """A reader of a sound file as mono float32 blocks at one rate, with a report after the last block.
 
-    block_s: seconds in a block, start_s and end_s: the stretch to read, all in seconds.
+    block_s: seconds in a block, start_s and end_s: the segment to read, all in seconds.
     Iteration raises VqaudioError if the file cannot be read to its end, holds no sample, or NaN or infinity.
     """
 
@@ -80,7 +83,7 @@ class AudioReader:
 
     @property
     def report(self) -> AudioReport:
-        """What was read.  Raises VqaudioError before the last block."""
+        """The report of what was read.  Raises VqaudioError before the last block."""
         if self._report is None:
             raise VqaudioError(f"{self.path}: the report is there after the last block; iterate to the end first")
         return self._report
@@ -101,7 +104,7 @@ class AudioReader:
         return self.report.num_samples
 
     def _mono(self, sound: ForwardFile, checks: SampleChecks) -> Iterator[np.ndarray]:
-        """The stretch at the file's own rate, channels averaged."""
+        """Read the segment at the file's own rate, channels averaged."""
         rate_hz, chunk = sound.samplerate, max(1, CHUNK_VALUES // sound.channels)
         try:
             sound.skip(round(self.start_s * rate_hz))
@@ -126,8 +129,8 @@ class AudioReader:
     def _header_warnings(self, sound: ForwardFile, checks: SampleChecks) -> list[str]:
         if self.start_s > 0 or self.end_s is not None:
             return []
-        if found := truncation(self.path, sound):
-            return [found]
+        if warning := truncation(self.path, sound):
+            return [warning]
         if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL):
             promised_s, read_s = sound.frames / sound.samplerate, checks.num_frames / sound.samplerate
             return [f"truncated: the header promises {promised_s:.2f} s, {read_s:.2f} s could be read"]
@@ -135,7 +138,7 @@ class AudioReader:
 
 
 def read_blocks(path: str | Path, sample_rate_hz: int = 16_000, block_s: float = 30.0) -> Iterator[np.ndarray]:
-    """Float32 mono blocks of `block_s` seconds (the last may be shorter); together they are `read_audio(path)`.
+    """Read float32 mono blocks of `block_s` seconds (the last may be shorter); together they are `read_audio(path)`.
 
     Raises VqaudioError as `AudioReader` does.
     """
@@ -145,17 +148,18 @@ def read_blocks(path: str | Path, sample_rate_hz: int = 16_000, block_s: float =
 def read_audio(
     path: str | Path, sample_rate_hz: int = 16_000, start_s: float = 0.0, end_s: float | None = None
 ) -> np.ndarray:
-    """A file or a stretch of it: `n` float32, channels averaged, resampled by soxr.
+    """Read a file or a segment of it: `n` float32, channels averaged, resampled by soxr.
 
-    `n` is the stretch's length times the ratio of the rates, rounded, and at least 1.  An end beyond the file's end
+    `n` is the segment's length times the ratio of the rates, rounded, and at least 1.  An end beyond the file's end
     is the file's end.  Raises VqaudioError as `AudioReader` does.
     """
     return np.concatenate(list(AudioReader(path, sample_rate_hz, start_s=start_s, end_s=end_s)))
 
 
 def write_audio(path: str | Path, samples: Any, sample_rate_hz: int) -> None:
-    """Writes 16-bit PCM WAV.  samples: an array or tensor of `n` or `1 n` in [-1, 1]; what is louder is clipped.
+    """Write a 16-bit PCM WAV file.
 
+    samples: an array or tensor of `n` or `1 n` in [-1, 1]; what is louder is clipped.
     What `read_audio` read from a 16-bit file comes back bit for bit.  Raises VqaudioError for another shape, another
     suffix than .wav, NaN or infinity, or a folder that cannot be written.
     """
@@ -163,7 +167,7 @@ def write_audio(path: str | Path, samples: Any, sample_rate_hz: int) -> None:
 
 
 def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -> None:
-    """`write_audio` of what arrives in blocks: memory does not grow with the file's length.
+    """Write a 16-bit PCM WAV file from blocks of samples: memory does not grow with the file's length.
 
     The file gets its name when it is whole, so that no half-written one is taken for a recording.
     """
@@ -182,7 +186,7 @@ def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -
 
 
 def _mono_int16(path: str | Path, samples: Any) -> np.ndarray:
-    """`n` or `1 n` of any float type, torch's included, as `n` int16."""
+    """Convert `n` or `1 n` of any float type, torch's included, to `n` int16."""
     array = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples, dtype=np.float32)
     if array.ndim == 2 and array.shape[0] == 1:
         array = array[0]

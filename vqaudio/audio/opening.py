@@ -1,4 +1,4 @@
-"""Opening a sound file through libsndfile, and saying in plain words why one cannot be opened."""
+"""Opening of a sound file through libsndfile, with errors that say in plain words why one cannot be opened."""
 
 import os
 import re
@@ -27,11 +27,11 @@ class ForwardFile(soundfile.SoundFile):
     """
 
     def seekable(self) -> bool:
-        """False, so that soundfile does not seek by itself."""
+        """Return False, so that soundfile does not seek by itself."""
         return False
 
     def skip(self, num_frames: int) -> None:
-        """Moves to frame `num_frames` of a file that is still at its start."""
+        """Skip to frame `num_frames` of a file that is still at its start."""
         if super().seekable() and self.format not in ("MP3", "MPEG"):
             self.seek(min(num_frames, self.frames))
             return
@@ -40,7 +40,7 @@ class ForwardFile(soundfile.SoundFile):
 
 
 def open_sound(path: str | Path) -> ForwardFile:
-    """A file at its first frame.
+    """Open a sound file at its first frame.
 
     Raises VqaudioError if it is missing, empty, not a regular file, not audio, or of an absurd rate or channel count.
     """
@@ -64,12 +64,15 @@ def open_sound(path: str | Path) -> ForwardFile:
 
 
 def sound_name(path: str | Path) -> Any:
-    """The path as bytes, because a file's name need not be valid Unicode.  Any: soundfile's types forget bytes."""
+    """Encode a path as bytes, because a file's name need not be valid Unicode.
+
+    Returns Any: soundfile's types forget bytes.
+    """
     return os.fsencode(path)
 
 
 def truncation(path: str | Path, sound: soundfile.SoundFile) -> str | None:
-    """A sentence if the header promises more bytes than the file has, or if an Ogg stream has no end."""
+    """Return a sentence if the header promises more bytes than the file has, or if an Ogg stream has no end."""
     for promised, present in _WRONG_SIZE.findall(sound.extra_info):
         is_streamed = int(promised) >= 0xFFFFFF00 or 0x7FFF0000 <= int(promised) <= 0x80001000  # writers' "unknown"
         if not is_streamed and int(promised) > int(present) + MIN_LOST_BYTES:
@@ -80,14 +83,14 @@ def truncation(path: str | Path, sound: soundfile.SoundFile) -> str | None:
 
 
 def said(error: soundfile.LibsndfileError) -> str:
-    """libsndfile's own words, without its decoration."""
+    """Return libsndfile's own words, without its decoration."""
     if error.code == NO_AUDIO_FOUND:
         return "no MPEG frame found"
     return error.error_string.removeprefix("Error : ").removeprefix("Internal error : ").strip(" .")
 
 
 def no_samples(path: str | Path) -> str:
-    """Why a file that opens holds nothing."""
+    """Explain why a file that opens holds nothing."""
     size = _size_bytes(path)
     if size < 1_000:
         return "holds no samples"
@@ -119,7 +122,7 @@ def _convert(path: str | Path) -> str:
 
 
 def _has_ogg_end(path: str | Path) -> bool:
-    """True if the last page of an Ogg file is whole and flagged as the last (RFC 3533, section 6)."""
+    """Return whether the last page of an Ogg file is whole and flagged as the last (RFC 3533, section 6)."""
     with open(path, "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 70_000))  # a page has at most 65,307 bytes
         tail = file.read()

@@ -1,4 +1,4 @@
-"""One streaming path for every way of reading: channels averaged, resampled by soxr, cut into blocks."""
+"""Streaming resampling, shared by every way of reading: channels averaged, resampled by soxr, cut into blocks."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ import soxr
 
 
 def num_resampled(num_samples: int, from_hz: int, to_hz: int) -> int:
-    """Samples after resampling: the exact length rounded half up, and at least 1.
+    """Count the samples after resampling: the exact length rounded half up, and at least 1.
 
     >>> num_resampled(44_100, 44_100, 16_000), num_resampled(1, 44_100, 16_000)
     (16000, 1)
@@ -16,7 +16,7 @@ def num_resampled(num_samples: int, from_hz: int, to_hz: int) -> int:
 
 
 def resampled(parts: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
-    """Mono float32 parts at `from_hz` to parts at `to_hz`; the total has `num_resampled` samples.
+    """Resample mono float32 parts from `from_hz` to `to_hz`; the total has `num_resampled` samples.
 
     The result does not depend on where the input was cut.  Parts may be empty.  Source: soxr's HQ setting.
     """
@@ -36,7 +36,10 @@ def resampled(parts: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator
 
 
 def mean_channel(block: np.ndarray) -> np.ndarray:
-    """`n c` to `n`.  Channel by channel: numpy's mean over so short an axis took 60 % of the reading of a file."""
+    """Average channels: `n c` -> `n`.
+
+    Channel by channel: numpy's mean over so short an axis took 60 % of the reading of a file.
+    """
     mean = block[:, 0].copy()
     for channel in range(1, block.shape[1]):
         mean += block[:, channel]
@@ -44,7 +47,7 @@ def mean_channel(block: np.ndarray) -> np.ndarray:
 
 
 def in_blocks(parts: Iterable[np.ndarray], block_samples: int) -> Iterator[np.ndarray]:
-    """The same samples cut every `block_samples`."""
+    """Cut the same samples every `block_samples`."""
     held: list[np.ndarray] = []
     num_held = 0
     for part in parts:

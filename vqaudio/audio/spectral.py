@@ -6,11 +6,11 @@ from torch import Tensor, nn
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.mel import mel_filter_bank
 
-LOG_FLOOR = 1e-4  # amplitude of a bin: -80 dB; what is weaker is not heard beside speech
+LOG_FLOOR = 1e-4  # amplitude of a bin: -80 dB; what is weaker is inaudible beside speech
 
 
 class LogMel(nn.Module):
-    """log10 mel amplitude spectrum: `b 1 n` -> `b m t`, hop a quarter of the window.
+    """A log10 mel amplitude spectrogram: `b 1 n` -> `b m t`, hop a quarter of the window.
 
     sample_rate_hz, window_samples and num_bands fix the resolution.
     Raises VqaudioError if the bands are narrower than the Fourier bins.
@@ -31,12 +31,15 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """audio: `b 1 n`.  Returns `b m t`."""
+        """Compute the log-mel spectrogram `b m t` of audio `b 1 n`."""
         return torch.log10(magnitudes(audio, self.window).mT @ self.bank + 1e-8).mT
 
 
 def spectrum(audio: Tensor, window: Tensor) -> Tensor:
-    """audio: `b 1 n`, window: `w`.  Returns the complex spectrum `b f t`, hop w / 4; amplitude 1 gives 1."""
+    """Compute the complex STFT of audio.
+
+    audio: `b 1 n`, window: `w`.  Returns `b f t`, hop w / 4; a sine of amplitude 1 gives 1.
+    """
     size = window.shape[0]
     return torch.stft(
         audio[:, 0].float(), size, size // 4, window=window, center=True, pad_mode="reflect", return_complex=True
@@ -44,6 +47,6 @@ def spectrum(audio: Tensor, window: Tensor) -> Tensor:
 
 
 def magnitudes(audio: Tensor, window: Tensor) -> Tensor:
-    """The magnitude of `spectrum`, never under LOG_FLOOR, so that logarithm and gradient stay finite in silence."""
+    """Compute the magnitude STFT, never under LOG_FLOOR, so that logarithm and gradient stay finite in silence."""
     power = torch.view_as_real(spectrum(audio, window)).square().sum(dim=-1)
     return torch.sqrt(power + LOG_FLOOR**2)

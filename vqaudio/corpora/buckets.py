@@ -4,7 +4,7 @@ import numpy as np
 
 
 def bucketed_order(order: np.ndarray, buckets: np.ndarray, draws: np.ndarray, head: int, batch_size: int) -> np.ndarray:
-    """The same visits in an order whose batches hold crops of one bucket, as far as the numbers go up.
+    """Reorder the visits of an epoch so that each batch holds crops of one bucket, as far as the numbers go up.
 
     order: `i` int64, the visits of an epoch, shuffled.  buckets: `i` int64, the bucket of each entry of `order`.
     draws: `j` in [0, 1), one for each whole batch, which shuffle the batches.

@@ -1,4 +1,4 @@
-"""The `data:` section of a recipe: which corpus, and how crops are cut from it."""
+"""The `data:` section of a recipe: the corpus, and how training crops are cut from it."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from vqaudio.corpora.reading import read_corpus
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which corpus, and how crops are cut from it.
+    """The corpus to train on, and how crops are cut from it.
 
     split_option: what the reader calls its splits, `subset` for LibriSpeech; it is not asked for a split that is null.
     held_out_every: for a corpus without splits: of so many utterances the first is left for evaluation; 0 takes all.
@@ -31,13 +31,18 @@ class DataConfig:
 
 
 def open_crops(data: DataConfig, sample_rate_hz: int, *, seed: int, is_held_out: bool = False) -> CropDataset:
-    """The crops to train on, or those of the speech that is held out.  Raises VqaudioError where no corpus is named."""
+    """Open the crops to train on, or those of the held-out speech.
+
+    Raises VqaudioError where no corpus is named.
+    """
     if not data.root:
         raise VqaudioError("the recipe names no corpus; add data.root=DIR")
     split = data.eval_split if is_held_out else data.split
     utterances = read_corpus(data.kind, data.root, **({} if split is None else {data.split_option: split}))
     if data.held_out_every:
-        utterances = [one for at, one in enumerate(utterances) if (at % data.held_out_every == 0) == is_held_out]
+        utterances = [
+            utterance for index, utterance in enumerate(utterances) if (index % data.held_out_every == 0) == is_held_out
+        ]
     return CropDataset(
         utterances,
         crop_samples=data.crop_samples,

@@ -1,6 +1,6 @@
-"""Which stretch of which utterance stands at which place of which training batch.
+"""The sampler of training crops: which segment of which utterance stands at which index of which batch.
 
-Every draw is a pure function of (seed, step, batch size, place), by a counter-based generator.  So training resumes
+Every draw is a pure function of (seed, step, batch size, index), by a counter-based generator.  So training resumes
 from nothing but the step number, and two processes together see exactly the batch that one process would.
 Source of the generator: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox).
 """
@@ -20,7 +20,7 @@ UNKNOWN_SPEAKER = -1
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes that keep what was said: loudness, uniform in decibels, and polarity, a coin toss."""
+    """The augmentations that keep what was said: gain, uniform in decibels, and polarity, a coin toss."""
 
     gain_low_db: float = 0.0
     gain_high_db: float = 0.0
@@ -34,7 +34,7 @@ class Augmentation:
 
 
 class CropPositions(NamedTuple):
-    """Where the crops of one batch lie in the corpus written end to end; each field has the axis `b`.
+    """The positions of the crops of one batch in the corpus written end to end; each field has the axis `b`.
 
     starts: int64 samples.  lengths: int64 samples, at most the crop; what is missing is to be zeros.
     speakers: int64, -1 for unknown.  gains_db: float32.  signs: float32, 1 or -1.
@@ -53,7 +53,7 @@ class CropPositions(NamedTuple):
 
 
 class CropSampler:
-    """Draws crops in shuffled epochs; an utterance of m crops' length is visited m times in each.
+    """A sampler of crops in shuffled epochs; an utterance of m crops' length is visited m times in each.
 
     lengths: `u` int64 samples of each utterance, each at least 1.  speakers: `u` int64.
     crop_samples: length of a crop.
@@ -101,9 +101,9 @@ class CropSampler:
         return len(self._owners)
 
     def utterances_at(self, step: int, batch_size: int) -> np.ndarray:
-        """`b` int64: the utterance at each place of the whole batch."""
-        places = step * batch_size + np.arange(batch_size, dtype=np.int64)
-        epochs, ranks = np.divmod(places, self.num_crops)
+        """Return the utterances of a whole batch, `b` int64."""
+        indices = step * batch_size + np.arange(batch_size, dtype=np.int64)
+        epochs, ranks = np.divmod(indices, self.num_crops)
         chosen = np.empty(batch_size, dtype=np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
@@ -111,7 +111,7 @@ class CropSampler:
         return chosen
 
     def positions(self, step: int, batch_size: int, rank: int = 0, world_size: int = 1) -> CropPositions:
-        """The crops of this process in one step.
+        """Draw the crops of this process in one step.
 
         batch_size: crops in the whole batch, over all processes; each takes its equal, contiguous share.
         Raises VqaudioError if the batch cannot be shared equally.
@@ -124,13 +124,13 @@ class CropSampler:
         share = batch_size // world_size
         mine = slice(rank * share, (rank + 1) * share)
         chosen = self.utterances_at(step, batch_size)[mine]
-        where, loudness, polarity = _uniform(self._seed, CROP_STREAM, step, 3 * batch_size).reshape(3, batch_size)
+        offsets, loudness, polarity = _uniform(self._seed, CROP_STREAM, step, 3 * batch_size).reshape(3, batch_size)
         lengths = self._lengths[chosen]
-        room = np.maximum(lengths - self._crop_samples, 0) + 1
+        num_starts = np.maximum(lengths - self._crop_samples, 0) + 1
         low_db, high_db = self._augmentation.gain_low_db, self._augmentation.gain_high_db
         signs = np.where(self._augmentation.is_polarity_random & (polarity[mine] < 0.5), -1.0, 1.0)
         return CropPositions(
-            starts=self._offsets[chosen] + (where[mine] * room).astype(np.int64),
+            starts=self._offsets[chosen] + (offsets[mine] * num_starts).astype(np.int64),
             lengths=np.minimum(lengths, self._crop_samples),
             speakers=self._speakers[chosen],
             gains_db=(low_db + loudness[mine] * (high_db - low_db)).astype(np.float32),
@@ -138,7 +138,10 @@ class CropSampler:
         )
 
     def batch_samples(self, step: int, batch_size: int) -> int:
-        """The length of each crop of this step, the same in all processes: a whole crop, or less in a short bucket."""
+        """Return the length of each crop of this step, the same in all processes.
+
+        It is that of a whole crop, or less in a short bucket.
+        """
         if self._bucket_samples is None:
             return self._crop_samples
         longest = int(self._lengths[self.utterances_at(step, batch_size)].max())
@@ -161,7 +164,7 @@ class CropSampler:
 
 
 def _uniform(seed: int, stream: int, index: int, count: int) -> np.ndarray:
-    """`count` float64 in [0, 1), a pure function of the arguments.
+    """Draw `count` float64 in [0, 1), a pure function of the arguments.
 
     Raw bits, not Generator methods: numpy promises the same bits in every version, but not the same draws.
     """

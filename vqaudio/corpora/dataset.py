@@ -1,4 +1,4 @@
-"""Training batches from a corpus: crops that resume at any step and are shared between processes."""
+"""The dataset of training crops of a corpus, which resumes at any step and is shared between processes."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from vqaudio.corpora.prefetch import Prefetcher
 
 
 class CropDataset:
-    """Crops of equal length from a corpus.
+    """A dataset of crops of equal length from a corpus.
 
     crop_samples, sample_rate_hz: of the crops; files of another rate are resampled, channels averaged.
     cache: True decodes everything once into memory as int16 (115 MB an hour at 16 kHz);
@@ -45,7 +45,8 @@ class CropDataset:
         if not self.utterances:
             raise VqaudioError("a CropDataset needs at least one utterance, got none; check the corpus and its split")
         self.crop_samples, self.sample_rate_hz, self._workers = crop_samples, sample_rate_hz, max(1, workers)
-        self.speakers = tuple(sorted({one.speaker for one in self.utterances if one.speaker is not None}))
+        speakers = [utterance.speaker for utterance in self.utterances]
+        self.speakers = tuple(sorted({speaker for speaker in speakers if speaker is not None}))
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="crops")  # starts its threads when used
         self._samples: np.ndarray | None = None
         if cache:
@@ -57,7 +58,7 @@ class CropDataset:
         number = {name: index for index, name in enumerate(self.speakers)}
         self._sampler = CropSampler(
             self.lengths,
-            np.array([UNKNOWN_SPEAKER if one.speaker is None else number[one.speaker] for one in self.utterances]),
+            np.array([UNKNOWN_SPEAKER if speaker is None else number[speaker] for speaker in speakers]),
             crop_samples=crop_samples,
             seed=seed,
             augmentation=augmentation or Augmentation(),
@@ -86,19 +87,19 @@ class CropDataset:
 
     @property
     def crops_per_epoch(self) -> int:
-        """Crops that visit every utterance in proportion to its length."""
+        """Crops in one epoch, which visit every utterance in proportion to its length."""
         return self._sampler.num_crops
 
     def crop_positions(self, step: int, batch_size: int, rank: int = 0, world_size: int = 1) -> CropPositions:
-        """Where this process's crops of one step lie in `samples`; batch_size counts the crops of all processes."""
+        """Return where this process's crops of one step lie in `samples`; batch_size is that of all processes."""
         return self._sampler.positions(step, batch_size, rank, world_size)
 
     def batch_samples(self, step: int, batch_size: int) -> int:
-        """The length of each crop of one step, the same in all processes."""
+        """Return the length of each crop of one step, the same in all processes."""
         return self._sampler.batch_samples(step, batch_size)
 
     def batch(self, step: int, batch_size: int, rank: int = 0, world_size: int = 1) -> dict[str, np.ndarray]:
-        """This process's share of one training batch; the same call always gives the same batch.
+        """Make this process's share of one training batch; the same call always gives the same batch.
 
         batch_size: crops over all processes; this one takes `b = batch_size / world_size` of them.
         Returns audio `b 1 n` float32, lengths `b` int64 (zeros follow), speaker `b` int64 (an index into
@@ -115,21 +116,21 @@ class CropDataset:
     def prefetch(
         self, start_step: int, batch_size: int, rank: int = 0, world_size: int = 1, depth: int = 4
     ) -> Prefetcher:
-        """Endless batches from `start_step` on, made in `workers` threads, at most `depth` ahead."""
+        """Iterate over endless batches from `start_step` on, made in `workers` threads, at most `depth` ahead."""
         return Prefetcher(
             lambda step: self.batch(step, batch_size, rank, world_size), start_step, workers=self._workers, depth=depth
         )
 
     def _cut(self, starts: np.ndarray, num_samples: int) -> np.ndarray:
-        places = starts[:, None] + np.arange(num_samples)
-        return from_int16(self.samples[places])
+        indices = starts[:, None] + np.arange(num_samples)
+        return from_int16(self.samples[indices])
 
     def _decode(self, starts: np.ndarray, num_samples: int) -> np.ndarray:
         owners = np.searchsorted(self.offsets, starts, side="right") - 1
 
-        def one(place: int) -> np.ndarray:
-            owner = int(owners[place])
-            start = int(starts[place] - self.offsets[owner])
+        def decode_crop(crop: int) -> np.ndarray:
+            owner = int(owners[crop])
+            start = int(starts[crop] - self.offsets[owner])
             return decode_stretch(self.utterances[owner], self.sample_rate_hz, start, num_samples)
 
-        return np.stack(list(self._pool.map(one, range(len(starts)))))
+        return np.stack(list(self._pool.map(decode_crop, range(len(starts)))))

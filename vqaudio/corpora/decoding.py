@@ -1,4 +1,4 @@
-"""Utterances to samples: a whole corpus into one int16 array, or one stretch of one file."""
+"""Decoding of utterances: a whole corpus into one int16 array, or one segment of one file."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ MARGIN_S = 0.05  # read around a crop, so that the resampling filter does not se
 
 
 def decode(utterance: Utterance, sample_rate_hz: int) -> np.ndarray:
-    """The utterance as `n` int16 at `sample_rate_hz`, mono.
+    """Decode an utterance to `n` int16 at `sample_rate_hz`, mono.
 
     Raises VqaudioError, naming the file, if it cannot be read or holds no sample, NaN or infinity.
     """
@@ -27,11 +27,11 @@ def decode(utterance: Utterance, sample_rate_hz: int) -> np.ndarray:
 def decode_corpus(
     utterances: Sequence[Utterance], sample_rate_hz: int, *, workers: int, padding_samples: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All utterances end to end, then `padding_samples` zeros: (`n` int16, lengths `u` int64).
+    """Decode all utterances end to end, then `padding_samples` zeros: (`n` int16, lengths `u` int64).
 
     Raises VqaudioError naming the utterance that cannot be decoded.
     """
-    parts = list(in_threads(lambda one: decode(one, sample_rate_hz), utterances, workers, "decoding"))
+    parts = list(in_threads(lambda utterance: decode(utterance, sample_rate_hz), utterances, workers, "decoding"))
     lengths = np.array([len(part) for part in parts], dtype=np.int64)
     whole = np.zeros(int(lengths.sum()) + padding_samples, dtype=np.int16)
     parts.reverse()
@@ -44,15 +44,17 @@ def decode_corpus(
 
 
 def corpus_lengths(utterances: Sequence[Utterance], sample_rate_hz: int, *, workers: int) -> np.ndarray:
-    """`u` int64: samples of each utterance at `sample_rate_hz`, from the files' headers."""
-    found = in_threads(lambda one: _header_length(one, sample_rate_hz), utterances, workers, "reading headers")
-    return np.array(list(found), dtype=np.int64)
+    """Read the length of each utterance from the files' headers: `u` int64, samples at `sample_rate_hz`."""
+    lengths = in_threads(
+        lambda utterance: _header_length(utterance, sample_rate_hz), utterances, workers, "reading headers"
+    )
+    return np.array(list(lengths), dtype=np.int64)
 
 
 def decode_stretch(utterance: Utterance, sample_rate_hz: int, start: int, num_samples: int) -> np.ndarray:
-    """`num_samples` float32 from sample `start` of the utterance, both counted at `sample_rate_hz`.
+    """Decode `num_samples` float32 from sample `start` of the utterance, both counted at `sample_rate_hz`.
 
-    Seeks in the file and decodes only the stretch and a margin; zeros follow where the file ends early.
+    Seeks in the file and decodes only the segment and a margin; zeros follow where the file ends early.
     """
     source_rate_hz = audio_info(utterance.path).sample_rate_hz
     # The read begins where a sample of the file and one of ours coincide: every `period` of our samples.
@@ -61,17 +63,17 @@ def decode_stretch(utterance: Utterance, sample_rate_hz: int, start: int, num_sa
     margin = 0 if source_rate_hz == sample_rate_hz else math.ceil(MARGIN_S * sample_rate_hz)
     read_from = max(0, first - margin) // period * period
     stop_s = (first + num_samples + margin) / sample_rate_hz
-    heard = read_audio(utterance.path, sample_rate_hz, read_from / sample_rate_hz, stop_s)
-    stretch = np.zeros(num_samples, dtype=np.float32)
-    heard = heard[first - read_from :][:num_samples]
-    stretch[: len(heard)] = heard
-    return stretch
+    samples = read_audio(utterance.path, sample_rate_hz, read_from / sample_rate_hz, stop_s)
+    segment = np.zeros(num_samples, dtype=np.float32)
+    samples = samples[first - read_from :][:num_samples]
+    segment[: len(samples)] = samples
+    return segment
 
 
 def in_threads(
     work: Callable[[Utterance], Any], utterances: Sequence[Utterance], workers: int, label: str
 ) -> Iterator[Any]:
-    """`work` on each utterance in `workers` threads, in order, with a progress bar on a terminal.
+    """Run `work` on each utterance in `workers` threads, in order, with a progress bar on a terminal.
 
     libsndfile and soxr let go of the interpreter while they work, so threads are enough.
     """

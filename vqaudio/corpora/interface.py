@@ -1,4 +1,4 @@
-"""What every corpus reader yields: one stretch of speech and what is known about it."""
+"""The Utterance that every corpus reader yields: one segment of speech and what is known about it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from vqaudio.core.errors import VqaudioError
 
 @dataclass(frozen=True)
 class Utterance:
-    """A stretch of one sound file.
+    """A segment of one sound file, with its speaker and text.
 
     id: unique within the corpus.  path: the sound file.
     start_s, end_s: seconds from the start of the file; None means the file's own start or end.
     speaker, text: None where the corpus does not say.
-    Raises VqaudioError if the stretch is empty or starts before the file.
+    Raises VqaudioError if the segment is empty or starts before the file.
     """
 
     id: str
@@ -34,9 +34,12 @@ class Utterance:
 
 
 def by_speaker(utterances: Iterable[Utterance], *, at_least: int = 1) -> dict[str, list[Utterance]]:
-    """The utterances of every speaker who has that many, in the order of the names; unknown speakers are left out."""
-    found: dict[str, list[Utterance]] = {}
-    for one in utterances:
-        if one.speaker:
-            found.setdefault(one.speaker, []).append(one)
-    return {name: found[name] for name in sorted(found) if len(found[name]) >= at_least}
+    """Group utterances by speaker, in the order of the names.
+
+    at_least: speakers with fewer utterances are left out, as are utterances of unknown speakers.
+    """
+    groups: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        if utterance.speaker:
+            groups.setdefault(utterance.speaker, []).append(utterance)
+    return {name: groups[name] for name in sorted(groups) if len(groups[name]) >= at_least}

@@ -37,7 +37,7 @@ READERS: Mapping[str, Callable[..., Iterator[Utterance]]] = {
 
 
 def read_corpus(kind: str, root: str | Path, **options: Any) -> list[Utterance]:
-    """All utterances of the corpus at `root`, read by the reader called `kind`.
+    """Read all utterances of the corpus at `root` with the reader called `kind`.
 
     options: the reader's own, e.g. `split="train"`.
     Raises VqaudioError for an unknown kind, an option the reader does not have, or a root that is not such a corpus.

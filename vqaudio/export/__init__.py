@@ -1,1 +1,1 @@
-"""Floor 3: codes out to the programs that train language models, and back."""
+"""Floor 3: the export of codes to the programs that train language models, and its inverse."""

@@ -1,4 +1,4 @@
-"""Reads an export back, by readers of their own, and compares it with its store."""
+"""The check of an export: read back by readers that share no code with the writers, and compared with its store."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,29 +19,29 @@ from vqaudio.tokens.store import TokenStore
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was compared, all of it found equal."""
+    """The size of what a check compared; all of it was equal."""
 
     num_documents: int
     num_codes: int
 
 
 def read_export(folder: str | Path, split: str) -> Iterator[tuple[IndexEntry, np.ndarray]]:
-    """The documents of a split as (entry, codes `k t` int64), in the order of the store, in constant memory.
+    """Read the documents of a split as (entry, codes `k t` int64), in the order of the store, in constant memory.
 
     Raises VqaudioError if the folder is no finished export or what it holds does not fit its record.
     """
     folder = Path(folder)
     record = ExportRecord.read(folder)
-    options, words = record.options, record.vocabulary
-    coder = DocumentCoder(options, record.stamp.codebook_size, words)
+    options, vocabulary = record.options, record.vocabulary
+    coder = DocumentCoder(options, record.stamp.codebook_size, vocabulary)
     cutter = Cutter(_bordered(folder, split, record))
     for entry in read_index(folder, split):
         yield entry, coder.decode(cutter.take(entry.length).astype(np.int64), entry.durations)
-    cutter.require_end(words.special("<|pad|>") if options.context_tokens else None)
+    cutter.require_end(vocabulary.special("<|pad|>") if options.context_tokens else None)
 
 
 def _bordered(folder: Path, split: str, record: ExportRecord) -> Iterator[np.ndarray]:
-    """The sequences; where they are documents, each of the length that the index gives."""
+    """Read the sequences; where they are documents, check each against the length that the index gives."""
     options = record.options
     format_ = format_of(options.format, options.style)
     sequences = format_.read(folder, split, Plan(options, record.vocabulary))
@@ -62,7 +62,7 @@ def check_export(
     store: TokenStore,
     on_progress: Callable[[int, int], object] = lambda num_rows, num_samples: None,
 ) -> CheckReport:
-    """Passes if the export holds the codes of every row of the store, each in its split, and nothing else.
+    """Check that the export holds the codes of every row of the store, each in its split, and nothing else.
 
     Raises VqaudioError that names the first difference.
     """
@@ -70,6 +70,7 @@ def check_export(
     options = record.options
     if replace(record.stamp, name=store.stamp.name) != store.stamp:
         raise VqaudioError(f"{folder} was exported from codes of {record.stamp}, not of {store.stamp}")
+    # Every row of the store is the next document of its split, code for code.
     documents = {split: read_export(folder, split) for split in SPLITS}
     speakers: dict[str, set[str]] = {split: set() for split in SPLITS}
     num_documents = num_codes = 0
@@ -85,6 +86,7 @@ def check_export(
             speakers[split].add(entry.speaker)
         num_documents, num_codes = num_documents + 1, num_codes + codes.size
         on_progress(1, row.num_samples)
+    # Nothing is left over, and no speaker is in both splits.
     for split, rest in documents.items():
         entry, _ = next(rest, (None, None))
         if entry is not None:

@@ -1,4 +1,4 @@
-"""A row of the store as the tokens of one document, and back.
+"""The coder of documents: a row of the store as the tokens of one document, and back.
 
 codes -> runs -> pattern -> merges -> [BOS] [speaker] [<|text|> text] [<|speech|>] body [EOS]
 
@@ -21,7 +21,7 @@ from vqaudio.tokens.vocabulary import Vocabulary, expand
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """One row on its way out.
+    """One row of the store as the tokens of a document.
 
     tokens: 1-D int64.  durations: frames of each run, 1-D, or None where frames were not merged.
     """
@@ -34,7 +34,7 @@ class Document:
 
 @dataclass(frozen=True)
 class DocumentCoder:
-    """Rows to documents and back.
+    """The coder of rows of the store into documents and back.
 
     merge: units -> symbols, where there are BPE merges.  text_ids: text -> ids of a text tokenizer, where there is one.
     """
@@ -46,7 +46,7 @@ class DocumentCoder:
     text_ids: Callable[[str], list[int]] | None = None
 
     def encode(self, row: TokenRow) -> Document:
-        """The document of a row."""
+        """Encode a row as a document."""
         units, durations = units_of(row, self.options, self.codebook_size)
         body = (self.merge(units) if self.merge else units) + self.vocabulary.offset
         end = [self.vocabulary.special("<|eos|>")] if self.options.has_eos else []
@@ -54,15 +54,17 @@ class DocumentCoder:
         return Document(row, split_of(row.speaker, row.id, self.options.validation), tokens, durations)
 
     def decode(self, tokens: np.ndarray, durations: np.ndarray | None) -> np.ndarray:
-        """The exact inverse of `encode`: codes `k t` int64.
+        """Decode a document to codes `k t` int64, the exact inverse of `encode`.
 
         Raises VqaudioError if the tokens are no document of these options.
         """
-        words, options = self.vocabulary, self.options
+        vocabulary, options = self.vocabulary, self.options
         if options.is_grid:
             codes = from_grid(tokens.reshape(-1, options.num_codebooks).T, options.pattern, self.codebook_size)
         else:
-            units = expand(tokens[words.is_symbol(tokens)] - words.offset, words.num_units, words.merges)
+            units = expand(
+                tokens[vocabulary.is_symbol(tokens)] - vocabulary.offset, vocabulary.num_units, vocabulary.merges
+            )
             codes = from_units(units, options.pattern, options.num_codebooks, self.codebook_size)
         if not options.is_deduplicated:
             return codes
@@ -71,19 +73,22 @@ class DocumentCoder:
         return from_runs(codes, durations)
 
     def _head(self, row: TokenRow) -> list[int]:
-        words, head = self.vocabulary, []
+        vocabulary, head = self.vocabulary, []
         if self.options.has_bos:
-            head.append(words.special("<|bos|>"))
+            head.append(vocabulary.special("<|bos|>"))
         if "speaker" in self.options.prefix and row.speaker:
-            head.append(words.speaker(row.speaker))
+            head.append(vocabulary.speaker(row.speaker))
         if "text" in self.options.prefix and row.text:
-            ids = self.text_ids(row.text) if self.text_ids else [words.byte(value) for value in row.text.encode()]
-            head += [words.special("<|text|>"), *ids]
-        return [*head, words.special("<|speech|>")] if self.options.prefix else head
+            ids = self.text_ids(row.text) if self.text_ids else [vocabulary.byte(value) for value in row.text.encode()]
+            head += [vocabulary.special("<|text|>"), *ids]
+        return [*head, vocabulary.special("<|speech|>")] if self.options.prefix else head
 
 
 def units_of(row: TokenRow, options: ExportOptions, codebook_size: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """The row's units in the order of the pattern, before merging, and the durations of its runs if they are wanted.
+    """Order the codes of a row by the pattern, before merging.
+
+    Returns the units, of a grid its steps one after another, and the durations of the runs, None where equal frames are
+    not merged.
 
     Of a grid, its steps one after another.
     """

@@ -1,4 +1,4 @@
-"""Files that grow while an export runs, and go on where an interrupted one had brought them to the disk."""
+"""Files that grow while an export runs, and resume from the last checkpoint of an interrupted one."""
 
 import os
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ GROUP_WEIGHT = 1_000_000  # numbers that are held before a row group is written:
 
 
 class GrowingFile:
-    """Bytes that are appended; the file is open only while it is written, so that nothing is left open if a run ends.
+    """A file that bytes are appended to; open only while it is written, so that nothing is left open if a run ends.
 
-    num_bytes: how many of those that are there count; the rest is cut off.
+    num_bytes: the length at the last checkpoint; what follows is cut off.
     """
 
     def __init__(self, path: Path, num_bytes: int = 0) -> None:
@@ -31,14 +31,14 @@ class GrowingFile:
         self._num_waiting = 0
 
     def write(self, content: bytes) -> None:
-        """Appends."""
+        """Append bytes."""
         self._parts.append(content)
         self._num_waiting += len(content)
         if self._num_waiting >= BUFFER_BYTES:
             self._flush()
 
     def sync(self) -> int:
-        """Brings all to the disk; returns how many bytes there are."""
+        """Flush everything to the disk and return the length in bytes."""
         return self._flush(is_durable=True)
 
     def _flush(self, *, is_durable: bool = False) -> int:
@@ -52,7 +52,10 @@ class GrowingFile:
 
 
 class GrowingTable:
-    """Parquet files `stem-00000.parquet`, ... that begin anew after every `sync`: one is whole or does not count."""
+    """Parquet files `stem-00000.parquet`, ... of which each `sync` completes one.
+
+    num_files: the files at the last checkpoint; those after them are deleted.
+    """
 
     def __init__(self, folder: Path, stem: str, schema: pa.Schema, num_files: int = 0) -> None:
         self._folder, self._stem, self._schema = folder, stem, schema
@@ -65,14 +68,14 @@ class GrowingTable:
             path.unlink()
 
     def write(self, row: dict[str, Any], weight: int) -> None:
-        """Appends.  weight: about how many numbers the row holds."""
+        """Append a row.  weight: about how many numbers it holds."""
         self._rows.append(row)
         self._weight += weight + 1
         if self._weight >= GROUP_WEIGHT:
             self._flush()
 
     def sync(self) -> int:
-        """Brings all to the disk; returns how many files there are."""
+        """Complete the current file on the disk and return the number of files."""
         self._flush()
         if self._file:
             self._file.close()
@@ -95,12 +98,15 @@ class GrowingTable:
 
 
 def table_files(folder: Path, stem: str) -> list[Path]:
-    """The files of one table, in their order."""
+    """List the files of one table, in their order."""
     return sorted(folder.glob(f"{stem}-[0-9]*.parquet"))
 
 
 def table_rows(folder: Path, stem: str, columns: Sequence[str]) -> Any:
-    """All rows of a table as dictionaries, a few in memory at a time.  Raises VqaudioError if a file is damaged."""
+    """Read all rows of a table as dictionaries, a few in memory at a time.
+
+    Raises VqaudioError if a file is damaged.
+    """
     for path in table_files(folder, stem):
         try:
             with pq.ParquetFile(path) as file:

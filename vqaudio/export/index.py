@@ -1,4 +1,7 @@
-"""documents/: one row for each document, with what its tokens alone do not tell.  It makes every format invertible."""
+"""The document index `documents/`, one row for each document: what its tokens alone do not say.
+
+It makes every format invertible.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +30,10 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class IndexEntry:
-    """Where a document lies.  length: its tokens, in the joined sequences of its split."""
+    """The index entry of one document.
+
+    length: its tokens, in the joined sequences of its split.  durations: frames of each run, None where not merged.
+    """
 
     id: str
     speaker: str | None
@@ -36,14 +42,17 @@ class IndexEntry:
 
 
 class IndexWriter:
-    """The index of one split.  num_files, num_tokens: those of an interrupted export."""
+    """The writer of the index of one split.
+
+    num_files, num_tokens: those of an interrupted export.
+    """
 
     def __init__(self, folder: Path, split: str, *, num_files: int = 0, num_tokens: int = 0) -> None:
         self._table = GrowingTable(folder / FOLDER, split, SCHEMA, num_files)
         self.num_tokens = num_tokens
 
     def write(self, document: Document) -> None:
-        """Appends."""
+        """Append the entry of a document."""
         row, durations = document.row, document.durations
         entry = {name: getattr(row, name) for name in ("id", "speaker", "text", "seconds", "num_samples")}
         entry |= {"start": self.num_tokens, "length": len(document.tokens), "durations": durations}
@@ -51,12 +60,12 @@ class IndexWriter:
         self.num_tokens += len(document.tokens)
 
     def sync(self) -> int:
-        """Brings all to the disk; returns how many files there are."""
+        """Complete the current file on the disk and return the number of files."""
         return self._table.sync()
 
 
 def read_index(folder: Path, split: str) -> Iterator[IndexEntry]:
-    """All entries of a split in order.  Raises VqaudioError if a file is damaged."""
+    """Read all entries of a split in order.  Raises VqaudioError if a file is damaged."""
     for row in table_rows(folder / FOLDER, split, ["id", "speaker", "length", "durations"]):
         durations = None if row["durations"] is None else np.asarray(row["durations"], dtype=np.int64)
         yield IndexEntry(row["id"], row["speaker"], row["length"], durations)

@@ -20,7 +20,10 @@ PIECE_UNITS = 1_000  # training looks for pairs within pieces of this length, so
 
 
 class UnitMerges:
-    """Units to symbols; `vocabulary.expand` is the way back.  merges: the units of each merged symbol."""
+    """A byte-pair encoder of units to symbols; `vocabulary.expand` is its inverse.
+
+    merges: the units of each merged symbol.
+    """
 
     def __init__(self, tokenizer: Any, num_units: int) -> None:
         self._tokenizer = tokenizer
@@ -28,7 +31,7 @@ class UnitMerges:
 
     @classmethod
     def train(cls, documents: Iterable[np.ndarray], num_units: int, num_merges: int) -> "UnitMerges":
-        """The most frequent merges of the documents, 1-D units; fewer than wanted if the documents are few."""
+        """Learn the most frequent merges of the documents, 1-D units; fewer than wanted if the documents are few."""
         tokenizers = import_tokenizers()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
         trainer = tokenizers.trainers.BpeTrainer(
@@ -42,20 +45,20 @@ class UnitMerges:
 
     @classmethod
     def load(cls, folder: Path, num_units: int) -> "UnitMerges":
-        """What `save` wrote."""
+        """Load what `save` wrote."""
         return cls(import_tokenizers().Tokenizer.from_file(str(folder / MERGES_FILE)), num_units)
 
     def save(self, folder: Path) -> None:
-        """Writes MERGES_FILE, a file of the library `tokenizers`."""
+        """Write MERGES_FILE, a file of the library `tokenizers`."""
         replace_durably(folder / MERGES_FILE, lambda path: path.write_text(self._tokenizer.to_str(), encoding="utf-8"))
 
     def encode(self, units: np.ndarray) -> np.ndarray:
-        """Units, 1-D -> symbols, 1-D int64."""
+        """Encode units, 1-D, as symbols, 1-D int64."""
         return np.asarray(self._tokenizer.encode(_characters(units)).ids, dtype=np.int64)
 
 
 def merges_in(content: dict[str, Any], num_units: int) -> tuple[tuple[int, ...], ...]:
-    """The units of each merged symbol, from the content of MERGES_FILE; read without the library.
+    """Read the units of each merged symbol from the content of MERGES_FILE, without the library.
 
     Raises VqaudioError if its first symbols are not the units in their order.
     """
@@ -67,7 +70,7 @@ def merges_in(content: dict[str, Any], num_units: int) -> tuple[tuple[int, ...],
 
 
 def import_tokenizers() -> Any:
-    """The library.  Raises VqaudioError that names the extra where it is not installed."""
+    """Import the library `tokenizers`.  Raises VqaudioError that names the extra where it is not installed."""
     try:
         import tokenizers
         import tokenizers.models

@@ -1,4 +1,4 @@
-"""What an export does with the codes: every choice is undone exactly by `DocumentCoder.decode`."""
+"""The options of an export: every one of them is undone exactly by `DocumentCoder.decode`."""
 
 from dataclasses import dataclass, replace
 
@@ -10,13 +10,13 @@ PREFIXES = ("speaker", "text")
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """The choices of one export, as export.json keeps them.
+    """The options of one export, as export.json keeps them.
 
     format, style: see `formats/table.py`; style "" is the format's first one.
     num_codebooks: the first codebooks of the store to export, 0 for all.
     pattern: their order, see `tokens/patterns.py`.
-    is_grid: `k s`, one row for each codebook with the holes of the pattern, in place of one stream; codes are
-    0 ... codebook_size - 1 in every row, and the hole is codebook_size.
+    is_grid: `k s`, one row for each codebook with the padding of the pattern, in place of one stream; codes are
+    0 ... codebook_size - 1 in every row, and the padding is codebook_size.
     is_deduplicated: equal neighbouring frames become one, their durations go into the document index.
     bpe_merges: pairs of units that become one token, most frequent first; 0 for none.
     has_bos, has_eos: a token before and after each document.
@@ -57,12 +57,15 @@ class ExportOptions:
             raise VqaudioError(f"the share held out must be 0 or more and below 1, got {self.validation}")
 
     def with_codebooks(self, num_stored: int) -> "ExportOptions":
-        """The same for a store of `num_stored` codebooks.  Raises VqaudioError if it has fewer than wanted."""
+        """Return the same options for a store of `num_stored` codebooks.
+
+        Raises VqaudioError if it has fewer than wanted.
+        """
         if not 0 <= self.num_codebooks <= num_stored:
             raise VqaudioError(f"the store holds {num_stored} codebooks, {self.num_codebooks} are wanted")
         return replace(self, num_codebooks=self.num_codebooks or num_stored)
 
     @property
     def has_padding(self) -> bool:
-        """Whether the stream needs a unit for holes."""
+        """Whether the stream needs a padding unit."""
         return self.num_codebooks > 1 and keeps_padding(self.pattern)

@@ -1,4 +1,4 @@
-"""Documents joined and cut to a context length, and cut apart again."""
+"""Packing of documents into sequences of the context length, and its inverse."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -9,7 +9,7 @@ from vqaudio.core.errors import VqaudioError
 
 
 class Packer:
-    """Joins documents and cuts sequences of `context_tokens`; 0 passes every document on as it is.
+    """A packer that joins documents and cuts sequences of `context_tokens`; 0 passes every document on as it is.
 
     rest: tokens that wait for the next document; kept when an export is interrupted.
     """
@@ -19,7 +19,7 @@ class Packer:
         self.rest = np.asarray(list(rest), dtype=np.int64)
 
     def push(self, tokens: np.ndarray) -> list[np.ndarray]:
-        """The sequences that are full now."""
+        """Add a document and return the sequences that are full now."""
         if not self._context_tokens:
             return [tokens]
         joined = np.concatenate([self.rest, tokens])
@@ -29,7 +29,7 @@ class Packer:
         return list(joined[:end].reshape(num_full, self._context_tokens))
 
     def finish(self) -> list[np.ndarray]:
-        """The last sequence, filled with padding."""
+        """Return the last sequence, filled with padding."""
         if not len(self.rest):
             return []
         padding = np.full(self._context_tokens - len(self.rest), self._pad)
@@ -38,14 +38,14 @@ class Packer:
 
 
 class Cutter:
-    """Takes documents back out of sequences, whatever their borders."""
+    """The inverse of Packer: takes documents back out of sequences, whatever their boundaries."""
 
     def __init__(self, sequences: Iterable[np.ndarray]) -> None:
         self._sequences = iter(sequences)
         self._parts: list[np.ndarray] = []
 
     def take(self, length: int) -> np.ndarray:
-        """The next `length` tokens.  Raises VqaudioError if there are fewer."""
+        """Take the next `length` tokens.  Raises VqaudioError if there are fewer."""
         parts, missing = [], length
         while missing:
             if not self._parts:
@@ -61,7 +61,7 @@ class Cutter:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     def require_end(self, pad: int | None) -> None:
-        """Passes if only `pad` is left, or nothing where it is None.  Raises VqaudioError otherwise."""
+        """Check that only `pad` is left, or nothing where it is None.  Raises VqaudioError otherwise."""
         for part in chain(self._parts, self._sequences):
             if len(part) and (pad is None or (part != pad).any()):
                 raise VqaudioError(f"after the last document {len(part)} tokens are left that belong to none")

@@ -1,4 +1,4 @@
-"""What must be known before the first document: speakers, merges, and with them the number of every token."""
+"""The preparation of an export: speakers and merges are found first, and with them the id of every token."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,23 +20,25 @@ MERGE_SAMPLE_UNITS = 4_000_000  # merges are found in as many units at most, spr
 
 
 def make_coder(store: TokenStore, options: ExportOptions, folder: Path, extend: Path | None) -> DocumentCoder:
-    """Reads the speakers, finds the merges and extends the text tokenizer, as far as the options want them.
+    """Read the speakers, learn the merges and extend the text tokenizer, as far as the options want them.
 
     folder: where the export grows; merges that it has already are kept.
     Raises VqaudioError if the vocabulary is too large for the format.
     """
+    # What the vocabulary holds: codes, merges, and the text tokenizer that it continues.
     stamp = store.stamp
     num_codes = stamp.codebook_size * (1 if options.is_grid else options.num_codebooks)  # a grid: of every row
     merges = _merges(store, options, folder, num_codes + options.has_padding) if options.bpe_merges else None
     text = TextTokenizer(extend) if extend else None
     vocabulary = Vocabulary(
         num_codes=num_codes,
-        has_hole=options.has_padding or options.is_grid,
+        has_pad=options.has_padding or options.is_grid,
         merges=merges.merges if merges else (),
         has_bytes="text" in options.prefix and text is None,
         speakers=_speakers(store) if "speaker" in options.prefix else (),
         offset=text.size if text else 0,
     )
+    # The ids must fit the numbers of the format.
     limit = format_of(options.format, options.style).max_vocabulary
     if limit and vocabulary.size > limit:
         raise VqaudioError(
@@ -61,7 +63,7 @@ def _merges(store: TokenStore, options: ExportOptions, folder: Path, num_units: 
 
 
 def _sample(store: TokenStore, options: ExportOptions) -> Iterator[np.ndarray]:
-    """The units of training documents, chosen by the hash of their ids: never those that are held out."""
+    """Sample the units of training documents by the hash of their ids: never those that are held out."""
     num_units = store.manifest.counts()["frames"] * options.num_codebooks
     share = MERGE_SAMPLE_UNITS / max(1, num_units)
     for row in store:
@@ -70,7 +72,7 @@ def _sample(store: TokenStore, options: ExportOptions) -> Iterator[np.ndarray]:
 
 
 def _speakers(store: TokenStore) -> tuple[str, ...]:
-    """All speakers, in the order of the store: new files add new ones at the end."""
+    """List all speakers, in the order of the store: new files add new ones at the end."""
     speakers: dict[str, None] = {}
     for shard in store.manifest.shards:
         with open_shard(store.folder / shard.path) as file:

@@ -1,4 +1,4 @@
-"""export.json: what was done to the codes, so that anyone can undo it."""
+"""The record `export.json`: what was done to the codes, so that anyone can undo it."""
 
 import json
 from dataclasses import dataclass
@@ -16,11 +16,15 @@ from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary
 RECORD = "export.json"
 FORMAT = "vqaudio export"
 FORMAT_VERSION = 1
+PAD_KEY = "has_hole"  # the key of Vocabulary.has_pad in the file: older exports are read too
 
 
 @dataclass(frozen=True)
 class ExportRecord:
-    """One finished export.  counts: of each split, documents, sequences, tokens and seconds."""
+    """The record of one finished export.
+
+    counts: of each split, documents, sequences, tokens and seconds.
+    """
 
     options: ExportOptions
     stamp: CodecStamp
@@ -28,17 +32,17 @@ class ExportRecord:
     counts: dict[str, dict[str, Any]]
 
     def write(self, folder: Path) -> None:
-        """Writes export.json."""
-        words = self.vocabulary
+        """Write export.json."""
+        vocabulary = self.vocabulary
         ranges = {
-            "size": words.size,
-            "offset": words.offset,
-            "num_codes": words.num_codes,
-            "has_hole": words.has_hole,
-            "num_merges": len(words.merges),
-            "has_bytes": words.has_bytes,
-            "specials": {name: words.special(name) for name in SPECIALS},
-            "speakers": list(words.speakers),
+            "size": vocabulary.size,
+            "offset": vocabulary.offset,
+            "num_codes": vocabulary.num_codes,
+            PAD_KEY: vocabulary.has_pad,
+            "num_merges": len(vocabulary.merges),
+            "has_bytes": vocabulary.has_bytes,
+            "specials": {name: vocabulary.special(name) for name in SPECIALS},
+            "speakers": list(vocabulary.speakers),
         }
         content = {
             "format": FORMAT,
@@ -53,17 +57,17 @@ class ExportRecord:
 
     @classmethod
     def read(cls, folder: Path) -> "ExportRecord":
-        """The record of a finished export.  Raises VqaudioError if there is none, or one of a later version."""
+        """Read the record of a finished export.  Raises VqaudioError if there is none, or one of a later version."""
         path = folder / RECORD
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version, ranges = content["format_version"], content["vocabulary"]
             if version > FORMAT_VERSION:
                 raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {FORMAT_VERSION}")
-            num_units = ranges["num_codes"] + ranges["has_hole"]
+            num_units = ranges["num_codes"] + ranges[PAD_KEY]
             vocabulary = Vocabulary(
                 num_codes=ranges["num_codes"],
-                has_hole=ranges["has_hole"],
+                has_pad=ranges[PAD_KEY],
                 merges=_merges(folder, num_units) if ranges["num_merges"] else (),
                 has_bytes=ranges["has_bytes"],
                 speakers=tuple(ranges["speakers"]),

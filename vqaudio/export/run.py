@@ -1,4 +1,4 @@
-"""A whole store into one folder: in constant memory, whole or not there, and continued after an interruption."""
+"""The export of a whole store into one folder: in constant memory, whole or not there, continued if interrupted."""
 
 import hashlib
 import json
@@ -38,8 +38,9 @@ def export_store(
     is_overwriting: bool = False,
     on_progress: Callable[[int, int], object] = lambda num_rows, num_samples: None,
 ) -> ExportRecord:
-    """Exports every row.  The folder `out` appears when all is done; until then it grows under a hidden name beside.
+    """Export every row of a store.
 
+    The folder `out` appears when all is done; until then it grows under a hidden name beside.
     extend: the folder of a text tokenizer that the tokens are added to.
     on_progress: called with the rows and samples that are done since the last call.
     The same call goes on after an interruption.  Raises VqaudioError if `out` is there already, unless
@@ -105,7 +106,7 @@ def _require_free(out: Path, is_overwriting: bool) -> None:
 
 @contextmanager
 def _growing_folder(out: Path) -> Iterator[Path]:
-    """The hidden folder beside `out`, locked against a second run."""
+    """Make the hidden folder beside `out`, locked against a second run."""
     folder = out.with_name(f".{out.name}{TEMPORARY}")
     make_folder(folder)
     with locked(folder, f"another export is writing {out}; wait for it, or choose another folder"):
@@ -118,7 +119,7 @@ def _growing_folder(out: Path) -> Iterator[Path]:
 
 
 def _read_progress(folder: Path, digest: str) -> dict[str, Any]:
-    """How far an interrupted export of the same kind came; where there is none, the folder is emptied."""
+    """Read how far an interrupted export of the same kind came; where there is none, empty the folder."""
     try:
         progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
         if progress["digest"] == digest:
@@ -131,7 +132,7 @@ def _read_progress(folder: Path, digest: str) -> dict[str, Any]:
 
 
 def _digest(store: TokenStore, options: ExportOptions, extend: Path | None) -> str:
-    """Changes with anything that the output depends on."""
+    """Hash everything that the output depends on."""
     shards = [shard.sha256 for shard in store.manifest.shards]
     tokenizer = extend / "tokenizer.json" if extend else None
     known = {"shards": shards, "codec": store.stamp.to_json(), "options": to_mapping(options), "version": __version__}
@@ -140,7 +141,7 @@ def _digest(store: TokenStore, options: ExportOptions, extend: Path | None) -> s
 
 
 def _put_in_place(folder: Path, out: Path) -> None:
-    """Gives the finished folder its name; an old export goes only when the new one stands."""
+    """Give the finished folder its name; an old export goes only when the new one stands."""
     for path in folder.rglob("*"):
         if path.is_file():
             with open(path, "rb") as file:

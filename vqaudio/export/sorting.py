@@ -1,4 +1,4 @@
-"""Files of lines in the order of `LC_ALL=C sort`, made and searched in constant memory."""
+"""External sorting and binary search of lines in the order of `LC_ALL=C sort`, in constant memory."""
 
 import heapq
 import mmap
@@ -14,7 +14,7 @@ FAN_IN = 64  # files that are open at a time
 
 
 def sort_lines(path: Path) -> None:
-    """Sorts the lines of a file by their bytes, in place; twice its length must be free on the disk beside it.
+    """Sort the lines of a file by their bytes, in place; twice its length must be free on the disk beside it.
 
     Raises VqaudioError if it cannot be written.
     """
@@ -49,7 +49,7 @@ def _merge(runs: list[Path], target: Path) -> Path:
 
 
 class SortedLines:
-    """Finds lines by their first word in a file that `sort_lines` made, or anyone who sorts as the C locale does."""
+    """A binary search of lines by their first word, in a file sorted by `sort_lines` or as the C locale does."""
 
     def __init__(self, path: Path) -> None:
         self._path, self.num_bytes = path, path.stat().st_size
@@ -57,14 +57,14 @@ class SortedLines:
             self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.num_bytes else b""
 
     def find(self, word: str) -> bytes:
-        """The line that begins with this word, without its end.  Raises VqaudioError if the search meets none."""
+        """Find the line that begins with this word, without its end.  Raises VqaudioError if there is none."""
         wanted, low, high = word.encode(), 0, self.num_bytes
         while low < high:
             start = self._content.rfind(b"\n", low, (low + high) // 2) + 1 or low
             end = self._content.find(b"\n", start)
             line = self._content[start : end if end >= 0 else self.num_bytes]
-            found = line.split(b" ", 1)[0]
-            if found == wanted:
+            first_word = line.split(b" ", 1)[0]
+            if first_word == wanted:
                 return line
-            low, high = (start + len(line) + 1, high) if found < wanted else (low, start)
+            low, high = (start + len(line) + 1, high) if first_word < wanted else (low, start)
         raise VqaudioError(f"{self._path} has no line of {word} where the order of the C locale wants it")

@@ -1,4 +1,4 @@
-"""One split of an export while it grows: documents into sequences, sequences into the format, and the index beside."""
+"""The writer of one split of an export: documents into sequences, sequences into the format, and the index beside."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ COUNTS = ("documents", "sequences", "tokens", "seconds")
 
 
 class SplitWriter:
-    """state: what `checkpoint` returned before an interruption, {} at the start."""
+    """The writer of one split of an export.
+
+    state: what `checkpoint` returned before an interruption, {} at the start.
+    """
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._split, self._is_packed = split, plan.is_packed
@@ -27,7 +30,7 @@ class SplitWriter:
         self._writer = open_writer(folder, split, plan, state.get("writer", {}))
 
     def write(self, document: Document) -> None:
-        """Appends."""
+        """Append a document."""
         self._index.write(document)
         for tokens in self._packer.push(document.tokens):
             self._write_sequence(tokens, None if self._is_packed else document)
@@ -36,7 +39,7 @@ class SplitWriter:
         self.counts["seconds"] += document.row.seconds
 
     def checkpoint(self) -> dict[str, Any]:
-        """Brings all to the disk; returns what is needed to go on from here, as JSON values."""
+        """Flush everything to the disk and return what is needed to resume from here, as JSON values."""
         return {
             "counts": self.counts,
             "rest": self._packer.rest.tolist(),
@@ -45,7 +48,7 @@ class SplitWriter:
         }
 
     def close(self) -> None:
-        """The last sequence, and the end."""
+        """Write the last sequence and finish the files."""
         for tokens in self._packer.finish():
             self._write_sequence(tokens, None)
         self._index.sync()

@@ -1,4 +1,4 @@
-"""A tokenizer folder that transformers 4 and 5 load, written by hand.
+"""The writer of a tokenizer folder that transformers 4 and 5 load.
 
 Version 5's own writer names the class `TokenizersBackend`, which version 4, vLLM and llama.cpp do not know.
 """
@@ -21,7 +21,8 @@ KEPT_FILES = ("special_tokens_map.json", "chat_template.jinja", "chat_template.j
 
 
 def write_tokenizer(folder: Path, vocabulary: Vocabulary, context_tokens: int = 0) -> None:
-    """A tokenizer whose text is the tokens' names one after another: `<|s_17|><|s_3|>` <-> [17, 3]."""
+    """Write a tokenizer whose text is the tokens' names one after another: `<|s_17|><|s_3|>` <-> [17, 3]."""
+    # tokenizer.json: one token for each name, split at the names, joined without blanks.
     added = [
         {"id": vocabulary.special(name), "content": name, "single_word": False, "lstrip": False, "rstrip": False}
         | {"normalized": False, "special": True}
@@ -47,6 +48,7 @@ def write_tokenizer(folder: Path, vocabulary: Vocabulary, context_tokens: int = 
             "unk_token": ROLES["unk_token"],
         },
     }
+    # What transformers reads beside it: the class and the roles of the special tokens.
     config = {"tokenizer_class": CLASS, "clean_up_tokenization_spaces": False, **ROLES}
     if context_tokens:
         config["model_max_length"] = context_tokens
@@ -73,11 +75,11 @@ class TextTokenizer:
         self.size: int = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def text_ids(self) -> Callable[[str], list[int]]:
-        """Text -> its ids, without the tokenizer's own BOS and EOS."""
+        """Return the function from text to its ids, without the tokenizer's own BOS and EOS."""
         return lambda text: self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def save_extended(self, folder: Path, vocabulary: Vocabulary) -> None:
-        """Writes the text tokenizer with the speech tokens after its own; its settings are kept, its class is not.
+        """Write the text tokenizer with the speech tokens after its own; its settings are kept, its class is not.
 
         Raises VqaudioError if it has one of the tokens already.
         """
@@ -108,7 +110,7 @@ class TextTokenizer:
             config = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise VqaudioError(f"{path} is no JSON: {error}") from None
-        # What names tokens by id, files or code of the old tokenizer: tokenizer.json tells it all.
+        # These name tokens by id, files or code of the old tokenizer; tokenizer.json says all of it.
         gone = ("added_tokens_decoder", "auto_map", "tokenizer_file", "vocab_file", "merges_file", "backend")
         return {name: value for name, value in config.items() if name not in gone}
 

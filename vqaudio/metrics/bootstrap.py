@@ -1,4 +1,4 @@
-"""Means that carry their interval and their coverage."""
+"""Means with their bootstrap interval and their coverage."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ NUM_RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class MeanScore:
-    """A mean over files, its bootstrap interval, and what it rests on (law 7).
+    """A mean over files, its bootstrap interval, and its coverage.
 
     mean, low, high: NaN when nothing is in the mean.  num_scored: files with a score of their own.
     num_filled: files that the metric gave up on and that count as `fill`.  num_left_out: files not in the mean.
@@ -27,13 +27,13 @@ class MeanScore:
 
 
 def mean_score(values: ArrayLike, *, fill: float | None = None, num_absent: int = 0, seed: int = 0) -> MeanScore:
-    """Mean of one value per file with its 95 % bootstrap interval; NaN means that the metric gave up.
+    """Compute the mean of one value per file with its 95 % bootstrap interval; NaN means that the metric gave up.
 
     fill: what such a file counts as in the mean; None leaves it out.  num_absent: further files that are left out.
     Files are resampled 2,000 times.  Source: Efron 1979, doi:10.1214/aos/1176344552, the percentile interval.
 
-    >>> found = mean_score([1.0, 3.0, float("nan")])
-    >>> found.mean, found.num_scored, found.num_left_out
+    >>> score = mean_score([1.0, 3.0, float("nan")])
+    >>> score.mean, score.num_scored, score.num_left_out
     (2.0, 2, 1)
     """
     scores = np.asarray(values, np.float64).ravel()

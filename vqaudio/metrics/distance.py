@@ -1,4 +1,4 @@
-"""How far a decoded waveform is from its original: log-mel, multi-resolution STFT, SI-SDR.
+"""Distances of a decoded waveform from its original: log-mel, multi-resolution STFT, SI-SDR.
 
 numpy only, so that the worker processes of `evaluate` start without torch.
 """
@@ -26,7 +26,7 @@ SI_SDR_LIMIT_DB = 100.0  # both ways: beyond it float32 rounding is what is meas
 
 
 def check_pair(reference: Samples, decoded: Samples) -> None:
-    """Raise VqaudioError unless both are `n` samples of one length."""
+    """Check that both are `n` samples of one length.  Raises VqaudioError if they are not."""
     if reference.ndim != 1 or reference.shape != decoded.shape:
         raise VqaudioError(
             f"a pair to compare must be two rows of samples of one length, got shapes {reference.shape} and "
@@ -35,7 +35,7 @@ def check_pair(reference: Samples, decoded: Samples) -> None:
 
 
 def magnitudes(samples: Samples, n_fft: int, hop_samples: int, window_samples: int) -> NDArray[np.float32]:
-    """Short-time spectrum `t n_fft/2+1`, scaled so that a full-scale sine on a bin's centre gives 1.
+    """Compute the magnitude STFT `t n_fft/2+1`, scaled so that a full-scale sine on a bin's centre gives 1.
 
     Frames are centred; beyond the ends there is silence.
     """
@@ -49,12 +49,15 @@ def magnitudes(samples: Samples, n_fft: int, hop_samples: int, window_samples: i
 
 @functools.lru_cache(maxsize=4)
 def mel_bank(sample_rate_hz: int, n_fft: int, num_bands: int) -> NDArray[np.float32]:
-    """Make triangles of height 1 on the scale of O'Shaughnessy, `num_bands n_fft/2+1`, once for each size."""
+    """Make the mel filter bank `num_bands n_fft/2+1`, once for each size.
+
+    The filters are triangles of height 1 on the scale of O'Shaughnessy.
+    """
     return mel_filter_bank(sample_rate_hz, n_fft // 2 + 1, num_bands)
 
 
 def mel_distance_db(reference: Samples, decoded: Samples, sample_rate_hz: int) -> float:
-    """Mean absolute difference of 80-band log-mel spectra, in dB.  0 is identical.
+    """Compute the mean absolute difference of 80-band log-mel spectra, in dB.  0 is identical.
 
     reference, decoded: `n` samples in [-1, 1].  NaN for no samples.  Raises VqaudioError for unequal lengths.
     """
@@ -71,8 +74,9 @@ def mel_distance_db(reference: Samples, decoded: Samples, sample_rate_hz: int) -
 
 
 def stft_distance(reference: Samples, decoded: Samples) -> float:
-    """Multi-resolution STFT distance: spectral convergence + mean log-magnitude difference (nepers).  0 is identical.
+    """Compute the multi-resolution STFT distance: spectral convergence + mean log-magnitude difference (nepers).
 
+    0 is identical.
     reference, decoded: `n` samples.  NaN for a silent or empty reference.  Raises VqaudioError for unequal lengths.
     Source: Yamamoto et al. 2020, arXiv:1910.11480, eq. 4-6; the mean over the three resolutions.
     """
@@ -89,8 +93,9 @@ def stft_distance(reference: Samples, decoded: Samples) -> float:
 
 
 def si_sdr_db(reference: Samples, decoded: Samples) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB; higher is better, means removed first, within +-100 dB.
+    """Compute the scale-invariant signal-to-distortion ratio in dB.
 
+    Higher is better; means are removed first, and the ratio is limited to +-100 dB.
     reference, decoded: `n` samples.  NaN when either is silent (a constant): the ratio is then not defined.
     Raises VqaudioError for unequal lengths.  Source: Le Roux et al. 2019, arXiv:1811.02508, eq. 3.
     """

@@ -14,7 +14,7 @@ STOI_SHORTEST_S = 0.41  # 30 frames of 25.6 ms, half overlapping: pystoi answers
 
 
 def pesq_score(reference: NDArray[np.floating], decoded: NDArray[np.floating], sample_rate_hz: int, band: str) -> float:
-    """PESQ as MOS-LQO, about 1.0 to 4.64.
+    """Compute PESQ as MOS-LQO, about 1.0 to 4.64.
 
     reference, decoded: `n` samples in [-1, 1].  band: "wb" (16 kHz) or "nb" (8 or 16 kHz).
     NaN when PESQ finds no utterance, less than 1/4 s or only silence.
@@ -41,7 +41,7 @@ def pesq_score(reference: NDArray[np.floating], decoded: NDArray[np.floating], s
 def stoi_score(
     reference: NDArray[np.floating], decoded: NDArray[np.floating], sample_rate_hz: int, *, is_extended: bool = False
 ) -> float:
-    """Short-time objective intelligibility, about 0 to 1; `is_extended` gives ESTOI.
+    """Compute the short-time objective intelligibility, about 0 to 1; `is_extended` gives ESTOI.
 
     reference, decoded: `n` samples.  NaN when the reference holds under 0.4 s that is not silence.
     Raises VqaudioError for unequal lengths or when the package is missing.

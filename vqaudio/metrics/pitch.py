@@ -1,4 +1,4 @@
-"""Is the melody kept?  F0 by YIN with an energy gate, then correlation and voicing error.
+"""Agreement of pitch: F0 by YIN with an energy gate, then correlation and voicing error.
 
 YIN's own aperiodicity decides what is voiced.  `librosa.yin` throws it away, and `librosa.pyin` runs at ten times
 real time after half a minute of compilation; this is numpy, at a hundred times real time.
@@ -22,14 +22,17 @@ FEWEST_FRAMES = 10  # voiced in both, for a correlation that means something
 
 
 class PitchAgreement(NamedTuple):
-    """f0_correlation: of log F0 where both are voiced, NaN under 10 such frames.  voicing_error: share of frames."""
+    """The agreement of two F0 contours.
+
+    f0_correlation: of log F0 where both are voiced, NaN under 10 such frames.  voicing_error: share of frames.
+    """
 
     f0_correlation: float
     voicing_error: float
 
 
 def normalized_differences(samples: Samples, window: int, longest: int, step: int) -> NDArray[np.float64]:
-    """YIN's cumulative mean normalized difference: `t longest+1`, lag in samples.  Source: the paper's eq. 7-8.
+    """Compute YIN's cumulative mean normalized difference: `t longest+1`, lag in samples.  Source: the paper's eq. 7-8.
 
     d(lag) = sum_j (x_j - x_{j+lag})^2 is two energies less twice a correlation, and the correlation is one FFT.
     """
@@ -49,7 +52,7 @@ def normalized_differences(samples: Samples, window: int, longest: int, step: in
 
 
 def track_f0(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
-    """F0 in Hz every 10 ms, NaN where unvoiced: `t`.
+    """Track F0 in Hz every 10 ms, NaN where unvoiced: `t`.
 
     samples: `n`.  Source: de Cheveigne and Kawahara 2002, doi:10.1121/1.1458024, steps 1-5.
     """
@@ -57,9 +60,11 @@ def track_f0(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
     shortest, longest = int(sample_rate_hz / HIGHEST_HZ), int(sample_rate_hz / LOWEST_HZ)
     if not len(samples):
         return np.zeros(0)
+    # Low-pass, then the normalized difference of every lag.
     box = np.ones(round(SMOOTHING_S * sample_rate_hz)) / round(SMOOTHING_S * sample_rate_hz)
     smooth = np.convolve(np.convolve(samples, box), box)[len(box) - 1 :][: len(samples)]
     curve = normalized_differences(smooth, window, longest + 1, step)
+    # The period is the first dip under the threshold, refined by a parabola through its neighbours.
     inner = curve[:, shortest : longest + 1]
     is_dip = (inner < APERIODICITY) & (inner <= curve[:, shortest + 1 : longest + 2])
     lag = np.argmax(is_dip, axis=1) + shortest
@@ -67,6 +72,7 @@ def track_f0(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
     before, here, after = curve[rows, lag - 1], curve[rows, lag], curve[rows, lag + 1]
     bend = before - 2 * here + after
     shift = np.divide(before - after, 2 * bend, out=np.zeros_like(bend), where=bend > 1e-12)
+    # The energy gate.
     padded = np.pad(smooth, (window // 2, window))
     power = (np.lib.stride_tricks.sliding_window_view(padded, window)[: len(samples) : step] ** 2).mean(axis=1)
     is_loud = power > power.max() * 10 ** (SILENCE_DB / 10)
@@ -74,7 +80,7 @@ def track_f0(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
 
 
 def compare_pitch(reference: Samples, decoded: Samples, sample_rate_hz: int) -> PitchAgreement:
-    """Correlation of log F0 where both are voiced, and the share of frames where only one of them is.
+    """Correlate log F0 where both are voiced, and count the share of frames where only one of them is.
 
     reference, decoded: `n` samples.  NaN for what cannot be scored.  Raises VqaudioError for unequal lengths.
     """

@@ -1,4 +1,4 @@
-"""What the codes say of their codebooks: usage, perplexity, bitrates, agreement."""
+"""Statistics of codes: codebook usage, perplexity, bitrates, agreement."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ Counts = NDArray[np.int64]
 
 
 def count_codes(codes: Iterable[Codes], codebook_size: int) -> Counts:
-    """How often each code occurs: `k v`.
+    """Count how often each code occurs: `k v`.
 
     codes: one `k t` array per file, all with the same k, values in [0, v).
     Raises VqaudioError for no file, differing k or a code outside the codebook.
@@ -34,17 +34,20 @@ def count_codes(codes: Iterable[Codes], codebook_size: int) -> Counts:
 
 
 def usage(counts: Counts) -> NDArray[np.float64]:
-    """Share of each codebook that occurs at all: `k` in [0, 1].  It grows with the frames counted: report both."""
+    """Compute the share of each codebook that occurs at all: `k` in [0, 1].
+
+    It grows with the frames counted: report both.
+    """
     return (counts > 0).mean(axis=-1)
 
 
 def top_share(counts: Counts) -> NDArray[np.float64]:
-    """Share of the frames that fall to each codebook's most frequent code: `k` in [0, 1]."""
+    """Compute the share of the frames that fall to each codebook's most frequent code: `k` in [0, 1]."""
     return counts.max(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
 
 
 def entropy_bits(counts: Counts, *, is_corrected: bool = False) -> NDArray[np.float64]:
-    """Unigram entropy of each codebook in bits per frame: `k`; 0 for no frames.
+    """Compute the unigram entropy of each codebook in bits per frame: `k`; 0 for no frames.
 
     The plain estimate is too low when frames are few.  `is_corrected` adds (distinct codes - 1) / (2 frames) nats, at
     most up to log2(v).  Source of the correction: Miller 1955, "Note on the bias of information estimates".
@@ -60,12 +63,15 @@ def entropy_bits(counts: Counts, *, is_corrected: bool = False) -> NDArray[np.fl
 
 
 def perplexity(counts: Counts) -> NDArray[np.float64]:
-    """2 to the entropy: the number of equally frequent codes that would be as hard to guess: `k` in [1, v]."""
+    """Compute the perplexity of each codebook: `k` in [1, v].
+
+    It is 2 to the entropy, the number of equally frequent codes that would be as hard to predict.
+    """
     return 2.0 ** entropy_bits(counts)
 
 
 def nominal_bitrate_bps(num_codebooks: int, codebook_size: int, frame_rate_hz: float) -> float:
-    """Bits a second when every code is written with log2(v) bits.
+    """Compute the bits a second when every code is written with log2(v) bits.
 
     >>> nominal_bitrate_bps(8, 1024, 50.0)
     4000.0
@@ -74,12 +80,15 @@ def nominal_bitrate_bps(num_codebooks: int, codebook_size: int, frame_rate_hz: f
 
 
 def entropy_bitrate_bps(counts: Counts, frame_rate_hz: float, *, is_corrected: bool = False) -> float:
-    """Bits a second for an ideal entropy coder that knows each codebook's unigram frequencies and nothing else."""
+    """Compute the bits a second of an ideal entropy coder.
+
+    It knows each codebook's unigram frequencies and nothing else.
+    """
     return float(entropy_bits(counts, is_corrected=is_corrected).sum() * frame_rate_hz)
 
 
 def code_agreement(first: Codes, second: Codes) -> NDArray[np.float64]:
-    """Share of frames whose code is the same in both, per codebook: `k` in [0, 1]; NaN for no frames.
+    """Compute the share of frames whose code is the same in both, per codebook: `k` in [0, 1]; NaN for no frames.
 
     first, second: `k t`, where k may differ (the codebooks both have are compared).
     Raises VqaudioError for differing numbers of frames.

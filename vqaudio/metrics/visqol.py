@@ -22,7 +22,7 @@ VISQOL_LOWEST = 1.0  # MOS-LQO of what is nothing like its original
 
 
 def visqol_score(reference: NDArray[np.floating], decoded: NDArray[np.floating], sample_rate_hz: int) -> float:
-    """ViSQOL v3 of speech as MOS-LQO, 1 to 5; 5 is identical, and silence for speech is 1.
+    """Compute ViSQOL v3 of speech as MOS-LQO, 1 to 5; 5 is identical, and silence for speech is 1.
 
     reference, decoded: `n` samples in [-1, 1].  NaN when no patch of 0.4 s in the reference holds speech.
     Raises VqaudioError for unequal lengths, a rate other than 16 kHz, or when the package is missing.
@@ -37,10 +37,10 @@ def visqol_score(reference: NDArray[np.floating], decoded: NDArray[np.floating],
         return VISQOL_LOWEST
     judge = _speech_judge()
     try:
-        found = judge.measure_from_arrays(np.asarray(reference, np.float64), np.asarray(decoded, np.float64), 16_000)
+        result = judge.measure_from_arrays(np.asarray(reference, np.float64), np.asarray(decoded, np.float64), 16_000)
     except (ValueError, IndexError):  # its answers for audio too short for a spectrogram, and for no patch of speech
         return float("nan")
-    return float(found.moslqo)
+    return float(result.moslqo)
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,1 +1,1 @@
-"""A language model of codes: what was once a corpus becomes a distribution to sample from."""
+"""The prior, a language model of codes: it gives the probability of a sequence of codes, and new ones to decode."""

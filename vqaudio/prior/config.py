@@ -1,4 +1,4 @@
-"""The choices of a prior: the shape of its network and what a sequence is made of."""
+"""The configuration of a prior: the shape of its network and what a sequence is made of."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from vqaudio.tokens.patterns import require_pattern
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """A decoder-only transformer of the Llama family.
+    """The shape of a decoder-only transformer of the Llama family.
 
-    hidden: width inside the feed-forward layers.  context_tokens: as far as it looks back, its own place included.
+    hidden: width inside the feed-forward layers.  context_tokens: as far as it looks back, its own position included.
     dropout: of embeddings and of what each layer adds, in training.  is_tied: one table for reading and for predicting.
     """
 
@@ -33,7 +33,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """How the codes of a recording stand in a sequence.
+    """The form of the codes of a recording in a sequence.
 
     num_codebooks: the first codebooks of the store, 0 for all.  pattern: their order, see `tokens/patterns.py`.
     has_speakers: a token for the speaker stands before the codes.

@@ -1,4 +1,4 @@
-"""The documents of a token store, those to train on and those held out."""
+"""The corpus of a prior: the documents of a token store, those to train on and those held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,10 @@ from vqaudio.tokens.store import TokenStore
 
 @dataclass(frozen=True, eq=False)
 class CodeCorpus:
-    """train, held_out: documents of tokens.  seconds: of the audio that was held out."""
+    """The documents of a token store, split by speaker.
+
+    train, held_out: documents of tokens.  seconds: of the held-out audio.
+    """
 
     language: CodeLanguage
     train: Sequence[Tokens]
@@ -25,20 +28,20 @@ class CodeCorpus:
     num_held_out_speakers: int
 
     def bits(self, log2s: Sequence[NDArray[np.float64]]) -> Bits:
-        """What the held-out documents cost.  log2s: of every symbol of each of them."""
+        """Add up what the held-out documents cost.  log2s: of every symbol of each of them."""
         num_ends = len(self.held_out)
-        num_units = sum(len(one) for one in log2s) - num_ends
+        num_units = sum(len(scores) for scores in log2s) - num_ends
         return Bits.of(log2s, num_codes=num_units, seconds=self.seconds)
 
     def symbols(self, documents: Sequence[Tokens]) -> list[Tokens]:
-        """The documents as n-gram models read them."""
-        return [self.language.symbols(one) for one in documents]
+        """Convert documents to the symbols that n-gram models read."""
+        return [self.language.symbols(document) for document in documents]
 
 
 def read_codes(
     store: TokenStore, sequence: SequenceConfig, *, validation: float, second: float = 0.0, part: str = "train"
 ) -> CodeCorpus:
-    """All rows of a store that has frames, by their speakers.
+    """Read all rows of a store that have frames, split by their speakers.
 
     validation: the share of speakers held out, as `vqaudio export` holds them out.  second: a further share;
     part: `train` for all other speakers, `second` for that share alone.
@@ -49,6 +52,7 @@ def read_codes(
     num_codebooks = sequence.num_codebooks or store.stamp.num_codebooks
     if num_codebooks > store.stamp.num_codebooks:
         raise VqaudioError(f"{store.folder} holds {store.stamp.num_codebooks} codebooks, {num_codebooks} are wanted")
+    # The split, by a hash of the speaker.
     rows = [row for row in store if row.codes.shape[1]]
     shares = [speaker_share(row.speaker, row.id) for row in rows]
     parts = {
@@ -62,6 +66,7 @@ def read_codes(
             f"of {len(rows)} documents {len(held_out)} fall to the speakers held out and {len(train)} to those trained "
             f"on; choose another data.validation"
         )
+    # The language has tokens for the speakers of the training part only: held-out ones are unknown.
     speakers = sorted({row.speaker for row in train if row.speaker}) if sequence.has_speakers else []
     language = CodeLanguage(replace(store.stamp, num_codebooks=num_codebooks), sequence.pattern, tuple(speakers))
     return CodeCorpus(

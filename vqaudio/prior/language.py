@@ -1,4 +1,4 @@
-"""What a sequence of codes is to a language model: which tokens it has, and which may come next.
+"""Sequences of codes for a language model: which tokens they have, and which may come next.
 
 <|bos|> [speaker] units <|eos|>         units: the codes in the order of the pattern
 """
@@ -20,10 +20,10 @@ Tokens = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CodeLanguage:
-    """Codes of one codec as sequences of tokens; of one codebook, token == code.
+    """The tokens and sequences of the codes of one codec; of one codebook, token == code.
 
     stamp: of the codec, its num_codebooks those of the sequences.  speakers: those that have a token; none if sequences
-    tell no speaker.  One that is not among them is `<|unk|>`.
+    have no speaker token.  One that is not among them is `<|unk|>`.
     """
 
     stamp: CodecStamp
@@ -41,8 +41,8 @@ class CodeLanguage:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The numbers of all tokens, as `vqaudio export` gives them."""
-        has_hole = self.num_codebooks > 1 and keeps_padding(self.pattern)
-        return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_hole=has_hole, speakers=self.speakers)
+        has_pad = self.num_codebooks > 1 and keeps_padding(self.pattern)
+        return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_pad=has_pad, speakers=self.speakers)
 
     @property
     def eos(self) -> int:
@@ -51,7 +51,7 @@ class CodeLanguage:
 
     @property
     def num_symbols(self) -> int:
-        """What a prior predicts: units, and the end."""
+        """The number of symbols that a prior predicts: units, and the end."""
         return self.vocabulary.num_units + 1
 
     @cached_property
@@ -60,38 +60,44 @@ class CodeLanguage:
         return np.append(np.arange(self.vocabulary.num_units), self.eos)
 
     def head(self, speaker: str | None = None) -> Tokens:
-        """What stands before the units."""
-        words = self.vocabulary
-        head = [words.special("<|bos|>")]
+        """Return the tokens before the units."""
+        vocabulary = self.vocabulary
+        head = [vocabulary.special("<|bos|>")]
         if self.speakers:
-            head.append(words.speaker(speaker) if speaker in self.speakers else words.special("<|unk|>"))
+            head.append(vocabulary.speaker(speaker) if speaker in self.speakers else vocabulary.special("<|unk|>"))
         return np.array(head, dtype=np.int64)
 
     def units(self, codes: NDArray[np.integer]) -> Tokens:
-        """The codes `k t` in the order of the pattern.  Raises VqaudioError for fewer codebooks than the language's."""
+        """Order the codes `k t` by the pattern.
+
+        Raises VqaudioError for fewer codebooks than the language's.
+        """
         if codes.ndim != 2 or len(codes) < self.num_codebooks:
             raise VqaudioError(f"wanted codes k t of {self.num_codebooks} codebooks or more, got {codes.shape}")
         return to_units(codes[: self.num_codebooks], self.pattern, self.stamp.codebook_size)
 
     def codes(self, units: Tokens) -> Tokens:
-        """The inverse of `units`: codes `k t`."""
+        """Recover the codes `k t` from units, the inverse of `units`."""
         return from_units(units, self.pattern, self.num_codebooks, self.stamp.codebook_size)
 
     def document(self, codes: NDArray[np.integer], speaker: str | None = None) -> Tokens:
-        """The whole sequence of a recording with codes `k t`."""
+        """Make the whole sequence of a recording with codes `k t`."""
         return np.concatenate([self.head(speaker), self.units(codes), [self.eos]])
 
     def symbols(self, document: Tokens) -> Tokens:
-        """A document without its head, the end as symbol `num_symbols - 1`: what is scored, and what n-grams read."""
+        """Convert a document to symbols: without its head, the end as `num_symbols - 1`.
+
+        These are what is scored, and what n-grams read.
+        """
         body = document[len(self.head()) :]
         return np.where(body == self.eos, self.num_symbols - 1, body)
 
 
 class Grammar:
-    """Follows one sequence unit by unit and tells which tokens may come next.
+    """A grammar that follows one sequence unit by unit and says which symbols may come next.
 
-    min_frames, max_frames: how many it may have.  Of `delayed` codebooks the first one ends with a hole; then the
-    others have as many frames to go as they are late.
+    min_frames, max_frames: how many it may have.  Of `delayed` codebooks the first one ends with padding; then the
+    others have as many frames to go as their delay.
     """
 
     def __init__(self, language: CodeLanguage, *, min_frames: int, max_frames: int) -> None:
@@ -99,39 +105,41 @@ class Grammar:
             raise VqaudioError(f"wanted 1 to {max_frames} frames at least, got {min_frames}")
         self.language, self._min_frames, self._max_frames = language, min_frames, max_frames
         self.units: list[int] = []
-        self._num_frames: int | None = None  # known once the end was said
+        self._num_frames: int | None = None  # known once the end was drawn
 
     @property
     def is_open(self) -> bool:
-        """Whether something may still come."""
-        late = self.language.num_codebooks - 1 if self.language.vocabulary.has_hole else 0
-        num_frames = self._max_frames if self._num_frames is None and not late else self._num_frames
-        return num_frames is None or len(self.units) < (num_frames + late) * self.language.num_codebooks
+        """Whether the sequence is still unfinished."""
+        max_delay = self.language.num_codebooks - 1 if self.language.vocabulary.has_pad else 0
+        num_frames = self._max_frames if self._num_frames is None and not max_delay else self._num_frames
+        return num_frames is None or len(self.units) < (num_frames + max_delay) * self.language.num_codebooks
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Which symbols may come next: `num_symbols`."""
+        """Return a mask of the symbols that may come next: `num_symbols`."""
         step, codebook = divmod(len(self.units), self.language.num_codebooks)
-        size, words = self.language.stamp.codebook_size, self.language.vocabulary
+        size, vocabulary = self.language.stamp.codebook_size, self.language.vocabulary
         allowed = np.zeros(self.language.num_symbols, dtype=bool)
-        frame = step - codebook if words.has_hole else step
+        frame = step - codebook if vocabulary.has_pad else step
         num_frames = self._max_frames if self._num_frames is None else self._num_frames
         if 0 <= frame < num_frames:
             allowed[codebook * size : (codebook + 1) * size] = True
         else:
-            allowed[words.num_codes] = True
+            allowed[vocabulary.num_codes] = True
         if codebook == 0 and self._num_frames is None and step >= self._min_frames:
-            allowed[-2 if words.has_hole else -1] = True
+            allowed[-2 if vocabulary.has_pad else -1] = True
         return allowed
 
     def push(self, symbol: int) -> None:
-        """Takes the next symbol."""
+        """Append the next symbol."""
         step, codebook = divmod(len(self.units), self.language.num_codebooks)
-        words = self.language.vocabulary
-        if symbol == self.language.num_symbols - 1 or (words.has_hole and codebook == 0 and symbol == words.num_codes):
+        vocabulary = self.language.vocabulary
+        if symbol == self.language.num_symbols - 1 or (
+            vocabulary.has_pad and codebook == 0 and symbol == vocabulary.num_codes
+        ):
             self._num_frames = step if self._num_frames is None else self._num_frames
         if symbol != self.language.num_symbols - 1:
             self.units.append(symbol)
 
     def codes(self) -> Tokens:
-        """The codes `k t` of a finished sequence."""
+        """Return the codes `k t` of a finished sequence."""
         return self.language.codes(np.array(self.units, dtype=np.int64))

@@ -16,7 +16,7 @@ INITIAL_SPREAD = 0.02  # standard deviation of fresh weights, as GPT-2's
 
 
 class Prior(nn.Module):
-    """Sequences of tokens -> what may come next.
+    """The language model of codes: sequences of tokens -> logits of the next symbol.
 
     network: a plain LlamaForCausalLM, which other programs load without vqaudio.
     """
@@ -35,13 +35,13 @@ class Prior(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        """Weights, a shared table counted once."""
+        """The number of weights, a shared table counted once."""
         return sum(value.numel() for value in self.parameters())
 
     def forward(self, tokens: Tensor, documents: Tensor | None = None, cache: Any = None) -> Tensor:
-        """Logits of the symbol after each token.
+        """Compute the logits of the symbol after each token.
 
-        tokens: `b n` int64.  documents: `b n`, the number of each token's document: it sees its own only.
+        tokens: `b n` int64.  documents: `b n`, the number of each token's document: it attends to its own only.
         cache: a transformers Cache with what came before, extended by these tokens.
         Returns `b n v` float32 over the symbols of the language.
         """
@@ -63,26 +63,26 @@ class DroppedLinear(nn.Linear):
         self.weight, self.bias, self.dropout = source.weight, source.bias, dropout
 
     def forward(self, input: Tensor) -> Tensor:
-        """`... in` -> `... out`."""
+        """Project `... in` -> `... out`, with dropout in training."""
         return nn.functional.dropout(super().forward(input), self.dropout, self.training)
 
 
 def new_cache() -> Any:
-    """An empty memory of keys and values."""
+    """Make an empty cache of keys and values."""
     from transformers import DynamicCache
 
     return DynamicCache()
 
 
 def llama_config(config: NetworkConfig, language: CodeLanguage) -> "LlamaConfig":
-    """The network's shape in transformers' words.  Raises VqaudioError without transformers."""
+    """Describe the network's shape as a LlamaConfig.  Raises VqaudioError without transformers."""
     try:
         from transformers import LlamaConfig
     except ImportError:
         raise VqaudioError('a prior needs transformers: pip install "vqaudio[hf]"') from None
-    words = language.vocabulary
+    vocabulary = language.vocabulary
     return LlamaConfig(
-        vocab_size=words.size,
+        vocab_size=vocabulary.size,
         hidden_size=config.width,
         intermediate_size=config.hidden,
         num_hidden_layers=config.num_layers,
@@ -90,9 +90,9 @@ def llama_config(config: NetworkConfig, language: CodeLanguage) -> "LlamaConfig"
         max_position_embeddings=config.context_tokens,
         initializer_range=INITIAL_SPREAD,
         tie_word_embeddings=config.is_tied,
-        bos_token_id=words.special("<|bos|>"),
-        eos_token_id=words.special("<|eos|>"),
-        pad_token_id=words.special("<|pad|>"),
+        bos_token_id=vocabulary.special("<|bos|>"),
+        eos_token_id=vocabulary.special("<|eos|>"),
+        pad_token_id=vocabulary.special("<|pad|>"),
         architectures=["LlamaForCausalLM"],
     )
 
@@ -109,6 +109,9 @@ def _build_network(config: NetworkConfig, language: CodeLanguage) -> "LlamaForCa
 
 
 def _own_document(documents: Tensor) -> Tensor:
-    """documents: `b n`.  Returns `b 1 n n`: true where the second token is of the first one's document, not later."""
+    """Make the causal attention mask within documents.
+
+    documents: `b n`.  Returns `b 1 n n`: true where the second token is of the first one's document, not later.
+    """
     is_same = documents[:, :, None] == documents[:, None, :]
     return torch.tril(is_same)[:, None]

@@ -1,4 +1,4 @@
-"""Documents joined to sequences of one length: what a training step reads, found again by its number alone."""
+"""Packing of documents into training sequences of one length; a batch depends on the seed and its step alone."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,18 +10,21 @@ from vqaudio.prior.language import CodeLanguage, Tokens
 
 
 class PackedBatch(NamedTuple):
-    """tokens: `b n + 1`.  documents: `b n + 1`, the number of each token's document."""
+    """A batch of packed sequences.
+
+    tokens: `b n + 1`.  documents: `b n + 1`, the number of each token's document.
+    """
 
     tokens: Tokens
     documents: Tokens
 
 
 class PackedDocuments:
-    """Epoch after epoch all documents in another order, joined, cut where another chance falls.
+    """The packed documents of a corpus: in each epoch joined in a new random order, rotated to a random start, cut.
 
     The end of a sequence is the first token of the next, so that every token is predicted once an epoch (but for the
     few at the cut).  Batch i depends on seed and i only: a run resumes by counting.
-    speaker_dropout: the share of documents whose speaker is told as unknown.
+    speaker_dropout: the share of documents whose speaker token is `<|unk|>`.
     """
 
     def __init__(
@@ -45,29 +48,29 @@ class PackedDocuments:
         self._epoch: tuple[int, PackedBatch] | None = None
 
     def batch(self, step: int, batch_size: int, rank: int = 0, world_size: int = 1) -> PackedBatch:
-        """What process `rank` reads in a step: its share of batch_size sequences.
+        """Return what process `rank` reads in a step: its share of batch_size sequences.
 
         Raises VqaudioError if the processes cannot share the batch alike.
         """
         if batch_size % world_size:
             raise VqaudioError(f"batch_size={batch_size} does not divide into {world_size} processes")
         first = step * batch_size
-        rows = [self._sequence(first + place) for place in range(rank, batch_size, world_size)]
+        rows = [self._sequence(first + number) for number in range(rank, batch_size, world_size)]
         return PackedBatch(np.stack([row.tokens for row in rows]), np.stack([row.documents for row in rows]))
 
     def _sequence(self, number: int) -> PackedBatch:
-        epoch, place = divmod(number, self.num_sequences)
+        epoch, index = divmod(number, self.num_sequences)
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = epoch, self._join(epoch)
-        start = place * self._context_tokens
+        start = index * self._context_tokens
         cut = slice(start, start + self._context_tokens + 1)
         return PackedBatch(self._epoch[1].tokens[cut], self._epoch[1].documents[cut])
 
     def _join(self, epoch: int) -> PackedBatch:
-        """All documents of an epoch; those from the cut on first, then those before it."""
+        """Join all documents of an epoch; those from the cut on first, then those before it."""
         generator = np.random.default_rng((self._seed, epoch))
         order = generator.permutation(len(self._documents))
-        parts = [self._documents[place] for place in order]
+        parts = [self._documents[number] for number in order]
         tokens = np.concatenate(parts)
         if self.language.speakers:
             starts = np.cumsum([0] + [len(part) for part in parts[:-1]])

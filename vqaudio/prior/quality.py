@@ -1,4 +1,4 @@
-"""How far samples are from real speech, in numbers: which codes, which after which, for how long, and which phones.
+"""The quality of samples: how far their codes, bigrams of codes, durations and phones are from those of real speech.
 
 Divergences are KL(samples || reference) in bits for each n-gram.  The samples' shares are taken as they were counted;
 the reference's are smoothed, so that none is zero:
@@ -25,8 +25,9 @@ Codes = Sequence[NDArray[np.integer]]
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """KL in bits for each n-gram: of codes, of the lengths of runs, and of phones, repeats of which are merged.
+    """The divergence of samples from real speech.
 
+    KL is in bits for each n-gram: of codes, of the lengths of runs, and of phones, repeats of which are merged.
     mean_run_frames, mean_seconds: of the samples themselves.  The phones' are None without a map from code to phone.
     """
 
@@ -42,27 +43,33 @@ class SampleQuality:
 
 @dataclass(frozen=True, eq=False)
 class PhoneMap:
-    """phones: `v`, the phone of each code, 0 ... num_phones - 1."""
+    """The map from code to phone.
+
+    phones: `v`, the phone of each code, 0 ... num_phones - 1.
+    """
 
     phones: NDArray[np.int64]
     num_phones: int
 
     def read(self, codes: Codes) -> list[NDArray[np.int64]]:
-        """Codes `t` as phones, repeats merged."""
-        return [to_runs(self.phones[one])[0] for one in codes]
+        """Map codes `t` to phones, repeats merged."""
+        return [to_runs(self.phones[utterance])[0] for utterance in codes]
 
 
 def measure_quality(
     samples: Codes, reference: Codes, *, num_codes: int, frame_rate_hz: float, phone_map: PhoneMap | None = None
 ) -> SampleQuality:
-    """samples, reference: codes `t` of one codebook, 0 ... num_codes - 1.  Raises VqaudioError for no codes."""
-    runs = [to_runs(one)[1] for one in samples if len(one)]
-    lengths = [np.minimum(one, LONGEST_RUN) for one in runs]
-    real_lengths = [np.minimum(to_runs(one)[1], LONGEST_RUN) for one in reference if len(one)]
+    """Measure how far samples are from a reference.
+
+    samples, reference: codes `t` of one codebook, 0 ... num_codes - 1.  Raises VqaudioError for no codes.
+    """
+    runs = [to_runs(utterance)[1] for utterance in samples if len(utterance)]
+    lengths = [np.minimum(frames, LONGEST_RUN) for frames in runs]
+    real_lengths = [np.minimum(to_runs(utterance)[1], LONGEST_RUN) for utterance in reference if len(utterance)]
     phones: list[float | None] = [None] * 3
     if phone_map is not None:
-        said, spoken = phone_map.read(samples), phone_map.read(reference)
-        phones = [ngram_kl(said, spoken, phone_map.num_phones, order) for order in (1, 2, 3)]
+        sampled, spoken = phone_map.read(samples), phone_map.read(reference)
+        phones = [ngram_kl(sampled, spoken, phone_map.num_phones, order) for order in (1, 2, 3)]
     return SampleQuality(
         unigram_kl=ngram_kl(samples, reference, num_codes, 1),
         bigram_kl=ngram_kl(samples, reference, num_codes, 2),
@@ -71,24 +78,30 @@ def measure_quality(
         phone_bigram_kl=phones[1],
         phone_trigram_kl=phones[2],
         mean_run_frames=float(np.concatenate(runs).mean()),
-        mean_seconds=float(np.mean([len(one) for one in samples]) / frame_rate_hz),
+        mean_seconds=float(np.mean([len(utterance) for utterance in samples]) / frame_rate_hz),
     )
 
 
 def ngram_kl(samples: Codes, reference: Codes, num_symbols: int, order: int) -> float:
-    """KL of n-grams in bits.  Raises VqaudioError if one side has no n-gram or a symbol is out of range."""
+    """Compute the KL divergence of n-grams in bits.
+
+    Raises VqaudioError if one side has no n-gram or a symbol is out of range.
+    """
     shares, keys = _shares(_ngrams(samples, num_symbols, order))
     real = _smoothed([_ngrams(reference, num_symbols, length) for length in range(1, order + 1)], keys, num_symbols)
     return float((shares * np.log2(shares / real)).sum())
 
 
 def first_frames(codes: Codes, num_frames: int) -> list[NDArray[np.integer]]:
-    """The first of them that have num_frames together, the last one cut.  Raises VqaudioError if they have fewer."""
+    """Cut the first of the utterances that have num_frames together, the last one shortened.
+
+    Raises VqaudioError if they have fewer.
+    """
     kept: list[NDArray[np.integer]] = []
-    for one in codes:
+    for utterance in codes:
         if not num_frames:
             break
-        kept.append(one[:num_frames])
+        kept.append(utterance[:num_frames])
         num_frames -= len(kept[-1])
     if num_frames:
         raise VqaudioError(f"{num_frames} frames are missing for sets of one size; sample more")
@@ -96,16 +109,16 @@ def first_frames(codes: Codes, num_frames: int) -> list[NDArray[np.integer]]:
 
 
 def _ngrams(codes: Codes, num_symbols: int, order: int) -> NDArray[np.int64]:
-    """The number of every n-gram within an utterance, its symbols as digits."""
-    found = [np.zeros(0, dtype=np.int64)]
-    for one in codes:
-        symbols = np.asarray(one, dtype=np.int64)
+    """Number every n-gram within an utterance, its symbols as digits."""
+    numbers = [np.zeros(0, dtype=np.int64)]
+    for utterance in codes:
+        symbols = np.asarray(utterance, dtype=np.int64)
         if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < num_symbols:
             raise VqaudioError(f"wanted symbols 0 to {num_symbols - 1}, got {symbols.min()} to {symbols.max()}")
         if len(symbols) >= order:
             windows = np.lib.stride_tricks.sliding_window_view(symbols, order)
-            found.append(windows @ (num_symbols ** np.arange(order - 1, -1, -1, dtype=np.int64)))
-    keys = np.concatenate(found)
+            numbers.append(windows @ (num_symbols ** np.arange(order - 1, -1, -1, dtype=np.int64)))
+    keys = np.concatenate(numbers)
     if not len(keys):
         raise VqaudioError(f"there are no sequences of {order} symbols to compare; give longer ones")
     return keys
@@ -117,13 +130,16 @@ def _shares(keys: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.in
 
 
 def _smoothed(occurring: Sequence[NDArray[np.int64]], keys: NDArray[np.int64], num_symbols: int) -> NDArray[np.float64]:
-    """The smoothed shares of n-grams.  occurring: those of the reference by length, the last as long as the keys'."""
+    """Smooth the shares of n-grams.
+
+    occurring: the n-grams of the reference by length, the last as long as the keys'.
+    """
     singles = np.bincount(occurring[0], minlength=num_symbols) + 0.5
     singles /= singles.sum()
     if len(occurring) == 1:
         return singles[keys]
     shares, different = _shares(occurring[-1])
-    place = np.minimum(np.searchsorted(different, keys), len(different) - 1)
-    counted = np.where(different[place] == keys, shares[place], 0.0)
+    index = np.minimum(np.searchsorted(different, keys), len(different) - 1)
+    counted = np.where(different[index] == keys, shares[index], 0.0)
     below = _smoothed(occurring[:-1], keys // num_symbols, num_symbols) * singles[keys % num_symbols]
     return (1 - SHARE_BELOW) * counted + SHARE_BELOW * below

@@ -1,4 +1,4 @@
-"""New codes from a prior: one symbol after the other, each drawn from what the network says of the next."""
+"""Ancestral sampling of codes from a prior: one symbol after the other, each drawn from the network's distribution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RECENT_FRAMES = 50  # what counts as repeated: one second at 50 Hz
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How a symbol is drawn.
+    """The options of drawing a symbol.
 
     temperature: logits are divided by it; 0 takes the likeliest.  top_k: of the k likeliest only, 0 for all.
     top_p: of the likeliest that together have at least this share (Holtzman et al. 2020, arXiv:1904.09751).
@@ -39,7 +39,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How many frames a sample may have, its prompt included."""
+    """The number of frames that a sample may have, its prompt included."""
 
     min_frames: int
     max_frames: int
@@ -57,7 +57,7 @@ def sample_codes(
     seed: int = 0,
     has_cache: bool = True,
 ) -> list[Tokens]:
-    """Samples `k t`, all from one prompt of codes `k t`, which they begin with, or from nothing.
+    """Sample codes `k t` from a prior, all from one prompt of codes `k t`, which they begin with, or from nothing.
 
     Sample i draws from a random generator of its own, (seed, i).  A sample ends where the prior ends it, or at the
     longest length.  has_cache=False computes every step anew: slower, and the same but for rounding.
@@ -67,12 +67,14 @@ def sample_codes(
     if speaker is not None and speaker not in language.speakers:
         known = ", ".join(language.speakers[:5]) or "none"
         raise VqaudioError(f"the prior does not know the speaker {speaker!r}; it knows {known} ...")
+    # Each sample has a grammar and a generator of its own; all start from the same prompt.
     bounds = {"min_frames": lengths.min_frames, "max_frames": lengths.max_frames}
     grammars = [Grammar(language, **bounds) for _ in range(num_samples)]
     begun = _begin(prior, grammars, prompt, lengths)
     reader = Reader(prior, has_cache=has_cache)
     generators = [np.random.default_rng((seed, number)) for number in range(num_samples)]
     tokens = np.tile(np.concatenate([language.head(speaker), begun]), (num_samples, 1))
+    # One symbol for each sample at every step; finished samples are fed the end.
     while any(grammar.is_open for grammar in grammars):
         scores = reader.read(tokens)
         drawn = [
@@ -84,9 +86,9 @@ def sample_codes(
 
 
 class Reader:
-    """Reads tokens step by step and tells what may come next.
+    """A stateful reader of tokens, which predicts the next symbol step by step.
 
-    When the context is full, it goes on from the newer half of it.
+    When the context is full, it continues from the newer half of it.
     """
 
     def __init__(self, prior: Prior, *, has_cache: bool = True) -> None:
@@ -95,7 +97,10 @@ class Reader:
         self._cache = new_cache() if has_cache else None
 
     def read(self, tokens: Tokens) -> NDArray[np.float64]:
-        """tokens: `b n`, the next ones.  Returns log-probabilities of the symbol after the last, `b v`."""
+        """Read the next tokens and predict the symbol after them.
+
+        tokens: `b n`.  Returns log-probabilities of the symbol after the last, `b v`.
+        """
         seen = np.concatenate([self._seen.reshape(len(tokens), -1), tokens], axis=1)
         context = self._prior.config.context_tokens
         if seen.shape[1] > context:
@@ -110,7 +115,7 @@ class Reader:
 def draw(
     scores: NDArray[np.float64], grammar: Grammar, options: SamplingOptions, generator: np.random.Generator
 ) -> int:
-    """One symbol that the grammar allows, which it then takes.  scores: log-probabilities `v`."""
+    """Draw one symbol that the grammar allows, and push it to the grammar.  scores: log-probabilities `v`."""
     scores = np.where(grammar.allowed(), scores, -np.inf)
     if options.repetition != 1:
         recent = np.unique(grammar.units[-RECENT_FRAMES * grammar.language.num_codebooks :]).astype(np.int64)
@@ -124,24 +129,27 @@ def draw(
 
 
 def chances_of(scores: NDArray[np.float64], options: SamplingOptions) -> NDArray[np.float64]:
-    """Log-probabilities `v` as the chances they are drawn with, `v`; their sum is 1.
+    """Convert log-probabilities `v` to the probabilities they are drawn with, `v`; their sum is 1.
 
     >>> chances_of(np.log([0.5, 0.25, 0.25]), SamplingOptions(top_k=1)).tolist()
     [1.0, 0.0, 0.0]
     """
     scores = scores / options.temperature
-    chances = np.exp(scores - scores.max())
-    chances /= chances.sum()
-    order = np.argsort(-chances, kind="stable")
-    num_kept = len(chances) if not options.top_k else min(options.top_k, len(chances))
+    probabilities = np.exp(scores - scores.max())
+    probabilities /= probabilities.sum()
+    order = np.argsort(-probabilities, kind="stable")
+    num_kept = len(probabilities) if not options.top_k else min(options.top_k, len(probabilities))
     if options.top_p < 1:
-        num_kept = min(num_kept, int(np.searchsorted(np.cumsum(chances[order]), options.top_p)) + 1)
-    chances[order[num_kept:]] = 0
-    return chances / chances.sum()
+        num_kept = min(num_kept, int(np.searchsorted(np.cumsum(probabilities[order]), options.top_p)) + 1)
+    probabilities[order[num_kept:]] = 0
+    return probabilities / probabilities.sum()
 
 
 def _begin(prior: Prior, grammars: Sequence[Grammar], prompt: NDArray[np.integer] | None, lengths: Lengths) -> Tokens:
-    """The units of a prompt, which every grammar takes; of late codebooks only what the prompt's frames decide."""
+    """Push the units of a prompt to every grammar.
+
+    Returns them; of delayed codebooks only what the prompt's frames decide.
+    """
     if prompt is None:
         return np.zeros(0, dtype=np.int64)
     num_frames, num_codebooks = prompt.shape[1], prior.language.num_codebooks

@@ -1,4 +1,4 @@
-"""A prior on disk: a folder that transformers opens as a Llama, and what ties it to its codec.
+"""Saving and opening of a prior: a folder that transformers opens as a Llama, and the stamp of its codec.
 
 `config.json` is transformers' own with one more section, `vqaudio`; `model.safetensors` holds the weights.
 """
@@ -25,7 +25,10 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 def save_prior(prior: Prior, folder: str | Path, *, is_half: bool = False, facts: dict[str, Any] | None = None) -> None:
-    """Writes the prior; is_half stores the weights as float16.  facts: JSON values for the reader, such as scores."""
+    """Save a prior.
+
+    is_half: store the weights as float16.  facts: JSON values for the reader, such as scores.
+    """
     folder = Path(folder)
     make_folder(folder)
     kind = torch.float16 if is_half else torch.float32
@@ -48,8 +51,9 @@ def save_prior(prior: Prior, folder: str | Path, *, is_half: bool = False, facts
 
 
 def open_prior(name_or_folder: str | Path, device: str | torch.device = "cpu") -> Prior:
-    """A prior in eval mode: a folder that `save_prior` wrote, or the one that ships with a codec, by the codec's name.
+    """Open a prior in eval mode.
 
+    name_or_folder: a folder that `save_prior` wrote, or the name of a codec that ships with one.
     Raises VqaudioError if there is none, if a later version wrote it, or if its weights are damaged.
     """
     folder = find_prior(name_or_folder)
@@ -73,7 +77,7 @@ def open_prior(name_or_folder: str | Path, device: str | torch.device = "cpu") -
 
 
 def find_prior(name_or_folder: str | Path) -> Path:
-    """The folder of a prior.  Raises VqaudioError that lists those that ship."""
+    """Find the folder of a prior.  Raises VqaudioError that lists those that ship."""
     for folder in (Path(name_or_folder), MODELS / str(name_or_folder) / "prior"):
         if (folder / "config.json").is_file():
             return folder
@@ -85,7 +89,7 @@ def find_prior(name_or_folder: str | Path) -> Path:
 
 
 def read_section(folder: Path) -> dict[str, Any]:
-    """What config.json says to vqaudio.  Raises VqaudioError if it is no prior's."""
+    """Read the section of vqaudio in config.json.  Raises VqaudioError if it is no prior's."""
     path = folder / "config.json"
     wanted = {"format_version", "file_sha256", "codec", "pattern", "speakers", "network"}
     try:

@@ -1,1 +1,1 @@
-"""What the codes mean: arrays in, numbers out.  No file here imports a codec or reads a corpus."""
+"""Probes of what the codes mean: arrays in, numbers out.  No file here imports a codec or reads a corpus."""

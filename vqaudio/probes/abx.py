@@ -1,4 +1,4 @@
-"""ABX: is a phone nearer to another token of itself than to a token of another phone in the same context?
+"""ABX discrimination: is a phone nearer to another token of itself than to a token of another phone in its context?
 
 Source: Schatz 2016; conditions and averaging as in ZeroSpeech: within, A, B and X of one speaker; across, X of another.
 An error counts 1, a tie 1/2.  Triples are averaged for each context and speaker(s), then over contexts, then over
@@ -22,7 +22,10 @@ from vqaudio.probes.items import Item
 
 @dataclass(frozen=True)
 class AbxScore:
-    """error: in [0, 1], 0.5 for chance.  num_phone_pairs: ordered; num_cells: contexts x speakers that have triples."""
+    """The ABX error rate over phone pairs.
+
+    error: in [0, 1], 0.5 for chance.  num_phone_pairs: ordered; num_cells: contexts x speakers that have triples.
+    """
 
     error: float
     num_phone_pairs: int
@@ -31,7 +34,10 @@ class AbxScore:
 
 
 class Cell(NamedTuple):
-    """Numbers of the items: A and X are one phone, B is the other."""
+    """The ABX triples of one context, speaker(s) and ordered pair of phones.
+
+    a, b, x: numbers of the items; A and X are one phone, B is the other.
+    """
 
     phones: tuple[str, str]
     speakers: tuple[str, ...]
@@ -42,7 +48,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class AbxOptions:
-    """max_items: of one phone, context and speaker, drawn by the seed; max_speakers: of X for each speaker of A, B."""
+    """The limits on the triples of ABX.
+
+    max_items: of one phone, context and speaker, drawn by the seed; max_speakers: of X for each speaker of A, B.
+    """
 
     max_items: int = 8
     max_speakers: int = 5
@@ -50,7 +59,7 @@ class AbxOptions:
 
 
 def item_frames(values: NDArray, item: Item, grid: FrameGrid) -> NDArray:
-    """The frames whose centres lie within an item; where none does, the frame that holds its middle.
+    """Cut the frames whose centres lie within an item; where none does, the frame that holds its middle.
 
     values: codes `t` or vectors `t d` of the item's file.  Raises VqaudioError for an item beyond the file.
     """
@@ -69,8 +78,9 @@ def item_frames(values: NDArray, item: Item, grid: FrameGrid) -> NDArray:
 def abx_score(
     tokens: Sequence[NDArray], items: Sequence[Item], *, is_across: bool, options: AbxOptions | None = None
 ) -> AbxScore:
-    """tokens: the frames of each item, codes `t` or vectors `t d`.
+    """Compute the ABX error rate within or across speakers.
 
+    tokens: the frames of each item, codes `t` or vectors `t d`.
     Raises VqaudioError if no context has two phones of one speaker with enough tokens (and another speaker, across).
     """
     options = options or AbxOptions()
@@ -108,7 +118,7 @@ class _Distances:
 
 
 def _cell_error(cell: Cell, distances: _Distances) -> tuple[float, int]:
-    """The mean error of a cell's triples and their number; A is never X."""
+    """Compute the mean error of a cell's triples and count them; A is never X."""
     to_a, to_b = distances.between(cell.x, cell.a), distances.between(cell.x, cell.b)  # x a, x b
     difference = to_a[:, :, None] - to_b[:, None, :]
     errors = (difference > 1e-9) + 0.5 * (np.abs(difference) <= 1e-9)
@@ -120,23 +130,24 @@ Groups = dict[tuple[str, str], dict[str, dict[str, NDArray[np.int64]]]]
 
 
 def _groups(items: Sequence[Item], options: AbxOptions) -> Groups:
-    """context -> speaker -> phone -> numbers of items, at most `max_items` of each."""
-    found: defaultdict[tuple[str, str], defaultdict[str, defaultdict[str, list[int]]]]
-    found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    """Group the numbers of items by context, speaker and phone, at most `max_items` of each."""
+    groups: defaultdict[tuple[str, str], defaultdict[str, defaultdict[str, list[int]]]]
+    groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for number, item in enumerate(items):
-        found[item.previous, item.following][item.speaker][item.phone].append(number)
+        groups[item.previous, item.following][item.speaker][item.phone].append(number)
     generator = np.random.default_rng(options.seed)
 
-    def some(numbers: list[int]) -> NDArray[np.int64]:
+    def sampled(numbers: list[int]) -> NDArray[np.int64]:
         if len(numbers) > options.max_items:
             return np.sort(generator.choice(numbers, options.max_items, replace=False))
         return np.array(numbers, dtype=np.int64)
 
     return {
         context: {
-            speaker: {phone: some(numbers) for phone, numbers in phones.items()} for speaker, phones in speakers.items()
+            speaker: {phone: sampled(numbers) for phone, numbers in phones.items()}
+            for speaker, phones in speakers.items()
         }
-        for context, speakers in found.items()
+        for context, speakers in groups.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Do the codes change where the phones change?  Precision, recall, F1 and R-value within a tolerance.
+"""Boundary detection: do the codes change where the phones change?  Precision, recall, F1 and R-value.
 
 Source of the R-value: Räsänen, Laine and Altosaar 2009, "An improved speech segmentation quality measure: the R-value".
 """
@@ -17,7 +17,10 @@ ROUNDING_S = 1e-6  # times are sums of decimals
 
 @dataclass(frozen=True)
 class BoundaryScore:
-    """Shares of boundaries that meet one of the other side.  over_segmentation: found / reference - 1."""
+    """The agreement of two sets of boundaries within a tolerance.
+
+    precision, recall: shares of boundaries that match one of the other side.  over_segmentation: found / reference - 1.
+    """
 
     precision: float
     recall: float
@@ -31,7 +34,7 @@ class BoundaryScore:
 def boundary_score(
     reference_s: NDArray[np.floating], found_s: NDArray[np.floating], tolerance_s: float = TOLERANCE_S
 ) -> BoundaryScore:
-    """How well `found_s` matches `reference_s`: rising times in seconds, each boundary matched at most once.
+    """Score how well `found_s` matches `reference_s`: rising times in seconds, each boundary matched at most once.
 
     Raises VqaudioError for times that fall, or if there is no reference boundary.
     """
@@ -42,7 +45,7 @@ def boundary_score(
 
 
 def score_of_hits(num_hits: int, num_reference: int, num_found: int) -> BoundaryScore:
-    """The scores that follow from three counts; `num_reference` above 0."""
+    """Compute the scores that follow from three counts; `num_reference` above 0."""
     recall, excess = num_hits / num_reference, num_found / num_reference - 1
     precision = num_hits / num_found if num_found else 0.0
     f1 = 2 * precision * recall / (precision + recall) if num_hits else 0.0
@@ -54,7 +57,7 @@ def score_of_hits(num_hits: int, num_reference: int, num_found: int) -> Boundary
 def count_matches(
     reference_s: NDArray[np.floating], found_s: NDArray[np.floating], tolerance_s: float = TOLERANCE_S
 ) -> int:
-    """The largest number of pairs at most `tolerance_s` apart in which no boundary stands twice.
+    """Count the largest number of pairs at most `tolerance_s` apart in which no boundary stands twice.
 
     Taking the earliest that fits, in the order of time, is the best matching when the tolerance is the same everywhere.
     """

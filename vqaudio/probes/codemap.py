@@ -1,4 +1,4 @@
-"""Each code read as one phone: fitted on some speakers, tested on others.
+"""The mapping of each code to one phone: fitted on some speakers, tested on others.
 
 Source: van den Oord et al. 2017, arXiv:1711.00937, section 4.3: every latent value mapped to its most likely phoneme.
 """
@@ -16,7 +16,7 @@ from vqaudio.probes.information import require_frames
 
 @dataclass(frozen=True)
 class MappingScore:
-    """How often the phone of the code was right.
+    """The accuracy of a mapping from code to phone.
 
     prior: what naming the most frequent phone of the fitted frames always would give on the tested ones.
     num_unseen: tested frames whose code did not occur where the mapping was fitted; the prior's phone is taken.
@@ -29,7 +29,7 @@ class MappingScore:
 
 
 def fit_codemap(counts: Counts) -> NDArray[np.int64]:
-    """The most frequent phone of each code: `v`; of a code that never occurs, the most frequent phone of all.
+    """Fit the most frequent phone of each code: `v`; of a code that never occurs, the most frequent phone of all.
 
     counts: `v p`.  Raises VqaudioError for no frames.
     """
@@ -40,7 +40,7 @@ def fit_codemap(counts: Counts) -> NDArray[np.int64]:
 
 
 def mapping_score(fitted: Counts, tested: Counts) -> MappingScore:
-    """A mapping fitted on one table of counts `v p` and tested on another."""
+    """Fit a mapping on one table of counts `v p` and test it on another."""
     require_frames(tested)
     codemap, num_frames = fit_codemap(fitted), int(tested.sum())
     right = tested[np.arange(len(tested)), codemap].sum()
@@ -50,9 +50,9 @@ def mapping_score(fitted: Counts, tested: Counts) -> MappingScore:
 
 
 def held_out_score(by_group: Counts, tested: Sequence[int] | None = None) -> MappingScore:
-    """Groups tested with the mapping that all others give; the tested frames count alike.
+    """Test groups with the mapping that is fitted on all others; the tested frames count alike.
 
-    by_group: `g v p`, one table for each group of speakers.  tested: which groups, all of them unless told otherwise.
+    by_group: `g v p`, one table for each group of speakers.  tested: which groups, None for all of them.
     Groups without frames are left out.  Raises VqaudioError if nothing is left to fit on or to test on.
     """
     is_filled = by_group.sum(axis=(1, 2)) > 0
@@ -74,7 +74,7 @@ def held_out_score(by_group: Counts, tested: Sequence[int] | None = None) -> Map
 
 
 def without_phones(counts: Counts, phones: Sequence[int]) -> Counts:
-    """The table without the columns of some phones, such as silence: `... v p'`."""
+    """Drop the columns of some phones, such as silence, from a table: `... v p'`."""
     return np.delete(counts, list(phones), axis=-1)
 
 

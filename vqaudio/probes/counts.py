@@ -1,4 +1,4 @@
-"""How often each code falls on each phone: the one table that most probes read."""
+"""The contingency table of codes and phones, which most probes read."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ UNLABELLED = -1  # the phone of a frame that has none
 
 
 def count_pairs(codes: Codes, phones: Codes, num_codes: int, num_phones: int) -> Counts:
-    """How many frames have code v and phone p: `v p`.
+    """Count the frames that have code v and phone p: `v p`.
 
     codes, phones: `t`, values in [0, num_codes) and [0, num_phones); frames whose phone is UNLABELLED are not counted.
     Raises VqaudioError for differing lengths or values outside.
@@ -33,7 +33,10 @@ def count_pairs(codes: Codes, phones: Codes, num_codes: int, num_phones: int) ->
 def count_pairs_by_group(
     codes: Codes, phones: Codes, groups: Codes, *, num_codes: int, num_phones: int, num_groups: int
 ) -> Counts:
-    """`count_pairs` for each group of frames: `g v p`.  groups: `t`, values in [0, num_groups)."""
+    """Count codes and phones for each group of frames: `g v p`.
+
+    groups: `t`, values in [0, num_groups).  Raises VqaudioError as `count_pairs` does.
+    """
     tables = [
         count_pairs(codes[groups == group], phones[groups == group], num_codes, num_phones)
         for group in range(num_groups)

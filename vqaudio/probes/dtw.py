@@ -13,7 +13,7 @@ BATCH_CELLS = 4_000_000  # pairs x frames x frames held at a time
 def pair_distances(
     tokens: Sequence[NDArray], firsts: NDArray[np.integer], seconds: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """The DTW distance of tokens[firsts[i]] and tokens[seconds[i]]: `m`.
+    """Compute the DTW distance of each pair of tokens, tokens[firsts[i]] and tokens[seconds[i]]: `m`.
 
     tokens: codes `t` (frames differ by 0 or 1) or vectors `t d` (by the angle between them, over pi), t at least 1.
     A path steps by one frame in either or in both; its cost is divided by its length, as libri-light's ABX does.
@@ -28,17 +28,17 @@ def pair_distances(
     is_swapped = lengths[firsts] < lengths[seconds]
     longer, shorter = np.where(is_swapped, seconds, firsts), np.where(is_swapped, firsts, seconds)
     order = np.lexsort((lengths[shorter], lengths[longer]))
-    at = 0
-    while at < len(order):
-        rows = int(lengths[longer[order[min(at + 4096, len(order)) - 1]]])
-        batch = order[at : at + max(1, min(4096, BATCH_CELLS // (rows * rows)))]
+    start = 0
+    while start < len(order):
+        rows = int(lengths[longer[order[min(start + 4096, len(order)) - 1]]])
+        batch = order[start : start + max(1, min(4096, BATCH_CELLS // (rows * rows)))]
         distances[batch] = _warp(table, lengths, longer[batch], shorter[batch])
-        at += len(batch)
+        start += len(batch)
     return distances
 
 
 def _padded(tokens: Sequence[NDArray], lengths: NDArray[np.int64]) -> NDArray:
-    """`tokens t` codes, or `tokens t d` vectors of length 1."""
+    """Pad tokens to one table: `tokens t` codes, or `tokens t d` vectors of length 1."""
     longest = int(lengths.max(initial=1))
     shape = (len(tokens), longest, *tokens[0].shape[1:]) if len(tokens) else (0, longest)
     is_codes = len(shape) == 2
@@ -53,9 +53,10 @@ def _padded(tokens: Sequence[NDArray], lengths: NDArray[np.int64]) -> NDArray:
 def _warp(
     table: NDArray, lengths: NDArray[np.int64], firsts: NDArray[np.integer], seconds: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """One batch: all pairs go through the cells together."""
-    one, other = table[firsts, : lengths[firsts].max()], table[seconds, : lengths[seconds].max()]
-    costs = _frame_costs(one, other)  # m i j
+    """Warp one batch: all pairs go through the cells together."""
+    first, second = table[firsts, : lengths[firsts].max()], table[seconds, : lengths[seconds].max()]
+    costs = _frame_costs(first, second)  # m i j
+    # best, steps: the cost of the best path to each cell of the current row, and its length.
     num_pairs, num_rows, num_columns = costs.shape
     best = np.full((num_columns + 1, num_pairs), np.inf)
     steps = np.zeros((num_columns + 1, num_pairs))
@@ -72,15 +73,16 @@ def _warp(
                 before, length = np.where(is_better, cost, before), np.where(is_better, count, length)
             best[column + 1] = before + costs[:, row, column]
             steps[column + 1] = length + 1
+        # Pairs whose first token ends in this row are done.
         is_end = np.flatnonzero(lengths[firsts] == row + 1)
         column = lengths[seconds[is_end]]
         ends[is_end] = best[column, is_end] / steps[column, is_end]
     return ends
 
 
-def _frame_costs(one: NDArray, other: NDArray) -> NDArray[np.floating]:
-    """`m i j`."""
-    if one.ndim == 2:
-        return (one[:, :, None] != other[:, None, :]).astype(np.float32)
-    cosines = np.einsum("mid,mjd->mij", one, other)
+def _frame_costs(first: NDArray, second: NDArray) -> NDArray[np.floating]:
+    """Compute the cost of each pair of frames: `m i j`."""
+    if first.ndim == 2:
+        return (first[:, :, None] != second[:, None, :]).astype(np.float32)
+    cosines = np.einsum("mid,mjd->mij", first, second)
     return np.arccos(np.clip(cosines, -1.0, 1.0)) / np.pi

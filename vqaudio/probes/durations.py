@@ -1,4 +1,4 @@
-"""How long the codes stand still, and how many bits a second they cost."""
+"""Durations of runs of one code, and the bitrates of codes."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ from vqaudio.tokens.runs import to_runs
 
 @dataclass(frozen=True)
 class RunStatistics:
-    """Runs of one code.  Lengths in frames; single_share: of the runs, those of one frame."""
+    """The statistics of runs of one code.
+
+    Lengths are in frames.  single_share: of the runs, those of one frame.
+    """
 
     num_runs: int
     mean_frames: float
@@ -25,7 +28,7 @@ class RunStatistics:
 
 @dataclass(frozen=True)
 class Bitrates:
-    """Bits a second.
+    """The bitrates of codes, in bits a second.
 
     nominal: log2(v) for every frame.  unigram: as ZeroSpeech 2019 counts, symbols a second times the entropy of a
     symbol (Dunbar et al. 2019, arXiv:1904.11469).  merged: the same when repeats are written once, without lengths.
@@ -37,8 +40,11 @@ class Bitrates:
 
 
 def run_statistics(codes: Sequence[NDArray[np.integer]], frame_rate_hz: float) -> RunStatistics:
-    """Of one `t` array for every utterance; a run ends with its utterance.  Raises VqaudioError for no frames."""
-    lengths = np.concatenate([to_runs(one)[1] for one in codes]) if codes else np.zeros(0, dtype=np.int64)
+    """Measure the runs of one code.
+
+    codes: one `t` array for every utterance; a run ends with its utterance.  Raises VqaudioError for no frames.
+    """
+    lengths = np.concatenate([to_runs(utterance)[1] for utterance in codes]) if codes else np.zeros(0, dtype=np.int64)
     if not len(lengths):
         raise VqaudioError("there are no codes to measure; give at least one utterance")
     return RunStatistics(
@@ -52,21 +58,24 @@ def run_statistics(codes: Sequence[NDArray[np.integer]], frame_rate_hz: float) -
 
 
 def bitrates(codes: Sequence[NDArray[np.integer]], num_codes: int, frame_rate_hz: float) -> Bitrates:
-    """Of one `t` array for every utterance.  Raises VqaudioError for no frames."""
-    num_frames = sum(len(one) for one in codes)
+    """Compute the bitrates of codes.
+
+    codes: one `t` array for every utterance.  Raises VqaudioError for no frames.
+    """
+    num_frames = sum(len(utterance) for utterance in codes)
     if not num_frames:
         raise VqaudioError("there are no codes to measure; give at least one utterance")
     seconds = num_frames / frame_rate_hz
-    merged = [to_runs(one)[0] for one in codes]
+    merged = [to_runs(utterance)[0] for utterance in codes]
     return Bitrates(
         math.log2(num_codes) * frame_rate_hz,
         num_frames / seconds * symbol_entropy_bits(codes),
-        sum(len(one) for one in merged) / seconds * symbol_entropy_bits(merged),
+        sum(len(utterance) for utterance in merged) / seconds * symbol_entropy_bits(merged),
     )
 
 
 def symbol_entropy_bits(codes: Sequence[NDArray[np.integer]]) -> float:
-    """Entropy of one symbol in bits, from how often each occurs."""
+    """Compute the entropy of one symbol in bits, from how often each occurs."""
     shares = np.bincount(np.concatenate(codes).astype(np.int64))
     shares = shares[shares > 0] / shares.sum()
     return float(-(shares * np.log2(shares)).sum()) + 0.0

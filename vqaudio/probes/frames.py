@@ -1,4 +1,4 @@
-"""The frames of many utterances as flat arrays: what the probes of this folder measure."""
+"""The labelled frames of many utterances as flat arrays, which the probes of this folder measure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,10 @@ GAP_EDGE_S = 0.001  # times this close are one: aligners round
 
 @dataclass(frozen=True, eq=False)
 class LabelledUtterance:
-    """codes, phones: `t`, UNLABELLED where the frame has no label.  boundaries_s: where the label changes, rising."""
+    """One utterance with the code and the phone of every frame.
+
+    codes, phones: `t`, UNLABELLED where the frame has no label.  boundaries_s: where the label changes, rising.
+    """
 
     id: str
     speaker: str
@@ -28,7 +31,10 @@ class LabelledUtterance:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """names: of the phones, in the order of their numbers.  silence: those of them that are no speech."""
+    """The labels of a phone set.
+
+    names: of the phones, in the order of their numbers.  silence: those of them that are no speech.
+    """
 
     names: tuple[str, ...]
     silence: frozenset[str] = frozenset()
@@ -40,13 +46,13 @@ class LabelSet:
 
     @property
     def numbers(self) -> Mapping[str, int]:
-        """name -> number."""
+        """The number of each name."""
         return {name: number for number, name in enumerate(self.names)}
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledFrames:
-    """Codes and phones of all utterances, one after the other.
+    """The codes and phones of all utterances, one after the other.
 
     codes, phones: `n` · starts: `u + 1`, utterance u has the frames starts[u] to starts[u + 1] · reference_s: rising
     boundaries of the phones on a time line in which utterance u begins at starts[u] / frame_rate_hz + u * GAP_S.
@@ -66,21 +72,28 @@ class LabelledFrames:
     def join(
         cls, utterances: Sequence[LabelledUtterance], *, num_codes: int, labels: LabelSet, frame_rate_hz: float
     ) -> "LabelledFrames":
-        """Raises VqaudioError if there is no utterance or one has not as many phones as codes."""
+        """Join labelled utterances.
+
+        Raises VqaudioError if there is no utterance or one has not as many phones as codes.
+        """
         if not utterances:
             raise VqaudioError("no utterance has both codes and labels; do the ids of the alignments match the codes'?")
-        for one in utterances:
-            if one.codes.shape != one.phones.shape:
-                raise VqaudioError(f"{one.id} has codes {one.codes.shape} and phones {one.phones.shape}")
-        starts = np.concatenate([[0], np.cumsum([len(one.codes) for one in utterances])]).astype(np.int64)
+        for utterance in utterances:
+            if utterance.codes.shape != utterance.phones.shape:
+                raise VqaudioError(
+                    f"{utterance.id} has codes {utterance.codes.shape} and phones {utterance.phones.shape}"
+                )
+        starts = np.concatenate([[0], np.cumsum([len(utterance.codes) for utterance in utterances])]).astype(np.int64)
         offsets_s = starts[:-1] / frame_rate_hz + np.arange(len(utterances)) * GAP_S
         return cls(
-            np.concatenate([one.codes for one in utterances]).astype(np.int64),
-            np.concatenate([one.phones for one in utterances]).astype(np.int64),
+            np.concatenate([utterance.codes for utterance in utterances]).astype(np.int64),
+            np.concatenate([utterance.phones for utterance in utterances]).astype(np.int64),
             starts,
-            tuple(one.id for one in utterances),
-            tuple(one.speaker for one in utterances),
-            np.concatenate([one.boundaries_s + at for one, at in zip(utterances, offsets_s, strict=True)]),
+            tuple(utterance.id for utterance in utterances),
+            tuple(utterance.speaker for utterance in utterances),
+            np.concatenate(
+                [utterance.boundaries_s + at_s for utterance, at_s in zip(utterances, offsets_s, strict=True)]
+            ),
             num_codes,
             labels,
             frame_rate_hz,
@@ -97,55 +110,61 @@ class LabelledFrames:
         return int((self.phones != UNLABELLED).sum())
 
     def with_codes(self, codes: NDArray[np.integer], num_codes: int | None = None) -> "LabelledFrames":
-        """The same frames with other codes, `n`."""
+        """Return the same frames with other codes, `n`."""
         if codes.shape != self.codes.shape:
             raise VqaudioError(f"wanted {self.codes.shape} codes, got {codes.shape}")
         return replace(self, codes=codes.astype(np.int64), num_codes=num_codes or self.num_codes)
 
     def codes_by_utterance(self) -> list[NDArray[np.int64]]:
-        """One `t` array for each utterance."""
+        """Split the codes into one `t` array for each utterance."""
         return np.split(self.codes, self.starts[1:-1])
 
     def found_s(self) -> NDArray[np.float64]:
-        """Where the codes change within an utterance, on the time line of `reference_s`; not where no label stands."""
+        """Compute where the codes change within an utterance, on the time line of `reference_s`.
+
+        Changes between two frames without a label do not count.
+        """
         is_change = np.zeros(len(self.codes), dtype=bool)
         is_labelled = self.phones != UNLABELLED
         is_change[1:] = (self.codes[1:] != self.codes[:-1]) & (is_labelled[1:] | is_labelled[:-1])
         starts = self.starts[:-1]
         is_change[starts[starts < len(is_change)]] = False  # an utterance without frames begins where the next does
-        at = np.flatnonzero(is_change)
-        return at / self.frame_rate_hz + self.utterance_of_frame[at] * GAP_S
+        frames = np.flatnonzero(is_change)
+        return frames / self.frame_rate_hz + self.utterance_of_frame[frames] * GAP_S
 
 
 def frame_phones(
     intervals: Sequence[Interval], numbers: Mapping[str, int], grid: FrameGrid, num_frames: int
 ) -> NDArray[np.int64]:
-    """The phone at the centre of each frame: `t`; UNLABELLED where no interval is or its label has no number.
+    """Label each frame with the phone at its centre: `t`; UNLABELLED where no interval is or its label has no number.
 
     intervals: in the order of time; one that starts at a frame's centre has it, one that ends there has not.
     """
     if not intervals:
         return np.full(num_frames, UNLABELLED, dtype=np.int64)
     centres_s = (np.arange(num_frames) + 0.5) * (grid.hop_samples / grid.sample_rate_hz)
-    starts_s = np.array([one.start_s for one in intervals])
-    ends_s = np.array([one.end_s for one in intervals])
-    phones = np.array([numbers.get(one.label, UNLABELLED) for one in intervals], dtype=np.int64)
-    place = np.searchsorted(starts_s, centres_s, side="right") - 1
-    is_inside = (place >= 0) & (centres_s < ends_s[np.maximum(place, 0)])
-    return np.where(is_inside, phones[np.maximum(place, 0)], UNLABELLED)
+    starts_s = np.array([interval.start_s for interval in intervals])
+    ends_s = np.array([interval.end_s for interval in intervals])
+    phones = np.array([numbers.get(interval.label, UNLABELLED) for interval in intervals], dtype=np.int64)
+    index = np.searchsorted(starts_s, centres_s, side="right") - 1
+    is_inside = (index >= 0) & (centres_s < ends_s[np.maximum(index, 0)])
+    return np.where(is_inside, phones[np.maximum(index, 0)], UNLABELLED)
 
 
 def label_boundaries_s(intervals: Sequence[Interval], end_s: float) -> NDArray[np.float64]:
-    """Where the label changes, within (0, end_s): neighbours of one label have no boundary, edges of gaps have one."""
+    """Compute where the label changes, within (0, end_s).
+
+    Neighbours of one label have no boundary, edges of gaps have one.
+    """
     times: list[float] = []
-    before: Interval | None = None
-    for one in intervals:
-        is_gap = before is not None and one.start_s - before.end_s > GAP_EDGE_S
-        if before is not None and is_gap:
-            times.append(before.end_s)
-        if before is None or is_gap or one.label != before.label:
-            times.append(one.start_s)
-        before = one
-    if before is not None:
-        times.append(before.end_s)
+    previous: Interval | None = None
+    for interval in intervals:
+        is_gap = previous is not None and interval.start_s - previous.end_s > GAP_EDGE_S
+        if previous is not None and is_gap:
+            times.append(previous.end_s)
+        if previous is None or is_gap or interval.label != previous.label:
+            times.append(interval.start_s)
+        previous = interval
+    if previous is not None:
+        times.append(previous.end_s)
     return np.array([time_s for time_s in times if GAP_EDGE_S < time_s < end_s - GAP_EDGE_S], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The figures that a codec is judged by, the same for its codes and for every control."""
+"""The headline figures that a codec is judged by, the same for its codes and for every control."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ LAGS = (-2, -1, 0, 1, 2, 3)
 
 @dataclass(frozen=True)
 class Headline:
-    """name: whose codes.  mapping_speech: trained and tested without the frames of silence."""
+    """The headline figures of one set of codes.
+
+    name: whose codes.  mapping_speech: fitted and tested without the frames of silence.
+    """
 
     name: str
     information: Information
@@ -30,7 +33,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether a headline may be shown: chance alone makes many codes over few frames look informative.
+    """A check of whether a headline may be shown: chance alone makes many codes over few frames look informative.
 
     chance_pnmi: the PNMI expected of codes of the same distribution that know nothing of the phones.
     """
@@ -51,7 +54,10 @@ class Gate:
 
 
 def gate(counts: Counts) -> Gate:
-    """counts: `v p`; codes that never occur count, for they could."""
+    """Check whether there are enough frames for a headline.
+
+    counts: `v p`; codes that never occur count, for they could.
+    """
     phones = counts.sum(axis=0)
     uncertainty = entropy(phones)
     by_chance = expected_mutual_information(counts.sum(axis=1), phones)
@@ -59,7 +65,7 @@ def gate(counts: Counts) -> Gate:
 
 
 def measure_headline(name: str, frames: LabelledFrames, split: Split) -> Headline:
-    """Everything for one row of the table.  Raises VqaudioError if no frame has a label."""
+    """Measure all headline figures of one row of the table.  Raises VqaudioError if no frame has a label."""
     by_group = count_by_group(frames, split)
     speech = without_phones(by_group, frames.labels.silence_numbers)
     return Headline(
@@ -72,28 +78,28 @@ def measure_headline(name: str, frames: LabelledFrames, split: Split) -> Headlin
 
 
 def count_frames(frames: LabelledFrames) -> Counts:
-    """The table `v p` of all labelled frames."""
+    """Count the codes and phones of all labelled frames: `v p`."""
     return count_pairs(frames.codes, frames.phones, frames.num_codes, len(frames.labels.names))
 
 
 def lag_pnmi(frames: LabelledFrames, lags: Sequence[int] = LAGS) -> dict[int, float]:
-    """PNMI when the phone of frame t is read from the code of frame t + lag of the same utterance.
+    """Compute the PNMI of the phone of frame t and the code of frame t + lag of the same utterance.
 
     Its peak says by how many frames the codes come after the sound they stand for: a causal encoder knows a phone late.
     """
-    found, owner = {}, frames.utterance_of_frame
-    places = np.arange(len(owner))
+    pnmi_by_lag, owner = {}, frames.utterance_of_frame
+    frame_numbers = np.arange(len(owner))
     for lag in lags:
-        source = np.clip(places + lag, 0, len(owner) - 1)
-        is_inside = (source == places + lag) & (owner[source] == owner)
+        source = np.clip(frame_numbers + lag, 0, len(owner) - 1)
+        is_inside = (source == frame_numbers + lag) & (owner[source] == owner)
         phones = np.where(is_inside, frames.phones, UNLABELLED)
         counts = count_pairs(frames.codes[source], phones, frames.num_codes, len(frames.labels.names))
-        found[lag] = pnmi(counts) if counts.sum() else float("nan")
-    return found
+        pnmi_by_lag[lag] = pnmi(counts) if counts.sum() else float("nan")
+    return pnmi_by_lag
 
 
 def count_by_group(frames: LabelledFrames, split: Split) -> Counts:
-    """The tables `g v p` of a split."""
+    """Count the codes and phones of each group of a split: `g v p`."""
     groups = split.groups[frames.utterance_of_frame]
     return count_pairs_by_group(
         frames.codes,
@@ -106,7 +112,10 @@ def count_by_group(frames: LabelledFrames, split: Split) -> Counts:
 
 
 def code_controls(frames: LabelledFrames, seed: int = 0) -> Sequence[tuple[str, LabelledFrames]]:
-    """What knows nothing of the phones: the same codes in another order, and codes drawn from their distribution."""
+    """Make controls that know nothing of the phones.
+
+    They are the same codes in another order, and codes drawn from their distribution.
+    """
     generator = np.random.default_rng(seed)
     shares = np.bincount(frames.codes, minlength=frames.num_codes) / len(frames.codes)
     drawn = np.searchsorted(np.cumsum(shares)[:-1], generator.random(len(frames.codes)), side="right")

@@ -18,7 +18,10 @@ BLOCK_VALUES = 1 << 20  # of the expected mutual information, held at a time
 
 @dataclass(frozen=True)
 class Information:
-    """What codes tell of phones.  phone_purity is the accuracy of the best code -> phone mapping on these frames."""
+    """The information that codes carry about phones.
+
+    phone_purity: the accuracy of the best code -> phone mapping on these frames.
+    """
 
     phone_purity: float
     cluster_purity: float
@@ -31,7 +34,10 @@ class Information:
 
 
 def measure_information(counts: Counts) -> Information:
-    """All of them.  counts: `v p`.  PNMI is NaN where there is only one phone.  Raises VqaudioError for no frames."""
+    """Measure purity, entropy and mutual information of codes and phones.
+
+    counts: `v p`.  PNMI is NaN where there is only one phone.  Raises VqaudioError for no frames.
+    """
     require_frames(counts)
     return Information(
         phone_purity(counts),
@@ -46,29 +52,29 @@ def measure_information(counts: Counts) -> Information:
 
 
 def require_frames(counts: Counts) -> None:
-    """Raises VqaudioError if nothing was counted."""
+    """Check that something was counted.  Raises VqaudioError if nothing was."""
     if not counts.sum():
         raise VqaudioError("no frame has both a code and a phone; do the ids of the alignments match the codes'?")
 
 
 def phone_purity(counts: Counts) -> float:
-    """Share of the frames whose phone is the most frequent one of their code: fairseq's `ref pur`."""
+    """Compute the share of the frames whose phone is the most frequent one of their code: fairseq's `ref pur`."""
     return float(counts.max(axis=1).sum() / counts.sum())
 
 
 def cluster_purity(counts: Counts) -> float:
-    """Share of the frames whose code is the most frequent one of their phone: fairseq's `hyp pur`."""
+    """Compute the share of the frames whose code is the most frequent one of their phone: fairseq's `hyp pur`."""
     return float(counts.max(axis=0).sum() / counts.sum())
 
 
 def entropy(counts: NDArray[np.integer]) -> float:
-    """Entropy of a distribution given by counts, in nats."""
+    """Compute the entropy of a distribution given by counts, in nats."""
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum()) + 0.0
 
 
 def mutual_information(counts: Counts) -> float:
-    """Mutual information of code and phone in nats, at least 0."""
+    """Compute the mutual information of code and phone in nats, at least 0."""
     codes, phones = np.nonzero(counts)
     filled = counts[codes, phones].astype(np.float64)
     num_frames = filled.sum()
@@ -81,13 +87,19 @@ def mutual_information(counts: Counts) -> float:
 
 
 def pnmi(counts: Counts) -> float:
-    """Share of the uncertainty about the phone that the code removes: MI / H(phone); NaN for a single phone."""
+    """Compute the share of the uncertainty about the phone that the code removes.
+
+    It is MI / H(phone), and NaN for a single phone.
+    """
     uncertainty = entropy(counts.sum(axis=0))
     return mutual_information(counts) / uncertainty if uncertainty else float("nan")
 
 
 def v_measure(counts: Counts) -> float:
-    """Harmonic mean of homogeneity MI / H(phone) and completeness MI / H(code); an entropy of 0 counts as met."""
+    """Compute the harmonic mean of homogeneity MI / H(phone) and completeness MI / H(code).
+
+    An entropy of 0 counts as met.
+    """
     shared = mutual_information(counts)
     entropies = (entropy(counts.sum(axis=0)), entropy(counts.sum(axis=1)))
     homogeneity, completeness = (shared / value if value else 1.0 for value in entropies)
@@ -96,7 +108,7 @@ def v_measure(counts: Counts) -> float:
 
 
 def adjusted_mutual_information(counts: Counts) -> float:
-    """Mutual information less what chance gives, 1 for equal partitions and about 0 for independent ones."""
+    """Compute the mutual information less what chance gives, 1 for equal partitions, about 0 for independent ones."""
     codes, phones = counts.sum(axis=1), counts.sum(axis=0)
     is_one_to_one = (counts > 0).sum() == (codes > 0).sum() == (phones > 0).sum()
     if is_one_to_one:
@@ -107,7 +119,7 @@ def adjusted_mutual_information(counts: Counts) -> float:
 
 
 def expected_mutual_information(codes: NDArray[np.integer], phones: NDArray[np.integer]) -> float:
-    """Mean mutual information in nats of all tables with these margins: `v` and `p` counts.
+    """Compute the mean mutual information in nats of all tables with these margins: `v` and `p` counts.
 
     A cell is hypergeometric.  Only values within 10 standard deviations and 40 of its mean are summed: what lies
     outside has a probability below 1e-20 (Bernstein's inequality).  Cells of equal margins are computed once.
@@ -116,24 +128,27 @@ def expected_mutual_information(codes: NDArray[np.integer], phones: NDArray[np.i
     sizes, num_sizes = np.unique(codes[codes > 0], return_counts=True)
     total = 0.0
     for phone, num_phones in zip(*np.unique(phones[phones > 0], return_counts=True), strict=True):
-        at = 0
-        while at < len(sizes):
-            widest = _reach(sizes[at:], int(phone), num_frames).max()
-            end = at + max(1, BLOCK_VALUES // (2 * int(widest) + 1))
-            cells = _expected_cells(sizes[at:end], int(phone), num_frames)
-            total += float(num_phones * (num_sizes[at:end] * cells).sum())
-            at = end
+        start = 0
+        while start < len(sizes):
+            widest = _reach(sizes[start:], int(phone), num_frames).max()
+            end = start + max(1, BLOCK_VALUES // (2 * int(widest) + 1))
+            cells = _expected_cells(sizes[start:end], int(phone), num_frames)
+            total += float(num_phones * (num_sizes[start:end] * cells).sum())
+            start = end
     return total
 
 
 def _reach(sizes: NDArray[np.integer], phone: int, num_frames: int) -> NDArray[np.int64]:
-    """How far from its mean a cell is summed."""
+    """Compute how far from its mean a cell is summed."""
     variance = sizes * (phone / num_frames) * (1 - sizes / num_frames)
     return np.ceil(10 * np.sqrt(variance) + 40).astype(np.int64)
 
 
 def _expected_cells(sizes: NDArray[np.integer], phone: int, num_frames: int) -> NDArray[np.float64]:
-    """What the cells of codes with `sizes` frames and a phone with `phone` frames add to the expectation: `v`."""
+    """Compute what the cells of some codes and one phone add to the expectation: `v`.
+
+    sizes: frames of each code.  phone: frames of the phone.
+    """
     from scipy.special import gammaln
 
     sizes = sizes.astype(np.int64)[:, None]

@@ -1,4 +1,4 @@
-"""Phone tokens for ABX, and the .item files of ZeroSpeech that list them."""
+"""The phone tokens of ABX, and the .item files of ZeroSpeech that list them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,21 +26,26 @@ class Item:
 def items_of(
     file: str, speaker: str, intervals: Sequence[Interval], silence: Iterable[str] = (), max_gap_s: float = 0.001
 ) -> list[Item]:
-    """Every phone whose two neighbours are phones too: neither silence nor a gap is a context.
+    """List every phone whose two neighbours are phones too: neither silence nor a gap is a context.
 
     intervals: of one file, in the order of time.
     """
-    quiet, found = frozenset(silence), []
-    for before, one, after in zip(intervals, intervals[1:], intervals[2:], strict=False):
-        has_silence = quiet & {before.label, one.label, after.label}
-        has_gap = one.start_s - before.end_s > max_gap_s or after.start_s - one.end_s > max_gap_s
+    silent_labels, items = frozenset(silence), []
+    for previous, interval, following in zip(intervals, intervals[1:], intervals[2:], strict=False):
+        has_silence = silent_labels & {previous.label, interval.label, following.label}
+        has_gap = interval.start_s - previous.end_s > max_gap_s or following.start_s - interval.end_s > max_gap_s
         if not has_silence and not has_gap:
-            found.append(Item(file, one.start_s, one.end_s, one.label, before.label, after.label, speaker))
-    return found
+            items.append(
+                Item(file, interval.start_s, interval.end_s, interval.label, previous.label, following.label, speaker)
+            )
+    return items
 
 
 def write_items(path: str | Path, items: Iterable[Item]) -> None:
-    """One line an item after the header; times with four decimals.  Raises VqaudioError for a name with a blank."""
+    """Write one line for each item after the header; times with four decimals.
+
+    Raises VqaudioError for a name with a blank.
+    """
     lines = [HEADER]
     for item in items:
         names = (item.file, item.phone, item.previous, item.following, item.speaker)
@@ -57,7 +62,10 @@ def write_items(path: str | Path, items: Iterable[Item]) -> None:
 
 
 def read_items(path: str | Path) -> list[Item]:
-    """The inverse of `write_items`.  Raises VqaudioError for a file that is not there or a line of another form."""
+    """Read the items that `write_items` wrote.
+
+    Raises VqaudioError for a file that is not there or a line of another form.
+    """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

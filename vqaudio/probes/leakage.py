@@ -1,4 +1,4 @@
-"""Who speaks?  What the frequencies of the codes in one utterance tell of its speaker."""
+"""Speaker leakage: how well the frequencies of the codes in one utterance identify its speaker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ MIN_UTTERANCES = 4  # of a speaker, so that some can be tested
 
 @dataclass(frozen=True)
 class SpeakerLeakage:
-    """accuracy: of utterances taken for their speaker; chance: of naming the most frequent speaker always.
+    """The accuracy of speaker identification from codes.
 
+    accuracy: share of utterances whose speaker is identified; chance: of naming the most frequent speaker always.
     num_left_out: utterances of speakers with fewer than four.
     """
 
@@ -26,19 +27,21 @@ class SpeakerLeakage:
 
 
 def code_histograms(codes: Sequence[NDArray[np.integer]], num_codes: int) -> NDArray[np.float64]:
-    """Square roots of the shares of each code in each utterance: `u v`, rows of length 1 (Hellinger)."""
-    counts = np.stack([np.bincount(one, minlength=num_codes) for one in codes]).astype(np.float64)
+    """Compute square roots of the shares of each code in each utterance: `u v`, rows of length 1 (Hellinger)."""
+    counts = np.stack([np.bincount(utterance, minlength=num_codes) for utterance in codes]).astype(np.float64)
     return np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
 
 def speaker_leakage(
     codes: Sequence[NDArray[np.integer]], speakers: Sequence[str], num_codes: int, *, seed: int = 0
 ) -> SpeakerLeakage:
-    """Logistic regression from histograms of codes to speakers, each utterance tested by a model that has not seen it.
+    """Identify speakers by logistic regression from histograms of codes, in four folds of utterances.
 
-    codes: one `t` array for each utterance.  Four folds, every speaker in each.
+    codes: one `t` array for each utterance, each tested by a model that was not fitted on it.  Every fold has every
+    speaker.
     Raises VqaudioError if fewer than two speakers have four utterances.
     """
+    # Speakers with too few utterances cannot be in every fold.
     names, owner, sizes = np.unique(np.asarray(speakers, dtype=str), return_inverse=True, return_counts=True)
     kept = np.flatnonzero(sizes[owner] >= MIN_UTTERANCES)
     num_speakers = int((sizes >= MIN_UTTERANCES).sum())

@@ -1,7 +1,7 @@
-"""What a linear reader finds in codes and in vectors: multinomial logistic regression on the frames around.
+"""The linear probe of codes and of vectors: multinomial logistic regression on the frames around.
 
-Three inputs show what the bottleneck costs: the codes (one weight for each code, place and phone: the same as one-hot
-codes), the vectors of the codebook, and what the encoder gave before the codebook.
+Three inputs show what the bottleneck costs: the codes (one weight for each code, position and phone: the same as
+one-hot codes), the vectors of the codebook, and the output of the encoder before the codebook.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,9 @@ MIN_STEPS = 300  # few frames are gone through more often
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """radius_frames: frames on either side that are read too.  learning_rate: of Adam, falling to 0 along a cosine.
+    """The options of a linear probe.
 
+    radius_frames: frames on either side that are read too.  learning_rate: of Adam, falling to 0 along a cosine.
     weight_decays: the best of them is chosen on every tenth of the fitted utterances, then all are fitted on.
     """
 
@@ -37,8 +38,9 @@ class LinearOptions:
 
 @dataclass(frozen=True)
 class LinearScore:
-    """accuracy on the tested frames, beside the most frequent fitted phone; fitted_accuracy on the others.
+    """The accuracy of a linear probe.
 
+    accuracy: on the tested frames.  prior: of naming the most frequent fitted phone.  fitted_accuracy: on the others.
     weight_decay: the one that was chosen.
     """
 
@@ -51,7 +53,7 @@ class LinearScore:
 
 
 def window_frames(values: NDArray, starts: NDArray[np.integer], radius_frames: int) -> NDArray[np.int64]:
-    """Which frames each frame reads: `n w` indices, w = 2 radius + 1; -1 beyond the ends of its utterance.
+    """List the frames that each frame reads: `n w` indices, w = 2 radius + 1; -1 beyond the ends of its utterance.
 
     values: `n` or `n d`; starts: `u + 1`.
     """
@@ -69,7 +71,7 @@ def linear_probe(
     is_tested: NDArray[np.bool_],
     options: LinearOptions | None = None,
 ) -> LinearScore:
-    """Fitted on the labelled frames that are not tested, tested on the others.
+    """Fit a linear probe on the labelled frames that are not tested, and test it on the others.
 
     values: codes `n` (integers) or vectors `n d` (standardised by the fitted frames) · phones: `n` ·
     starts: `u + 1`, windows do not cross utterances · is_tested: `n`.
@@ -96,7 +98,10 @@ def linear_probe(
 
 
 class _Frames(NamedTuple):
-    """inputs: `n + 1`, row 0 is what lies beyond an utterance · rows: `n w` · targets: `n`."""
+    """The inputs and targets of a linear probe.
+
+    inputs: `n + 1`, row 0 is what lies beyond an utterance · rows: `n w` · targets: `n`.
+    """
 
     inputs: "Tensor"
     rows: "Tensor"
@@ -106,7 +111,10 @@ class _Frames(NamedTuple):
 def _best_weight_decay(
     frames: _Frames, fitted: NDArray[np.integer], starts: NDArray[np.integer], options: LinearOptions
 ) -> float:
-    """By the accuracy on every tenth utterance of a model of the others; the first without two utterances."""
+    """Choose the weight decay whose model of the other utterances is the most accurate on every tenth.
+
+    Without two utterances it is the first.
+    """
     owners = np.searchsorted(starts, fitted, side="right") - 1
     utterances = np.unique(owners)
     decays = list(options.weight_decays)
@@ -114,20 +122,20 @@ def _best_weight_decay(
         return decays[0]
     is_checked = np.isin(owners, utterances[::TENTH])
     accuracies = [
-        _accuracy(_fit(frames, fitted[~is_checked], one, options), frames, fitted[is_checked]) for one in decays
+        _accuracy(_fit(frames, fitted[~is_checked], decay, options), frames, fitted[is_checked]) for decay in decays
     ]
     return decays[int(np.argmax(accuracies))]
 
 
 def _code_rows(codes: NDArray[np.integer]) -> "Tensor":
-    """Codes from 1; row 0 is what lies beyond an utterance."""
+    """Number codes from 1; row 0 is what lies beyond an utterance."""
     import torch
 
     return torch.from_numpy(np.concatenate([[0], codes.astype(np.int64) + 1]))
 
 
 def _vector_rows(vectors: NDArray[np.floating], fitted: NDArray[np.integer]) -> "Tensor":
-    """Standardised vectors; row 0, of zeros, is what lies beyond an utterance."""
+    """Standardise vectors; row 0, of zeros, is what lies beyond an utterance."""
     import torch
 
     if not np.isfinite(vectors).all():
@@ -140,7 +148,7 @@ def _vector_rows(vectors: NDArray[np.floating], fitted: NDArray[np.integer]) -> 
 def _fit(frames: _Frames, fitted: NDArray[np.integer], weight_decay: float, options: LinearOptions) -> "nn.Module":
     import torch
 
-    places = torch.from_numpy(fitted)
+    frame_numbers = torch.from_numpy(fitted)
     model = _model(frames)
     optimizer = torch.optim.Adam(model.parameters(), options.learning_rate, weight_decay=weight_decay)
     num_batches = -(-len(fitted) // BATCH_FRAMES)
@@ -148,7 +156,7 @@ def _fit(frames: _Frames, fitted: NDArray[np.integer], weight_decay: float, opti
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs * num_batches)
     generator = torch.Generator().manual_seed(options.seed)
     for _ in range(num_epochs):
-        for batch in places[torch.randperm(len(fitted), generator=generator)].split(BATCH_FRAMES):
+        for batch in frame_numbers[torch.randperm(len(fitted), generator=generator)].split(BATCH_FRAMES):
             optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(_logits(model, frames, batch), frames.targets[batch])
             loss.backward()
@@ -158,7 +166,7 @@ def _fit(frames: _Frames, fitted: NDArray[np.integer], weight_decay: float, opti
 
 
 def _model(frames: _Frames) -> "nn.Module":
-    """A linear layer from zero weights; for codes one table of weights for each place in the window."""
+    """Make a linear layer from zero weights; for codes one table of weights for each position in the window."""
     import torch
 
     width, num_phones = frames.rows.shape[1], int(frames.targets.max()) + 1
@@ -172,11 +180,11 @@ def _model(frames: _Frames) -> "nn.Module":
     return model
 
 
-def _logits(model: "nn.Module", frames: _Frames, places: "Tensor") -> "Tensor":
-    """`m p`.  places: `m`."""
+def _logits(model: "nn.Module", frames: _Frames, frame_numbers: "Tensor") -> "Tensor":
+    """Compute the logits `m p` of some frames.  frame_numbers: `m`."""
     import torch
 
-    gathered = frames.inputs[frames.rows[places] + 1]
+    gathered = frames.inputs[frames.rows[frame_numbers] + 1]
     if gathered.ndim == 3:
         return model(gathered.flatten(1))
     num_codes = int(frames.inputs.max()) + 1

@@ -1,7 +1,7 @@
 """Manner and place of articulation of ARPABET, TIMIT and IPA labels: tables to read phones by, and to order plots by.
 
-Vowels have height in the place of place.  A label that stands in no table is `other`; nothing is guessed but what an
-IPA mark adds (length, syllabicity, stress) and what a diphthong begins with.
+Vowels have their height as place.  A label that stands in no table is `other`; nothing is guessed but what an IPA mark
+adds (length, syllabicity, stress) and what a diphthong begins with.
 """
 
 # ruff: noqa: RUF001 - phonetic signs that look like others
@@ -41,19 +41,21 @@ ARPABET_TO_IPA = {"y": "j"}  # `y` is a vowel in IPA
 
 
 def classes_of(names: Sequence[str], table: Mapping[str, str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The classes that occur among `names`, in the table's order, and the number of each name's class: `p`.
+    """Classify labels by a table.
+
+    Returns the classes that occur among `names`, in the table's order, and the number of each name's class: `p`.
 
     >>> names, numbers = classes_of(["AA1", "s", "sil", "?"], MANNER)
     >>> names, numbers.tolist()
     (('vowel', 'fricative', 'silence', 'other'), [0, 1, 2, 3])
     """
-    found = [_class_of(name, table, is_arpabet(names)) for name in names]
-    used = tuple(one for one in (*table, OTHER) if one in found)
-    return used, np.array([used.index(one) for one in found], dtype=np.int64)
+    classes = [_class_of(name, table, is_arpabet(names)) for name in names]
+    used = tuple(name for name in (*table, OTHER) if name in classes)
+    return used, np.array([used.index(name) for name in classes], dtype=np.int64)
 
 
 def phone_order(names: Sequence[str]) -> NDArray[np.int64]:
-    """The numbers of `names` by manner, then place, then name: `p`."""
+    """Sort the numbers of `names` by manner, then place, then name: `p`."""
     manners, manner = classes_of(names, MANNER)
     _, place = classes_of(names, PLACE)
     order = sorted(range(len(names)), key=lambda number: (manner[number], place[number], names[number]))
@@ -61,7 +63,7 @@ def phone_order(names: Sequence[str]) -> NDArray[np.int64]:
 
 
 def is_arpabet(names: Sequence[str]) -> bool:
-    """Whether a set of labels is ARPABET or TIMIT's, which write `iy` or `aa` as IPA does not."""
+    """Return whether a set of labels is ARPABET or TIMIT's, which write `iy` or `aa` as IPA does not."""
     return any(name.lower().rstrip("012") in ("iy", "ih", "aa", "ae") for name in names)
 
 
@@ -70,5 +72,5 @@ def _class_of(name: str, table: Mapping[str, str], has_arpabet: bool) -> str:
     bare = lowered.rstrip("012")
     plain = "".join(sign for sign in lowered if sign not in MARKS)
     forms = [ARPABET_TO_IPA.get(bare, bare)] if has_arpabet else [name, lowered, plain, plain[:2], plain[:1]]
-    members = {member: one for one, row in table.items() for member in row.split()}
-    return next((members[form] for form in forms if form in members), OTHER)
+    class_of_member = {member: class_name for class_name, row in table.items() for member in row.split()}
+    return next((class_of_member[form] for form in forms if form in class_of_member), OTHER)

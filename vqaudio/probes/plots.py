@@ -1,4 +1,4 @@
-"""Pictures of codes and phones, by matplotlib (extra `plots`).  Every function returns a figure; nothing is shown."""
+"""Plots of codes and phones, by matplotlib (extra `plots`).  Every function returns a figure; nothing is shown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ MANY_CODES = 10_000  # that occur: more cannot be seen in a heat map
 
 
 def phone_given_code(counts: Counts, names: Sequence[str]) -> "Figure":
-    """Heat map of P(phone | code): phones by manner and place, codes by their most likely phone.  counts: `v p`."""
+    """Plot P(phone | code): phones by manner and place, codes by their most likely phone.  counts: `v p`."""
     order = phone_order(names)
     used = counts[counts.sum(axis=1) > 0][:, order]
     shares = used / used.sum(axis=1, keepdims=True)
@@ -44,13 +44,16 @@ def phone_given_code(counts: Counts, names: Sequence[str]) -> "Figure":
 
 
 def class_confusions(counts: Counts, names: Sequence[str]) -> "Figure":
-    """Two heat maps, by manner and by place: of a class's frames, the share read as each class.  counts: `v p`."""
+    """Plot two confusion matrices, by manner and by place of articulation.
+
+    Each holds, of a class's frames, the share read as each class.  counts: `v p`.
+    """
     figure = new_figure(10.0, 4.6)
-    for place, (title, table) in enumerate((("manner", MANNER), ("place", PLACE)), 1):
+    for panel, (title, table) in enumerate((("manner", MANNER), ("place", PLACE)), 1):
         classes, numbers = classes_of(names, table)
         shares = class_confusion(counts, numbers, len(classes)).astype(np.float64)
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
-        axes = figure.add_subplot(1, 2, place)
+        axes = figure.add_subplot(1, 2, panel)
         axes.imshow(shares, cmap="viridis", vmin=0, vmax=1)
         axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right", fontsize=7)
         axes.set_yticks(range(len(classes)), classes, fontsize=7)
@@ -59,12 +62,15 @@ def class_confusions(counts: Counts, names: Sequence[str]) -> "Figure":
             axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=6, color=ink)
         axes.set_title(f"{title}: percent of a row's frames")
         axes.set_xlabel("read as")
-        axes.set_ylabel("spoken" if place == 1 else "")
+        axes.set_ylabel("spoken" if panel == 1 else "")
     return figure
 
 
 def pnmi_against_bitrate(points: Mapping[str, tuple[float, float]]) -> "Figure":
-    """PNMI over log2(v) bits a second beside published figures.  points: name -> (bits a second, PNMI)."""
+    """Plot PNMI over log2(v) bits a second beside published figures.
+
+    points: name -> (bits a second, PNMI).
+    """
     figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
     low, high = HUBERT_PNMI
@@ -89,7 +95,7 @@ def code_timeline(
     frame_rate_hz: float,
     intervals: Sequence[Interval],
 ) -> "Figure":
-    """A spectrogram with phone labels above the codes on the same time axis.  samples: `n`; codes: `t`.
+    """Plot a spectrogram with phone labels above the codes on the same time axis.  samples: `n`; codes: `t`.
 
     Raises VqaudioError for a recording shorter than a window of the spectrogram.
     """
@@ -99,20 +105,20 @@ def code_timeline(
     levels = spectrogram_db(samples, sample_rate_hz)
     above.imshow(levels, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, sample_rate_hz / 2000))
     above.set_ylabel("kHz")
-    for one in intervals:
-        above.axvline(one.start_s, color="white", linewidth=0.5)
-        middle_s = (one.start_s + one.end_s) / 2
-        above.text(middle_s, sample_rate_hz / 2000 * 0.93, one.label, color="white", fontsize=7, ha="center")
+    for interval in intervals:
+        above.axvline(interval.start_s, color="white", linewidth=0.5)
+        middle_s = (interval.start_s + interval.end_s) / 2
+        above.text(middle_s, sample_rate_hz / 2000 * 0.93, interval.label, color="white", fontsize=7, ha="center")
     _draw_codes(below, codes, frame_rate_hz)
-    for one in intervals:
-        below.axvline(one.start_s, color="black", linewidth=0.5)
+    for interval in intervals:
+        below.axvline(interval.start_s, color="black", linewidth=0.5)
     below.set_xlim(0, seconds)
     below.set_xlabel("seconds")
     return figure
 
 
 def _draw_codes(axes: "Axes", codes: NDArray[np.integer], frame_rate_hz: float) -> None:
-    """A strip of colours, one for each code, with the number of every run of two frames or more."""
+    """Draw a strip of colours, one for each code, with the number of every run of two frames or more."""
     from vqaudio.tokens.runs import to_runs
 
     # Neighbouring numbers mean nothing: colours are scattered by a multiplication, not ordered.
@@ -131,7 +137,7 @@ def _draw_codes(axes: "Axes", codes: NDArray[np.integer], frame_rate_hz: float) 
 
 
 def spectrogram_db(samples: NDArray[np.floating], sample_rate_hz: int) -> NDArray[np.float64]:
-    """Levels `frequencies t` in dB below the loudest, at least -70.  samples: `n`."""
+    """Compute levels `frequencies t` in dB below the loudest, at least -70.  samples: `n`."""
     window, hop = round(SPECTROGRAM_WINDOW_S * sample_rate_hz), round(SPECTROGRAM_HOP_S * sample_rate_hz)
     if len(samples) < window:
         raise VqaudioError(f"a spectrogram needs {window} samples, got {len(samples)}")
@@ -142,7 +148,7 @@ def spectrogram_db(samples: NDArray[np.floating], sample_rate_hz: int) -> NDArra
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":
-    """An empty figure that belongs to no window.  Raises VqaudioError without matplotlib."""
+    """Make an empty figure that belongs to no window.  Raises VqaudioError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

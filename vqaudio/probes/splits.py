@@ -1,4 +1,4 @@
-"""Which utterances a mapping is fitted on and which it is tested on: never the same speaker on both sides."""
+"""Splits of utterances into those to fit on and those to test on: never the same speaker on both sides."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from vqaudio.core.errors import VqaudioError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Groups of utterances, each tested with the mapping of all others.
+    """A split of utterances into groups, each tested with the mapping of all others.
 
     kind: how they came about, for the report.  groups: `u`, the group of each utterance, -1 for none.
     is_fixed: group 0 is only fitted on, group 1 only tested.
@@ -29,7 +29,7 @@ class Split:
 
 
 def split_by_speaker(speakers: Sequence[str], num_folds: int = 5, seed: int = 0) -> Split:
-    """Speakers dealt to at most `num_folds` groups, in an order drawn from the seed.
+    """Deal speakers to at most `num_folds` groups, in an order drawn from the seed.
 
     speakers: of each utterance.  With one speaker the utterances are dealt instead, and `kind` says so.
     Raises VqaudioError for fewer than two utterances.
@@ -47,7 +47,7 @@ def split_by_speaker(speakers: Sequence[str], num_folds: int = 5, seed: int = 0)
 
 
 def split_at(speakers: Sequence[str], is_tested: Sequence[bool]) -> Split:
-    """Fitted on the utterances that are not to be tested, tested on the others.
+    """Split utterances into those to test on, which are named, and those to fit on.
 
     Utterances of a tested speaker are never fitted on: they are left out, which `kind` counts.
     Raises VqaudioError if one of the two sides is empty.
@@ -68,9 +68,10 @@ def split_at(speakers: Sequence[str], is_tested: Sequence[bool]) -> Split:
 
 
 def is_named(ids: Sequence[str], speakers: Sequence[str], names: Collection[str]) -> list[bool]:
-    """Whether each utterance is named: by its id, the last part of its id with or without suffix, or its speaker."""
+    """Mark each utterance that is named: by its id, its id's last part with or without suffix, or its speaker."""
     wanted = {_stem(name) for name in names} | set(names)
-    return [id_ in wanted or _stem(id_) in wanted or one in wanted for id_, one in zip(ids, speakers, strict=True)]
+    pairs = zip(ids, speakers, strict=True)
+    return [id_ in wanted or _stem(id_) in wanted or speaker in wanted for id_, speaker in pairs]
 
 
 def _stem(path: str) -> str:

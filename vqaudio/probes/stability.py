@@ -1,4 +1,4 @@
-"""Do the codes stay when the sound changes without changing what is said?"""
+"""Stability of the codes when the sound changes without changing what is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from vqaudio.tokens.runs import to_runs
 
 @dataclass(frozen=True)
 class Stability:
-    """Clean against changed codes of the same utterances.
+    """The difference of the codes of changed recordings from those of the clean ones.
 
     flips: share of the frames whose code differs; NaN where the change moves the frames (speed).
     edit_distance: edits for each clean frame.  merged_edit_distance: of the runs, edits for each clean run.
@@ -28,38 +28,43 @@ class Stability:
 def measure_stability(
     clean: Sequence[NDArray[np.integer]], changed: Sequence[NDArray[np.integer]], *, is_aligned: bool = True
 ) -> Stability:
-    """clean, changed: one `t` array for each utterance, in the same order.
+    """Measure how much the codes change.
 
+    clean, changed: one `t` array for each utterance, in the same order.
     is_aligned: frame t of both covers the same sound; then the numbers of frames may differ by the last one or two
     only, and the shorter counts.  Edit distance: Gat et al. 2022, arXiv:2209.15483 (unit edit distance).
     Raises VqaudioError for different numbers of utterances or frames, or for no frame.
     """
-    num_frames = sum(len(one) for one in clean)
+    num_frames = sum(len(codes) for codes in clean)
     if len(clean) != len(changed) or not num_frames:
         raise VqaudioError(f"wanted as many changed as clean utterances, got {len(changed)} and {len(clean)}")
-    edits = sum(levenshtein(one, other) for one, other in zip(clean, changed, strict=True))
-    runs = [(to_runs(one)[0], to_runs(other)[0]) for one, other in zip(clean, changed, strict=True)]
-    merged = sum(levenshtein(one, other) for one, other in runs) / sum(len(one) for one, _ in runs)
+    edits = sum(levenshtein(before, after) for before, after in zip(clean, changed, strict=True))
+    runs = [(to_runs(before)[0], to_runs(after)[0]) for before, after in zip(clean, changed, strict=True)]
+    merged = sum(levenshtein(before, after) for before, after in runs) / sum(len(before) for before, _ in runs)
     flips = flip_share(clean, changed) if is_aligned else float("nan")
     return Stability(flips, edits / num_frames, merged, num_frames, len(clean))
 
 
 def flip_share(clean: Sequence[NDArray[np.integer]], changed: Sequence[NDArray[np.integer]]) -> float:
-    """Share of the frames whose code differs.  Raises VqaudioError if two lengths differ by more than two frames."""
+    """Compute the share of the frames whose code differs.
+
+    Raises VqaudioError if two lengths differ by more than two frames.
+    """
     num_flips = num_frames = 0
-    for one, other in zip(clean, changed, strict=True):
-        shared = min(len(one), len(other))
-        if max(len(one), len(other)) - shared > 2:
+    for before, after in zip(clean, changed, strict=True):
+        shared = min(len(before), len(after))
+        if max(len(before), len(after)) - shared > 2:
             raise VqaudioError(
-                f"flips compare frames of the same time, got {len(one)} and {len(other)} frames; use the edit distance"
+                f"flips compare frames of the same time, got {len(before)} and {len(after)} frames; use the edit "
+                f"distance"
             )
-        num_flips += int((one[:shared] != other[:shared]).sum())
+        num_flips += int((before[:shared] != after[:shared]).sum())
         num_frames += shared
     return num_flips / num_frames if num_frames else float("nan")
 
 
 def levenshtein(one: NDArray[np.integer], other: NDArray[np.integer]) -> int:
-    """The fewest insertions, deletions and substitutions that turn one sequence into the other.
+    """Count the fewest insertions, deletions and substitutions that turn one sequence into the other.
 
     Row by row; along a row the insertions are a running minimum: best[j] = min over i <= j of (best[i] - i) + j.
 

@@ -1,4 +1,4 @@
-"""Which phones the codes tell apart, one by one and by class."""
+"""Tables of the phones that the codes tell apart, one by one and by class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from vqaudio.probes.counts import Counts
 
 @dataclass(frozen=True)
 class PhoneRow:
-    """One phone, or one class of phones, under the mapping of each code to its most frequent phone.
+    """The figures of one phone, or one class of phones, under the mapping of each code to its most frequent phone.
 
     recall: of its frames, those read as it.  precision: of the frames read as it, its own; NaN if none are.
     best_code, best_code_share: the code that most of its frames have.  num_codes: codes that stand for it.
@@ -29,7 +29,7 @@ class PhoneRow:
 
 
 def phone_rows(counts: Counts, names: Sequence[str]) -> list[PhoneRow]:
-    """One row for every phone that occurs, in the order of the names.  counts: `v p`."""
+    """Compute one row for every phone that occurs, in the order of the names.  counts: `v p`."""
     codemap, total = fit_codemap(counts), counts.sum()
     read_as = confusion(counts, codemap)
     is_used = counts.sum(axis=1) > 0
@@ -52,21 +52,21 @@ def phone_rows(counts: Counts, names: Sequence[str]) -> list[PhoneRow]:
 
 
 def confusion(counts: Counts, codemap: NDArray[np.integer]) -> Counts:
-    """Frames by their phone and the phone that their code stands for: `p p`."""
+    """Count frames by their phone and the phone that their code stands for: `p p`."""
     table = np.zeros((counts.shape[1], counts.shape[1]), dtype=np.int64)
     np.add.at(table.T, codemap, counts)
     return table
 
 
 def merge_phones(counts: Counts, classes: NDArray[np.integer], num_classes: int) -> Counts:
-    """The columns of a table `... p` added up by class: `... num_classes`.  classes: `p`."""
+    """Add up the columns of a table `... p` by class: `... num_classes`.  classes: `p`."""
     merged = np.zeros((*counts.shape[:-1], num_classes), dtype=np.int64)
     np.add.at(np.moveaxis(merged, -1, 0), classes, np.moveaxis(counts, -1, 0))
     return merged
 
 
 def class_confusion(counts: Counts, classes: NDArray[np.integer], num_classes: int) -> Counts:
-    """Frames by the class of their phone and the class of the phone that their code stands for."""
+    """Count frames by the class of their phone and the class of the phone that their code stands for."""
     by_phone = confusion(counts, fit_codemap(counts))
     by_column = merge_phones(by_phone, classes, num_classes)
     return merge_phones(by_column.T, classes, num_classes).T

@@ -1,4 +1,4 @@
-"""failures.jsonl: what could not be tokenized and why, one JSON object a line."""
+"""The failure log `failures.jsonl`: what could not be tokenized and why, one JSON object a line."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,10 @@ FAILURES = "failures.jsonl"
 
 
 def read_failures(folder: Path) -> dict[str, dict[str, Any]]:
-    """id -> its last record.  A last line without an end, as a killed run leaves it, does not count."""
+    """Read the last record of each id.
+
+    A last line without an end, as a killed run leaves it, does not count.
+    """
     try:
         return _parse((folder / FAILURES).read_bytes(), folder / FAILURES)[0]
     except FileNotFoundError:
@@ -38,7 +41,7 @@ class FailureLog:
             raise
 
     def add(self, record: dict[str, Any]) -> None:
-        """Keeps one failure, at once: it outlives the process."""
+        """Write one failure at once: it outlives the process."""
         self.records[record["id"]] = record
         try:
             self._file.write(_line(record))
@@ -47,11 +50,11 @@ class FailureLog:
             raise VqaudioError(f"{self._path} cannot be written: {error.strerror}") from None
 
     def discard(self, row_id: str) -> None:
-        """Forgets the failure of a file that has a row now."""
+        """Forget the failure of a file that has a row now."""
         self.records.pop(row_id, None)
 
     def close(self) -> None:
-        """Rewrites the file in one step: each failure once, in the order of the ids."""
+        """Rewrite the file in one step: each failure once, in the order of the ids."""
         if self._file.closed:
             return
         content = b"".join(_line(self.records[name]) for name in sorted(self.records))
@@ -59,7 +62,7 @@ class FailureLog:
         self._file.close()
 
     def release(self) -> None:
-        """Ends the lock and leaves the file as it is."""
+        """Release the lock and leave the file as it is."""
         self._file.close()
 
     def __enter__(self) -> "FailureLog":
@@ -79,7 +82,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 def _parse(content: bytes, path: Path) -> tuple[dict[str, dict[str, Any]], int]:
-    """id -> record, and how many bytes are whole lines."""
+    """Parse the record of each id, and count the bytes of whole lines."""
     whole_bytes = content.rfind(b"\n") + 1
     records: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(content[:whole_bytes].splitlines(), start=1):
@@ -92,7 +95,7 @@ def _parse(content: bytes, path: Path) -> tuple[dict[str, dict[str, Any]], int]:
 
 
 def _lock(number: int, folder: Path) -> None:
-    """A lock that ends with this process and that its children do not hold (so no flock)."""
+    """Take a lock that ends with this process and that its children do not hold (so no flock)."""
     import fcntl
 
     try:

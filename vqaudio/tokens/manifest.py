@@ -1,4 +1,4 @@
-"""vqaudio.json: the stamp, the counts and the list of the shards that are complete."""
+"""The manifest `vqaudio.json`: the stamp, the counts and the list of the shards that are complete."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,10 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Shard:
-    """One complete Parquet file.  path: relative to the store; num_bytes, num_rows, num_samples, num_frames: in it."""
+    """One complete Parquet file.
+
+    path: relative to the store.  num_bytes, num_rows, num_samples, num_frames: in it.
+    """
 
     path: str
     sha256: str
@@ -29,7 +32,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store holds."""
+    """The contents of a store: its stamp, its shards and the number of failures."""
 
     stamp: CodecStamp
     shards: tuple[Shard, ...] = ()
@@ -41,11 +44,11 @@ class Manifest:
         return sum(shard.num_rows for shard in self.shards)
 
     def with_shard(self, shard: Shard) -> "Manifest":
-        """The same with one shard more."""
+        """Return the manifest with one shard more."""
         return replace(self, shards=(*self.shards, shard))
 
     def counts(self) -> dict[str, Any]:
-        """Totals: rows, samples, seconds, frames, codes, failures."""
+        """Count rows, samples, seconds, frames, codes and failures."""
         samples = sum(shard.num_samples for shard in self.shards)
         frames = sum(shard.num_frames for shard in self.shards)
         return {
@@ -58,7 +61,7 @@ class Manifest:
         }
 
     def write(self, folder: Path) -> None:
-        """Replaces vqaudio.json in one step."""
+        """Replace vqaudio.json in one step."""
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -71,7 +74,10 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """vqaudio.json of a store.  Raises VqaudioError if it is missing, damaged, of a later version or another kind."""
+    """Read the manifest of a store.
+
+    Raises VqaudioError if it is missing, damaged, of a later version or another kind.
+    """
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -94,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def require_shards(folder: Path, shards: Iterable[Shard]) -> None:
-    """Passes if every shard is there with its size.  Raises VqaudioError that names those that are not."""
+    """Check that every shard is there with its size.  Raises VqaudioError that names those that are not."""
     wrong = []
     for shard in shards:
         path = folder / shard.path

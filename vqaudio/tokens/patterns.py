@@ -1,7 +1,7 @@
-"""Several codebooks as steps of a grid or as one stream of units, and back, exactly.
+"""Codebook patterns: several codebooks as steps of a grid or as one stream of units, and the exact inverses.
 
 A codec gives `k` codes for each frame; a language model wants an order.  For k = 3 codebooks and 4 frames, `b2` the
-code of codebook b in frame 2 and `.` a hole, steps from left to right:
+code of codebook b in frame 2 and `.` padding, steps from left to right:
 
     parallel           delayed              flattened                            coarse-first
 
@@ -13,7 +13,7 @@ code of codebook b in frame 2 and `.` a hole, steps from left to right:
 
 A *grid* (`k s`) is what a model with one head for each codebook reads (MusicGen).  A *stream* is the grid read step by
 step, from the first codebook to the last, for a model with one vocabulary: code c of codebook q is unit `q * size + c`.
-Streams keep the holes of `delayed`, as unit `k * size`, so that every step has k units; the others leave holes out.
+Streams keep the padding of `delayed`, as unit `k * size`, so that every step has k units; the others leave padding out.
 As streams, `parallel` and `flattened` are one order.
 
 Source: audiocraft (Copet et al. 2023, arXiv:2306.05284), codebooks_patterns.py: its providers Parallel, Delayed,
@@ -31,35 +31,35 @@ PATTERNS: tuple[str, ...] = get_args(PatternName)
 
 
 def require_pattern(pattern: str) -> None:
-    """Passes if there is such a pattern.  Raises VqaudioError that names them all."""
+    """Check that there is such a pattern.  Raises VqaudioError that names them all."""
     if pattern not in PATTERNS:
         raise VqaudioError(f"unknown pattern {pattern!r}; one of {', '.join(PATTERNS)}")
 
 
-def to_grid(codes: np.ndarray, pattern: str, hole: int) -> np.ndarray:
-    """The codes, each at its step.
+def to_grid(codes: np.ndarray, pattern: str, pad: int) -> np.ndarray:
+    """Arrange codes in a grid by a pattern.
 
-    codes: `k t` integers.  hole: fills the other places.  Returns `k s` int64.
-    Raises VqaudioError for another shape, an unknown pattern, or a code that equals `hole`.
+    codes: `k t` integers.  pad: fills the steps without a code.  Returns `k s` int64.
+    Raises VqaudioError for another shape, an unknown pattern, or a code that equals `pad`.
 
-    >>> to_grid(np.array([[1, 2], [3, 4]]), "delayed", hole=0).tolist()
+    >>> to_grid(np.array([[1, 2], [3, 4]]), "delayed", pad=0).tolist()
     [[1, 2, 0], [0, 3, 4]]
     """
     codes = _checked(codes, 2, "codes of shape k t")
     require_pattern(pattern)
-    if (codes == hole).any():
-        raise VqaudioError(f"the hole {hole} occurs among the codes; choose a number that is no code")
+    if (codes == pad).any():
+        raise VqaudioError(f"the padding {pad} occurs among the codes; choose a number that is no code")
     steps = _steps(pattern, *codes.shape)
-    grid = np.full((len(codes), _num_steps(pattern, *codes.shape)), hole, dtype=np.int64)
+    grid = np.full((len(codes), _num_steps(pattern, *codes.shape)), pad, dtype=np.int64)
     np.put_along_axis(grid, steps, codes, axis=1)
     return grid
 
 
-def from_grid(grid: np.ndarray, pattern: str, hole: int, *, is_partial: bool = False) -> np.ndarray:
-    """The exact inverse of `to_grid`: `k s` -> `k t` int64.
+def from_grid(grid: np.ndarray, pattern: str, pad: int, *, is_partial: bool = False) -> np.ndarray:
+    """Recover the codes `k t` int64 from a grid `k s`, the exact inverse of `to_grid`.
 
     is_partial: the grid may end anywhere, as a model's output does; frames that lack a code are dropped.
-    Raises VqaudioError if the number of steps or a hole does not fit the pattern.
+    Raises VqaudioError if the number of steps or the padding does not fit the pattern.
     """
     grid = _checked(grid, 2, "a grid of shape k s")
     require_pattern(pattern)
@@ -67,22 +67,23 @@ def from_grid(grid: np.ndarray, pattern: str, hole: int, *, is_partial: bool = F
     num_frames = _num_frames(pattern, num_codebooks, num_steps, is_partial)
     steps = _steps(pattern, num_codebooks, num_frames)
     codes = np.take_along_axis(grid, steps, axis=1)
+    # Codes must stand where the pattern has them, and padding everywhere else.
     is_code = np.zeros(grid.shape, dtype=bool)
     np.put_along_axis(is_code, steps, True, axis=1)
-    is_wrong = is_code & (grid == hole)
+    is_wrong = is_code & (grid == pad)
     if not is_partial:
-        is_wrong |= ~is_code & (grid != hole)
+        is_wrong |= ~is_code & (grid != pad)
     if is_wrong.any():
         step, codebook = np.argwhere(is_wrong.T)[0]
         raise VqaudioError(
             f"step {step}, codebook {codebook} holds {grid[codebook, step]} where {pattern!r} wants "
-            f"{'a code' if is_code[codebook, step] else f'the hole {hole}'}; is it another pattern, or cut off?"
+            f"{'a code' if is_code[codebook, step] else f'the padding {pad}'}; is it another pattern, or cut off?"
         )
     return codes
 
 
 def to_units(codes: np.ndarray, pattern: str, codebook_size: int) -> np.ndarray:
-    """The codes as one stream.
+    """Flatten codes to one stream of units.
 
     codes: `k t`, each in 0 ... codebook_size - 1.  Returns int64 units, 1-D.
     Raises VqaudioError for another shape or an unknown pattern.
@@ -91,15 +92,15 @@ def to_units(codes: np.ndarray, pattern: str, codebook_size: int) -> np.ndarray:
     [1, 13, 2, 14]
     """
     codes = _checked(codes, 2, "codes of shape k t")
-    hole = pad_unit(len(codes), codebook_size)
-    grid = to_grid(codes + np.arange(len(codes))[:, None] * codebook_size, pattern, hole).T.ravel()
-    return grid if keeps_padding(pattern) else grid[grid != hole]
+    pad = pad_unit(len(codes), codebook_size)
+    grid = to_grid(codes + np.arange(len(codes))[:, None] * codebook_size, pattern, pad).T.ravel()
+    return grid if keeps_padding(pattern) else grid[grid != pad]
 
 
 def from_units(
     units: np.ndarray, pattern: str, num_codebooks: int, codebook_size: int, *, is_partial: bool = False
 ) -> np.ndarray:
-    """The exact inverse of `to_units`: 1-D units -> codes `k t` int64.
+    """Recover the codes `k t` int64 from a stream of units, 1-D, the exact inverse of `to_units`.
 
     is_partial: the stream may end anywhere; frames that lack a code are dropped (not for coarse-first).
     Raises VqaudioError if the length or a unit's codebook does not fit the pattern.
@@ -126,17 +127,17 @@ def from_units(
 
 
 def pad_unit(num_codebooks: int, codebook_size: int) -> int:
-    """The unit of a hole in a stream: the first number after the codes of all codebooks."""
+    """Return the padding unit of a stream: the first number after the codes of all codebooks."""
     return num_codebooks * codebook_size
 
 
 def keeps_padding(pattern: str) -> bool:
-    """Whether the streams of this pattern have holes in them."""
+    """Return whether the streams of this pattern keep the padding."""
     return pattern == "delayed"
 
 
 def _steps(pattern: str, num_codebooks: int, num_frames: int) -> np.ndarray:
-    """The step at which every code stands: `k t` int64."""
+    """Compute the step at which every code stands: `k t` int64."""
     codebook, frame = np.arange(num_codebooks)[:, None], np.arange(num_frames)[None]
     if pattern == "delayed":
         return frame + codebook
@@ -155,7 +156,7 @@ def _steps_per_frame(pattern: str, num_codebooks: int) -> int:
 
 
 def _num_frames(pattern: str, num_codebooks: int, num_steps: int, is_partial: bool) -> int:
-    """How many whole frames that many steps hold."""
+    """Compute how many whole frames that many steps hold."""
     if pattern == "delayed" and num_steps:
         num_frames = num_steps - (num_codebooks - 1)
         if num_frames < 1 and not is_partial:
@@ -169,7 +170,7 @@ def _whole(count: int, per_frame: int, pattern: str, num_codebooks: int, is_part
         raise VqaudioError("a cut-off 'coarse-first' sequence does not tell its number of frames; give it whole")
     if count % per_frame and not is_partial:
         raise VqaudioError(
-            f"{count} places do not divide by {per_frame}, which {pattern!r} of {num_codebooks} codebooks needs; "
+            f"{count} positions do not divide by {per_frame}, which {pattern!r} of {num_codebooks} codebooks needs; "
             "the sequence is cut off (is_partial=True keeps its whole frames)"
         )
     return count // per_frame

@@ -1,4 +1,4 @@
-"""Repeats as (code, duration): the form in which units are read as symbols with lengths."""
+"""Run-length coding: repeats as (code, duration), the form in which units are symbols with durations."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from vqaudio.core.errors import VqaudioError
 
 
 def to_runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Merges equal neighbours.
+    """Merge equal neighbouring frames into runs.
 
     codes: `t` or `k t` integers; of several codebooks, neighbours are equal if all codebooks are.
     Returns (the codes of the runs, `r` or `k r` · durations, `r` int64, frames, each at least 1).
@@ -28,7 +28,10 @@ def to_runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def from_runs(codes: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """The exact inverse of `to_runs`.  Raises VqaudioError if a duration is below 1 or the numbers of runs differ."""
+    """Repeat each code for its duration, the exact inverse of `to_runs`.
+
+    Raises VqaudioError if a duration is below 1 or the numbers of runs differ.
+    """
     codes, durations = np.asarray(codes), np.asarray(durations)
     if codes.ndim not in (1, 2) or durations.shape != codes.shape[-1:]:
         raise VqaudioError(f"wanted codes r or k r and as many durations, got {codes.shape} and {durations.shape}")

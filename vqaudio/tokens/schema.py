@@ -1,4 +1,4 @@
-"""What a row of codes is, and the stamp that ties it to its codec."""
+"""The schema of a row of codes, and the stamp that ties it to its codec."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,10 @@ MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
 
 @dataclass(frozen=True)
 class CodecStamp:
-    """Which codec made the codes: num_codebooks counts the codebooks that are stored, the codec may have more."""
+    """The identity of the codec that made the codes.
+
+    num_codebooks: the codebooks that are stored; the codec may have more.
+    """
 
     name: str
     weights_sha256: str
@@ -43,12 +46,12 @@ class CodecStamp:
         return self.grid.frame_rate_hz
 
     def to_json(self) -> dict[str, Any]:
-        """A mapping of plain values, the fields by their names."""
+        """Convert to a mapping of plain values, the fields by their names."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, mapping: Any) -> "CodecStamp":
-        """The inverse of `to_json`; fields that a later version added are left out.
+        """Parse what `to_json` made; fields that a later version added are left out.
 
         Raises VqaudioError if a field is missing or of another type.
         """
@@ -64,7 +67,7 @@ class CodecStamp:
         return cls(**values)
 
     def require_same(self, codec: "CodecStamp") -> None:
-        """Passes if these codes were made by `codec`, with all of its codebooks or only the first ones.
+        """Check that these codes were made by `codec`, with all of its codebooks or only the first ones.
 
         Weights, grid and codebook size count, the name does not.  Raises VqaudioError that names both.
         """
@@ -82,7 +85,7 @@ class CodecStamp:
 
 @dataclass(frozen=True, eq=False)
 class TokenRow:
-    """The codes of one file.
+    """The codes of one recording.
 
     codes: `k t` uint16 · num_samples: at the codec's rate · source_rate_hz: of the file · seconds: the file's length.
     """
@@ -108,12 +111,12 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
 
 
 def arrow_schema(stamp: CodecStamp) -> pa.Schema:
-    """The columns of a shard, with the stamp in the metadata: a shard found alone still tells its codec."""
+    """Make the columns of a shard, with the stamp in the metadata: a shard alone still names its codec."""
     return pa.schema(_COLUMNS, metadata={"vqaudio_codec": json.dumps(stamp.to_json(), sort_keys=True)})
 
 
 def stamp_in(schema: pa.Schema) -> CodecStamp:
-    """The stamp that `arrow_schema` put there.  Raises VqaudioError if there is none."""
+    """Read the stamp that `arrow_schema` put there.  Raises VqaudioError if there is none."""
     packed = (schema.metadata or {}).get(b"vqaudio_codec")
     if packed is None:
         raise VqaudioError("a Parquet file without a codec stamp; vqaudio did not write it")
@@ -121,7 +124,7 @@ def stamp_in(schema: pa.Schema) -> CodecStamp:
 
 
 def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
-    """Rows as one Arrow table."""
+    """Convert rows to one Arrow table."""
     books = stamp.num_codebooks
     lengths = np.repeat([row.codes.shape[1] for row in rows], books)
     flat = np.concatenate([row.codes.ravel() for row in rows]) if rows else np.zeros(0, dtype=np.uint16)
@@ -132,7 +135,10 @@ def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
 
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[TokenRow]:
-    """The inverse of `table_of`.  Raises VqaudioError if a row's codebooks differ in length."""
+    """Convert an Arrow batch to rows, the inverse of `table_of`.
+
+    Raises VqaudioError if a row's codebooks differ in length.
+    """
     plain = batch.drop_columns(["codes"]).to_pylist()
     outer = batch.column("codes")
     inner = outer.values

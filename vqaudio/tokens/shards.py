@@ -17,12 +17,12 @@ BATCH_ROWS = 16  # rows held at a time when a store is read in order
 
 
 def shard_path(number: int) -> str:
-    """Where shard `number` lies in its store."""
+    """Return where shard `number` lies in its store."""
     return f"data/part-{number:05d}.parquet"
 
 
 def write_shard(folder: Path, number: int, rows: Sequence[TokenRow], stamp: CodecStamp) -> Shard:
-    """Writes the rows as one shard that is whole or not there."""
+    """Write the rows as one shard that is whole or not there."""
     path = folder / shard_path(number)
     table = table_of(rows, stamp)
     replace_durably(path, lambda file: pq.write_table(table, file, row_group_size=GROUP_ROWS, compression="zstd"))
@@ -31,16 +31,16 @@ def write_shard(folder: Path, number: int, rows: Sequence[TokenRow], stamp: Code
 
 
 def adopt_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
-    """The record of a whole shard that no manifest lists, because its run was killed just then: read back to its end.
+    """Record a whole shard that no manifest lists, because its run was killed just then, after reading it to its end.
 
     Raises VqaudioError if it cannot be read or another codec wrote it.
     """
     path = folder / shard_path(number)
     num_rows = num_samples = num_frames = 0
     with open_shard(path) as file:
-        found = stamp_in(file.schema_arrow)
-        if replace(found, name=stamp.name) != stamp:
-            raise VqaudioError(f"{path} was written by {found}, not by {stamp}; --overwrite starts the store again")
+        written = stamp_in(file.schema_arrow)
+        if replace(written, name=stamp.name) != stamp:
+            raise VqaudioError(f"{path} was written by {written}, not by {stamp}; --overwrite starts the store again")
         for row in rows_in(file):
             num_rows, num_samples = num_rows + 1, num_samples + row.num_samples
             num_frames += row.codes.shape[1]
@@ -48,7 +48,7 @@ def adopt_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
 
 
 def open_shard(path: Path) -> pq.ParquetFile:
-    """A shard to read from.  Raises VqaudioError if it is not Parquet."""
+    """Open a shard to read from.  Raises VqaudioError if it is not Parquet."""
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
@@ -56,7 +56,7 @@ def open_shard(path: Path) -> pq.ParquetFile:
 
 
 def rows_in(file: pq.ParquetFile) -> Iterator[TokenRow]:
-    """All rows, in order, a few in memory at a time.  Raises VqaudioError if the file is damaged."""
+    """Read all rows, in order, a few in memory at a time.  Raises VqaudioError if the file is damaged."""
     try:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             yield from rows_of(batch)
@@ -65,7 +65,7 @@ def rows_in(file: pq.ParquetFile) -> Iterator[TokenRow]:
 
 
 def row_at(file: pq.ParquetFile, number: int) -> TokenRow:
-    """Row `number` of a shard; only its row group is read."""
+    """Read row `number` of a shard; only its row group is read."""
     group = 0
     while number >= (num_rows := file.metadata.row_group(group).num_rows):
         group, number = group + 1, number - num_rows
@@ -74,6 +74,6 @@ def row_at(file: pq.ParquetFile, number: int) -> TokenRow:
 
 
 def ids_in(path: Path) -> list[str]:
-    """The ids of a shard, in order; the codes are not read."""
+    """Read the ids of a shard, in order; the codes are not read."""
     with open_shard(path) as file:
         return file.read(columns=["id"]).column("id").to_pylist()

@@ -1,4 +1,4 @@
-"""TokenStore: codes read from disk.  Probes, priors and exports need nothing else of a codec."""
+"""The token store: codes read from disk.  Probes, priors and exports need nothing else of a codec."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +17,11 @@ class TokenStore:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder, self.manifest = folder, manifest
-        self._places: dict[str, tuple[int, int]] | None = None
+        self._positions: dict[str, tuple[int, int]] | None = None  # id -> number of its shard, number of its row there
 
     @classmethod
     def open(cls, folder: str | Path, codec: CodecStamp | None = None) -> "TokenStore":
-        """A store that `vqaudio tokenize` or a TokenWriter made; while one is being written, its complete shards.
+        """Open a store that `vqaudio tokenize` or a TokenWriter made; while one is being written, its complete shards.
 
         codec: the stamp of the codec that is to read it.  Raises VqaudioError if the folder is no store, if a shard
         is missing, or if another codec made the codes.
@@ -52,32 +52,35 @@ class TokenStore:
                 yield from rows_in(file)
 
     def ids(self) -> list[str]:
-        """All ids, in the order of the rows; the codes are not read."""
+        """List all ids, in the order of the rows; the codes are not read."""
         return [row_id for shard in self.manifest.shards for row_id in ids_in(self.folder / shard.path)]
 
     def row(self, row_id: str) -> TokenRow:
-        """One row by its id.  Raises VqaudioError if there is none."""
-        if self._places is None:
-            self._places = {
-                name: (number, place)
-                for number, shard in enumerate(self.manifest.shards)
-                for place, name in enumerate(ids_in(self.folder / shard.path))
+        """Read one row by its id.  Raises VqaudioError if there is none."""
+        if self._positions is None:
+            self._positions = {
+                name: (shard_number, row_number)
+                for shard_number, shard in enumerate(self.manifest.shards)
+                for row_number, name in enumerate(ids_in(self.folder / shard.path))
             }
-        if row_id not in self._places:
-            some = ", ".join(repr(name) for name in list(self._places)[:3])
+        if row_id not in self._positions:
+            some = ", ".join(repr(name) for name in list(self._positions)[:3])
             raise VqaudioError(f"the token store {self.folder} has no row {row_id!r}; it has {some or 'none'} ...")
-        number, place = self._places[row_id]
-        with open_shard(self.folder / self.manifest.shards[number].path) as file:
-            return row_at(file, place)
+        shard_number, row_number = self._positions[row_id]
+        with open_shard(self.folder / self.manifest.shards[shard_number].path) as file:
+            return row_at(file, row_number)
 
     def failures(self) -> list[dict[str, Any]]:
-        """What could not be tokenized: objects with `id`, `reason` and what else helps, in the order of the ids."""
+        """Read what could not be tokenized, in the order of the ids.
+
+        Returns objects with `id`, `reason` and what else helps.
+        """
         records = read_failures(self.folder)
         done = set(self.ids()) if records else set()
         return [records[row_id] for row_id in sorted(records) if row_id not in done]
 
     def verify(self) -> None:
-        """Reads every shard again.  Raises VqaudioError that names those whose bytes have changed."""
+        """Hash every shard again.  Raises VqaudioError that names those whose bytes have changed."""
         shards = self.manifest.shards
         changed = [shard.path for shard in shards if sha256_of(self.folder / shard.path) != shard.sha256]
         if changed:

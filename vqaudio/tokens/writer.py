@@ -1,4 +1,4 @@
-"""TokenWriter: a store that can be killed at any moment and continued."""
+"""The writer of a token store, which can be killed at any moment and continued."""
 
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ FRAMES_PER_SHARD = 500_000  # about 2.8 hours at 50 Hz: 8 MB of codes with 8 cod
 
 
 class TokenWriter:
-    """Appends rows and failures to a store.
+    """A writer that appends rows and failures to a store.
 
     mode: "new" refuses a store that exists, "resume" continues it or starts one, "overwrite" replaces it.
     A shard is closed at rows_per_shard rows or at frames_per_shard frames, whichever comes first.
@@ -61,7 +61,7 @@ class TokenWriter:
         return len(self._failures.records)
 
     def append(self, row: TokenRow) -> None:
-        """Takes one row; it is safe once its shard is complete.
+        """Append one row; it is safe once its shard is complete.
 
         Raises VqaudioError if its codes do not fit the stamp, or if its id is there already or is not valid Unicode.
         """
@@ -76,11 +76,11 @@ class TokenWriter:
             self._close_shard()
 
     def fail(self, row_id: str, reason: str, **extra: Any) -> None:
-        """Notes a file that has no row, and why; extra: what else helps, as JSON values."""
+        """Log a file that has no row, and why; extra: what else helps, as JSON values."""
         self._failures.add({"id": row_id, "reason": reason, **extra})
 
     def close(self) -> None:
-        """Writes the last shard, the failures and the counts.  A second call does nothing."""
+        """Write the last shard, the failures and the counts.  A second call does nothing."""
         self._close_shard()
         self._failures.close()
         self._write_manifest()
@@ -108,7 +108,7 @@ class TokenWriter:
 
 
 def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
-    """Makes the folder, or says why it cannot be written into."""
+    """Make the folder, or say why it cannot be written into."""
     is_there = (folder / MANIFEST).exists() or (folder / FAILURES).exists() or any(folder.glob("data/part-*.parquet"))
     if is_there and mode == "new":
         raise VqaudioError(f"{folder} holds a token store; --resume continues it, --overwrite replaces it")
@@ -124,14 +124,14 @@ def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
 
 
 def _remove_rows(folder: Path) -> None:
-    """Removes an old store.  Its manifest goes last, so that a kill leaves one that is known to be incomplete."""
+    """Remove an old store.  Its manifest goes last, so that a kill leaves one that is known to be incomplete."""
     for path in sorted(folder.glob("data/part-*.parquet"), reverse=True):
         path.unlink()
     (folder / MANIFEST).unlink(missing_ok=True)
 
 
 def _complete_shards(folder: Path, stamp: CodecStamp) -> Manifest:
-    """The manifest, with the shards that were complete but not listed yet when a run was killed."""
+    """Read the manifest, and add the shards that were complete but not listed yet when a run was killed."""
     manifest = read_manifest(folder) if (folder / MANIFEST).exists() else Manifest(stamp)
     require_shards(folder, manifest.shards)
     while (folder / shard_path(len(manifest.shards))).exists():

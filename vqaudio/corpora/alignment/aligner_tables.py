@@ -18,7 +18,7 @@ COLUMNS = ("Begin", "End", "Label", "Type")
 
 
 def read_mfa_json(path: str | Path, tier: str = "phones") -> list[Interval]:
-    """One tier of an alignment written with `--output_format json`.
+    """Read the intervals of one tier of a JSON alignment of the Montreal Forced Aligner (`--output_format json`).
 
     Raises VqaudioError if it is no such file, has no such tier, or its times run backwards.
     """
@@ -29,14 +29,15 @@ def read_mfa_json(path: str | Path, tier: str = "phones") -> list[Interval]:
             raise VqaudioError(
                 f"{path} has no interval tier {tier!r}; its interval tiers: {', '.join(tiers) or 'none'}"
             )
-        found = [Interval(str(label), float(start), float(end)) for start, end, label in entries[tier.lower()]]
+        intervals = [Interval(str(label), float(start), float(end)) for start, end, label in entries[tier.lower()]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise VqaudioError(f"{path} is not JSON of the Montreal Forced Aligner: {error!r}") from None
-    return checked(path, found)
+    return checked(path, intervals)
 
 
 def read_mfa_csv(path: str | Path, tier: str = "phones") -> list[Interval]:
-    """The lines of one type of an alignment written with `--output_format csv`, in the order of time.
+    """Read the intervals of one type of a CSV alignment of the Montreal Forced Aligner (`--output_format csv`), in the
+    order of time.
 
     Raises VqaudioError if it is no such file, has no such type, or two of its intervals overlap.
     """
@@ -48,7 +49,7 @@ def read_mfa_csv(path: str | Path, tier: str = "phones") -> list[Interval]:
         types = ", ".join(sorted({row["Type"] or "" for row in rows}))
         raise VqaudioError(f"{path} has no intervals of the type {tier!r}; its types: {types}")
     try:
-        found = [Interval(row["Label"] or "", float(row["Begin"]), float(row["End"])) for row in kept]
+        intervals = [Interval(row["Label"] or "", float(row["Begin"]), float(row["End"])) for row in kept]
     except (ValueError, TypeError) as error:
         raise VqaudioError(f"{path} has a time that is no number of seconds: {error}") from None
-    return checked(path, sorted(found, key=lambda one: one.start_s))
+    return checked(path, sorted(intervals, key=lambda interval: interval.start_s))

@@ -1,4 +1,4 @@
-"""Phone and word alignments as Intervals: TextGrid, TIMIT .phn, CTM; for the others see `alignment_formats.py`.
+"""Readers of phone and word alignments: TextGrid, TIMIT .phn and .wrd, CTM; for the other formats see `formats.py`.
 
 Every reader keeps what the file says, pauses and empty labels included, and refuses what cannot be right:
 an interval that ends before it starts or begins before its neighbour has ended.
@@ -13,7 +13,7 @@ from vqaudio.corpora.alignment.textgrid import read_tiers
 
 
 def read_textgrid(path: str | Path, tier: str = "phones") -> list[Interval]:
-    """The intervals of one tier of a Praat TextGrid, long or short, UTF-8 or UTF-16; times in seconds.
+    """Read the intervals of one tier of a Praat TextGrid, long or short, UTF-8 or UTF-16; times in seconds.
 
     tier: its name, upper or lower case.
     Raises VqaudioError if the file is no TextGrid, has no such interval tier, or its times run backwards.
@@ -26,8 +26,9 @@ def read_textgrid(path: str | Path, tier: str = "phones") -> list[Interval]:
 
 
 def read_phn(path: str | Path, sample_rate_hz: int = 16_000) -> list[Interval]:
-    """A TIMIT .phn or .wrd file: lines `first_sample end_sample label`, at the rate of the recording.
+    """Read the intervals of a TIMIT .phn or .wrd file: lines `first_sample end_sample label`.
 
+    sample_rate_hz: of the recording.
     Raises VqaudioError for a line of another form or times that run backwards.
     """
     intervals = []
@@ -42,12 +43,13 @@ def read_phn(path: str | Path, sample_rate_hz: int = 16_000) -> list[Interval]:
 
 
 def read_ctm(path: str | Path) -> dict[str, list[Interval]]:
-    """A NIST CTM file: lines `utterance channel start_s duration_s label [confidence]`, by utterance.
+    """Read the intervals of every utterance in a NIST CTM file.
 
-    Lines of one utterance need not stand together but come in the order of time; `;;` begins a comment.
+    Lines are `utterance channel start_s duration_s label [confidence]`; those of one utterance need not stand
+    together but come in the order of time; `;;` begins a comment.
     Raises VqaudioError for a line of another form or times that run backwards.
     """
-    found: dict[str, list[Interval]] = {}
+    by_utterance: dict[str, list[Interval]] = {}
     for number, fields in alignment_lines(Path(path)):
         try:
             utterance, _, start, duration, label = fields[:5]
@@ -57,5 +59,5 @@ def read_ctm(path: str | Path) -> dict[str, list[Interval]]:
                 f"line {number} of {path}: wanted `utterance channel start_s duration_s label`"
             ) from None
         # Sums of decimals such as 0.1 + 0.2 would not meet their neighbour's start: rounded to a nanosecond.
-        found.setdefault(utterance, []).append(Interval(label, start_s, round(start_s + duration_s, 9)))
-    return {utterance: checked(f"{utterance} in {path}", intervals) for utterance, intervals in found.items()}
+        by_utterance.setdefault(utterance, []).append(Interval(label, start_s, round(start_s + duration_s, 9)))
+    return {utterance: checked(f"{utterance} in {path}", intervals) for utterance, intervals in by_utterance.items()}

@@ -1,4 +1,4 @@
-"""Any alignment file by its suffix, and all alignments of a folder or a file by utterance."""
+"""Readers of any alignment file by its suffix, and the index of all alignments of a folder or a file by utterance."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,20 +26,27 @@ Read = Callable[[], list[Interval]]
 
 @dataclass(frozen=True)
 class AlignmentIndex:
-    """readers: how to read the alignment of an utterance, by its name, which may have folders but no suffix."""
+    """The alignments of a corpus by utterance, each read when it is asked for.
+
+    readers: how to read the alignment of an utterance, by its name, which may have folders but no suffix.
+    """
 
     readers: Mapping[str, Read]
 
     def find(self, utterance: str) -> Read | None:
-        """The reader for an utterance's id, or the id without its suffix, or without its folders too; None if none is.
+        """Find the reader of an utterance's alignment; None if there is no alignment.
 
+        It is sought by the id, the id without its suffix, and without its folders too.
         Raises VqaudioError if the last names several alignments.
         """
         key = self._key(utterance)
         return None if key is None else self.readers[key]
 
     def check_distinct(self, utterances: Iterable[str]) -> None:
-        """Raises VqaudioError if two utterances would have the same alignment: one of them would have a wrong one."""
+        """Check that no two utterances have the same alignment: one of them would have a wrong one.
+
+        Raises VqaudioError that names two such utterances.
+        """
         owners: dict[str, str] = {}
         for utterance in utterances:
             key = self._key(utterance)
@@ -61,15 +68,15 @@ class AlignmentIndex:
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Name without folders -> keys."""
-        found: dict[str, list[str]] = {}
+        """The keys of `readers` for each name without folders."""
+        keys: dict[str, list[str]] = {}
         for key in self.readers:
-            found.setdefault(PurePosixPath(key).name, []).append(key)
-        return found
+            keys.setdefault(PurePosixPath(key).name, []).append(key)
+        return keys
 
 
 def read_alignment(path: str | Path, *, tier: str = "phones", sample_rate_hz: int = 16_000) -> list[Interval]:
-    """The alignment of one utterance, in the format that the suffix and the content tell.
+    """Read the alignment of one utterance, in the format that the suffix and the content say.
 
     tier: of TextGrid, MFA JSON and MFA CSV.  sample_rate_hz: of TIMIT's .phn and .wrd, which count samples.
     Raises VqaudioError for an unknown suffix, and as the format's reader does.
@@ -95,7 +102,7 @@ def read_alignment(path: str | Path, *, tier: str = "phones", sample_rate_hz: in
 def index_alignments(
     source: str | Path, *, tier: str = "phones", sample_rate_hz: int = 16_000, frame_rate_hz: float | None = None
 ) -> AlignmentIndex:
-    """The alignments in a folder tree of one file for each utterance, or in one file for all of them.
+    """Index the alignments in a folder tree of one file for each utterance, or in one file for all of them.
 
     tier: "phones" or "words", or the name of a tier.  frame_rate_hz: of a .tsv of frame labels, which does not say it.
     In a folder: TextGrid and, by tier, .phn and .phones or .wrd and .words (which win over a TextGrid of the same
@@ -108,32 +115,32 @@ def index_alignments(
         read = partial(read_alignment, tier=tier, sample_rate_hz=sample_rate_hz)
         return AlignmentIndex(_folder_readers(source, tier, read))
     if source.suffix.lower() not in MANY_SUFFIXES:
-        read_one = partial(read_alignment, source, tier=tier, sample_rate_hz=sample_rate_hz)
-        return AlignmentIndex({source.stem: read_one})
+        read_file = partial(read_alignment, source, tier=tier, sample_rate_hz=sample_rate_hz)
+        return AlignmentIndex({source.stem: read_file})
     return AlignmentIndex(_many_readers(source, frame_rate_hz))
 
 
 def _folder_readers(root: Path, tier: str, read: Callable[[Path], list[Interval]]) -> dict[str, Read]:
     paths = sorted(path for path in root.rglob("*") if not path.name.startswith(".") and path.is_file())
     special = {"words": WORD_SUFFIXES, "phones": PHONE_SUFFIXES}.get(tier.lower(), ())
-    found: dict[str, Read] = {}
+    readers: dict[str, Read] = {}
     for path in paths:
         if path.suffix.lower() in (".ctm", ".mlf") and Path(path.stem).suffix.lower() in ("", f".{tier.lower()}"):
-            found |= _many_readers(path, None)
+            readers |= _many_readers(path, None)
     # What comes later wins: a hand's labels over an aligner's.
-    found |= _one_each(root, paths, ".textgrid", read)
+    readers |= _one_each(root, paths, ".textgrid", read)
     for suffix in reversed(special):
-        found |= _one_each(root, paths, suffix, read)
+        readers |= _one_each(root, paths, suffix, read)
     for suffix in LAST_SUFFIXES:
-        found = found or _one_each(root, paths, suffix, read)
-    if not found:
+        readers = readers or _one_each(root, paths, suffix, read)
+    if not readers:
         known = (*special, ".textgrid", ".ctm", ".mlf", *LAST_SUFFIXES)
         raise VqaudioError(f"no alignments below {root}; looked for {', '.join(known)}")
-    return found
+    return readers
 
 
 def _one_each(root: Path, paths: list[Path], suffix: str, read: Callable[[Path], list[Interval]]) -> dict[str, Read]:
-    """Name without suffix, relative to root -> reader."""
+    """Return a reader for each file with this suffix, by its name without suffix, relative to root."""
     kept = (path for path in paths if path.suffix.lower() == suffix)
     return {path.relative_to(root).with_suffix("").as_posix(): partial(read, path) for path in kept}
 
@@ -150,7 +157,7 @@ def _many_readers(path: Path, frame_rate_hz: float | None) -> dict[str, Read]:
 
 
 def _read_lab(path: Path) -> list[Interval]:
-    """xlabel if a line `#` ends a header; times with a decimal point are seconds; else HTK's 100 ns."""
+    """Read a .lab file: xlabel if a line `#` ends a header; seconds if times have a decimal point; else HTK 100 ns."""
     lines = alignment_lines(path)
     if any(fields == [HEADER_END] for _, fields in lines):
         return read_xlabel(path)

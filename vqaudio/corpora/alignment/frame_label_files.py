@@ -16,7 +16,7 @@ from vqaudio.corpora.alignment.intervals import read_alignment_text
 def read_frame_labels(
     path: str | Path, frame_rate_hz: float, manifest: str | Path | None = None
 ) -> dict[str, list[Interval]]:
-    """The labels of every utterance, runs of one label as one interval.
+    """Read the frame labels of every utterance, runs of one label as one interval.
 
     frame_rate_hz: frames in a second.  manifest: the `.tsv` whose lines, after the first, name the sound files; with it
     `path` has a line of labels for each, without it lines `id<TAB>label,label,...`.
@@ -30,16 +30,16 @@ def read_frame_labels(
         if len(names) != len(lines):
             raise VqaudioError(f"{path} has {len(lines)} lines and {manifest} names {len(names)} files; wanted as many")
         pairs = [(PurePosixPath(name).stem, line.split()) for name, line in zip(names, lines, strict=True)]
-    found: dict[str, list[Interval]] = {}
+    by_utterance: dict[str, list[Interval]] = {}
     for name, labels in pairs:
-        if name in found:
+        if name in by_utterance:
             raise VqaudioError(f"{path} has the utterance {name!r} twice; wanted each once")
-        found[name] = intervals_of_frames(labels, frame_rate_hz)
-    return found
+        by_utterance[name] = intervals_of_frames(labels, frame_rate_hz)
+    return by_utterance
 
 
 def intervals_of_frames(labels: Sequence[str], frame_rate_hz: float) -> list[Interval]:
-    """Runs of one label as intervals; frame t is from t to t + 1 frame lengths.
+    """Join runs of one frame label into intervals; frame t is from t to t + 1 frame lengths.
 
     >>> intervals_of_frames(["s", "s", "iy"], frame_rate_hz=50)
     [Interval(label='s', start_s=0.0, end_s=0.04), Interval(label='iy', start_s=0.04, end_s=0.06)]

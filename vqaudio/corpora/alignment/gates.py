@@ -1,4 +1,4 @@
-"""Which alignments are good enough to measure with, and what was left out and why."""
+"""Quality gates of alignments: which ones are good enough to measure with, and a report of the rest."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,9 @@ EMPTY, OVERRUN, SHORTFALL, GAPS = "empty", "ends after the audio", "ends before 
 
 @dataclass(frozen=True)
 class AlignmentGates:
-    """min_coverage: least share of the audio's time that its intervals must cover, pauses included.
+    """Limits that an alignment must keep to be measured with.
 
+    min_coverage: least share of the audio's time that its intervals must cover, pauses included.
     max_overrun_s: how much later than the audio the last interval may end.  max_shortfall_s: how much earlier; aligners
     that write no pauses end with the last word.
     Raises VqaudioError for a share that is not in 0 ... 1 or a negative time.
@@ -30,7 +31,7 @@ class AlignmentGates:
             raise VqaudioError(f"wanted a coverage of 0 to 1 and times of 0 or more, got {self}")
 
     def refusal(self, intervals: Sequence[Interval], duration_s: float) -> tuple[str, str] | None:
-        """The reason and what was found, for an alignment that does not pass; None for one that does."""
+        """Return the reason and the figure for which an alignment is refused, or None if it passes."""
         if not intervals:
             return EMPTY, "no interval"
         late_s = intervals[-1].end_s - duration_s
@@ -44,7 +45,12 @@ class AlignmentGates:
 
 @dataclass(frozen=True)
 class AlignmentReport:
-    """num_kept: alignments that passed.  skipped: utterance -> (reason, what was found)."""
+    """A report of how many alignments passed the gates, and why the others were left out.
+
+    num_kept: alignments that passed.  skipped: utterance -> (reason, figure or error).
+
+    num_kept: alignments that passed.  skipped: utterance -> (reason, figure or error).
+    """
 
     num_kept: int
     skipped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -55,16 +61,16 @@ class AlignmentReport:
         return dict(Counter(reason for reason, _ in self.skipped.values()).most_common())
 
     def __str__(self) -> str:
-        told = f"{self.num_kept} of {self.num_kept + len(self.skipped)} alignments used"
+        total = f"{self.num_kept} of {self.num_kept + len(self.skipped)} alignments used"
         reasons = ", ".join(f"{reason} {count}" for reason, count in self.counts.items())
-        return f"{told}; left out: {reasons}" if reasons else told
+        return f"{total}; left out: {reasons}" if reasons else total
 
 
 def coverage(intervals: Sequence[Interval], duration_s: float) -> float:
-    """The share of the audio that lies in an interval, 0 to 1."""
+    """Return the share of the audio that lies in an interval, 0 to 1."""
     if duration_s <= 0:
         return 0.0
-    covered_s = sum(max(0.0, min(one.end_s, duration_s) - one.start_s) for one in intervals)
+    covered_s = sum(max(0.0, min(interval.end_s, duration_s) - interval.start_s) for interval in intervals)
     return min(1.0, covered_s / duration_s)
 
 
@@ -73,7 +79,7 @@ def gate_alignments(
     find: Callable[[str], Callable[[], list[Interval]] | None],
     gates: AlignmentGates | None = None,
 ) -> tuple[dict[str, list[Interval]], AlignmentReport]:
-    """The alignments of the utterances that have a good one, and a report on all.
+    """Read the alignments of the utterances that have a good one, and report on all.
 
     durations_s: utterance -> length of its audio.  find: gives what reads an utterance's alignment, or None;
     `AlignmentIndex.find` is such a function.  A damaged file is reported and does not stop the rest.

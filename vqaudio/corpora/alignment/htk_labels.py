@@ -20,7 +20,7 @@ MASTER, ALTERNATIVE, END = "#!MLF!#", "///", "."
 
 
 def read_lab(path: str | Path) -> list[Interval]:
-    """An HTK or HTS label file; of several alternatives the first.
+    """Read the intervals of an HTK or HTS label file; of several alternatives the first.
 
     Raises VqaudioError for a line of another form, labels without times, or times that run backwards.
     """
@@ -28,25 +28,26 @@ def read_lab(path: str | Path) -> list[Interval]:
 
 
 def read_mlf(path: str | Path) -> dict[str, list[Interval]]:
-    """An HTK master label file, by utterance: the name of each label file in it without folder and suffix.
+    """Read the intervals of every utterance in an HTK master label file.
 
+    An utterance's id is the name of its label file there, without folder and suffix.
     Raises VqaudioError if it is no such file, and as `read_lab` does.
     """
     lines = alignment_lines(Path(path))
     if not lines or lines[0][1] != [MASTER]:
         raise VqaudioError(f"{path} is no HTK master label file; its first line should be {MASTER}")
-    found: dict[str, list[Interval]] = {}
+    by_utterance: dict[str, list[Interval]] = {}
     name, part = None, []
     for number, fields in lines[1:]:
         if name is None:
             name, part = PurePosixPath(" ".join(fields).strip('"')).stem, []
         elif fields == [END]:
-            found[name], name = _intervals(f"{name} in {path}", part), None
+            by_utterance[name], name = _intervals(f"{name} in {path}", part), None
         else:
             part.append((number, fields))
     if name is not None:
         raise VqaudioError(f"{path} ends in the middle of {name!r}; it was cut off")
-    return found
+    return by_utterance
 
 
 def _intervals(source: str | Path, lines: Iterable[tuple[int, list[str]]]) -> list[Interval]:

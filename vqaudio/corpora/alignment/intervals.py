@@ -1,4 +1,4 @@
-"""What the readers of alignments share: the lines of a text file, and intervals whose times run forwards."""
+"""Parts shared by the readers of alignments: the lines of a text file, and the check that times run forwards."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,14 @@ MAX_OVERLAP_S = 0.001
 
 
 class BackwardTimesError(VqaudioError):
-    """An interval ends before it starts, or begins before its neighbour has ended."""
+    """An error for an interval that ends before it starts, or begins before its neighbour has ended."""
 
 
 def read_alignment_text(path: Path) -> str:
-    """Raises VqaudioError if there is no such file or it is not UTF-8."""
+    """Read the text of an alignment file.
+
+    Raises VqaudioError if there is no such file or it is not UTF-8.
+    """
     if not path.is_file():
         raise VqaudioError(f"there is no alignment file {path}")
     try:
@@ -26,20 +29,23 @@ def read_alignment_text(path: Path) -> str:
 
 
 def alignment_lines(path: Path, max_splits: int = -1) -> list[tuple[int, list[str]]]:
-    """Numbers and fields of the lines that are neither blank nor a comment (`;;`)."""
+    """Read the numbers and fields of the lines that are neither blank nor a comment (`;;`)."""
     kept = enumerate((line.strip() for line in read_alignment_text(path).splitlines()), 1)
     return [(number, line.split(None, max_splits)) for number, line in kept if line and not line.startswith(";;")]
 
 
 def checked(source: str | Path, intervals: Sequence[Interval]) -> list[Interval]:
-    """The intervals as they are.  Raises BackwardTimesError, naming `source`, if their times do not run forwards."""
+    """Check that the times of the intervals run forwards, and return them as they are.
+
+    source: what the error names.  Raises BackwardTimesError if they do not.
+    """
     last_end_s = 0.0
-    for place, one in enumerate(intervals, 1):
-        is_forward = 0 <= one.start_s <= one.end_s < math.inf  # false for NaN too
-        if not is_forward or one.start_s < last_end_s - MAX_OVERLAP_S:
+    for index, interval in enumerate(intervals, 1):
+        is_forward = 0 <= interval.start_s <= interval.end_s < math.inf  # false for NaN too
+        if not is_forward or interval.start_s < last_end_s - MAX_OVERLAP_S:
             raise BackwardTimesError(
-                f"{source}: interval {place}, {one.label!r}, runs from {one.start_s} s to {one.end_s} s after one that "
-                f"ends at {last_end_s} s; wanted times that run forwards; correct the file"
+                f"{source}: interval {index}, {interval.label!r}, runs from {interval.start_s} s to {interval.end_s} s "
+                f"after one that ends at {last_end_s} s; wanted times that run forwards; correct the file"
             )
-        last_end_s = one.end_s
+        last_end_s = interval.end_s
     return list(intervals)

@@ -1,4 +1,4 @@
-"""Maps between sets of phone labels, kept as tables in `label_maps/`: no label is guessed at, none is lost unseen."""
+"""Maps between phone sets, kept as tables in `label_maps/`: a label that a map does not have is an error."""
 
 import csv
 from collections import Counter
@@ -25,7 +25,10 @@ MAPS = {
 
 @dataclass(frozen=True)
 class LabelMap:
-    """table: label -> class, NO_PHONE where the label is no phone.  is_upper: labels are put in capitals first."""
+    """A map from the labels of one phone set to the classes of another.
+
+    table: label -> class, NO_PHONE where the label is no phone.  is_upper: labels are put in capitals first.
+    """
 
     name: str
     table: Mapping[str, str]
@@ -33,34 +36,37 @@ class LabelMap:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What labels become, sorted, without NO_PHONE."""
+        """The classes that labels become, sorted, without NO_PHONE."""
         return tuple(sorted(set(self.table.values()) - {NO_PHONE}))
 
     def map_labels(self, labels: Iterable[str]) -> list[str]:
-        """The class of each label; the empty label stays empty.
+        """Map each label to its class; the empty label stays empty.
 
         Raises VqaudioError that lists every label the map does not have, and how often each came.
         """
         keys = [(label, label.upper() if self.is_upper else label) for label in labels]
         unknown = Counter(label for label, key in keys if label and key not in self.table)
         if unknown:
-            told = ", ".join(f"{label!r} ({count})" for label, count in sorted(unknown.items()))
+            listed = ", ".join(f"{label!r} ({count})" for label, count in sorted(unknown.items()))
             raise VqaudioError(
-                f"the label map {self.name} does not know {told}; take another map ({', '.join(MAPS)}) or correct the "
-                f"labels"
+                f"the label map {self.name} does not know {listed}; take another map ({', '.join(MAPS)}) or correct "
+                f"the labels"
             )
         return [self.table[key] if key else NO_PHONE for _, key in keys]
 
     def map_intervals(self, intervals: Iterable[Interval]) -> list[Interval]:
-        """The same stretches with the classes of their labels.  Raises VqaudioError as `map_labels` does."""
+        """Map the labels of intervals to their classes; the times stay.
+
+        Raises VqaudioError as `map_labels` does.
+        """
         intervals = list(intervals)
-        classes = self.map_labels(one.label for one in intervals)
-        return [replace(one, label=label) for one, label in zip(intervals, classes, strict=True)]
+        classes = self.map_labels(interval.label for interval in intervals)
+        return [replace(interval, label=label) for interval, label in zip(intervals, classes, strict=True)]
 
 
 @cache
 def label_map(name: str) -> LabelMap:
-    """A map that comes with the package.
+    """Load a label map that comes with the package.
 
     timit-48, timit-39: TIMIT's 61 labels to Lee and Hon's 48 and 39, of which q has none.  timit-48-39: onwards.
     arpabet-39: ARPABET with or without stress digits, in any case, to the CMU dictionary's 39 phones and SIL.

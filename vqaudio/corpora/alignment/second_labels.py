@@ -1,4 +1,4 @@
-"""Label files with times in seconds: Audacity's, and those of xlabel, which Buckeye and Festival use."""
+"""Readers of label files with times in seconds: Audacity's, and those of xlabel, which Buckeye and Festival use."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FREQUENCIES = "\\"  # Audacity: begins a line with the frequencies of the label 
 
 
 def read_audacity(path: str | Path) -> list[Interval]:
-    """An Audacity label track: lines `start_s end_s label`; a label may have spaces, or be empty.
+    """Read the intervals of an Audacity label track: lines `start_s end_s label`; a label may have spaces, or be empty.
 
     Source: Audacity Manual, "Importing and Exporting Labels".
     Raises VqaudioError for a line of another form or times that run backwards.
@@ -30,14 +30,15 @@ def read_audacity(path: str | Path) -> list[Interval]:
 
 
 def read_xlabel(path: str | Path) -> list[Interval]:
-    """An xlabel file, as Buckeye's .phones and .words and Festival's .lab: a header, `#`, lines `end_s colour label`.
+    """Read the intervals of an xlabel file: a header, a line `#`, then lines `end_s colour label`.
 
-    Each label begins where the one before ends, the first at 0.
+    Buckeye's .phones and .words and Festival's .lab are such files.  Each label begins where the one before ends, the
+    first at 0.
     Source: Pitt et al. 2007, "Buckeye corpus of conversational speech".
     Raises VqaudioError if there is no such header, for a line of another form, or times that run backwards.
     """
     lines = alignment_lines(Path(path), 2)
-    header_size = next((place for place, (_, fields) in enumerate(lines, 1) if fields == [HEADER_END]), None)
+    header_size = next((number for number, (_, fields) in enumerate(lines, 1) if fields == [HEADER_END]), None)
     if header_size is None:
         raise VqaudioError(f"{path} is no xlabel file: no line {HEADER_END!r} ends its header")
     intervals, last_end_s = [], 0.0

@@ -19,7 +19,7 @@ INTERVAL_TIER, POINT_TIER = "IntervalTier", "TextTier"
 
 
 def read_tiers(path: Path) -> dict[str, list[Interval]]:
-    """The interval tiers of a TextGrid by name; of tiers with one name the first; point tiers are passed over.
+    """Read the interval tiers of a TextGrid by name; of tiers with one name the first; point tiers are passed over.
 
     Raises VqaudioError if the file is missing, no text TextGrid, or ends early.
     """
@@ -45,7 +45,7 @@ def read_tiers(path: Path) -> dict[str, list[Interval]]:
 
 
 def write_tiers(path: Path, tiers: Mapping[str, Sequence[Interval]], end_s: float) -> None:
-    """Writes interval tiers as a long TextGrid, in UTF-8; the file is whole or not there.
+    """Write interval tiers as a long TextGrid, in UTF-8; the file is whole or not there.
 
     Every tier covers 0 to `end_s` without gaps, as Praat wants it.
     Raises VqaudioError if a tier does not, or if the file cannot be written.
@@ -53,14 +53,14 @@ def write_tiers(path: Path, tiers: Mapping[str, Sequence[Interval]], end_s: floa
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end_s}"]
     lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     for number, (name, intervals) in enumerate(tiers.items(), 1):
-        edges = [0, *(edge for one in intervals for edge in (one.start_s, one.end_s)), end_s]
+        edges = [0, *(edge for interval in intervals for edge in (interval.start_s, interval.end_s)), end_s]
         if edges[0::2] != edges[1::2] or edges != sorted(edges):
             raise VqaudioError(f"{path}: tier {name!r} does not cover 0 to {end_s} s without gaps; fill them")
         lines += [f"    item [{number}]:", f'        class = "{INTERVAL_TIER}"', f"        name = {_quoted(name)}"]
         lines += ["        xmin = 0", f"        xmax = {end_s}", f"        intervals: size = {len(intervals)}"]
-        for place, one in enumerate(intervals, 1):
-            lines += [f"        intervals [{place}]:", f"            xmin = {one.start_s}"]
-            lines += [f"            xmax = {one.end_s}", f"            text = {_quoted(one.label)}"]
+        for index, interval in enumerate(intervals, 1):
+            lines += [f"        intervals [{index}]:", f"            xmin = {interval.start_s}"]
+            lines += [f"            xmax = {interval.end_s}", f"            text = {_quoted(interval.label)}"]
     text = "\n".join(lines) + "\n"
     replace_durably(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

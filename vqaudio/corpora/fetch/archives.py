@@ -12,7 +12,7 @@ TABLE = Path(__file__).with_name("archives.tsv")
 
 @dataclass(frozen=True)
 class Archive:
-    """One file of a published corpus.
+    """One archive file of a published corpus: its address, checksum and folders.
 
     corpus: also the name of its reader.  part: a subset, speaker or version.
     unpack_to, root: below the folder of all corpora, where it is unpacked and where the reader finds the corpus.
@@ -33,23 +33,23 @@ class Archive:
 
 
 def known_archives() -> list[Archive]:
-    """Every archive of the table, in its order."""
+    """List every archive of the table, in its order."""
     with open(TABLE, encoding="utf-8", newline="") as lines:
         return [Archive(**row) for row in csv.DictReader((line for line in lines if line[0] != "#"), delimiter="\t")]
 
 
 def find_archives(names: Sequence[str]) -> list[Archive]:
-    """What `corpus/part` names, or `corpus` for all its parts; each once, in the order asked for.
+    """Find the archives that `corpus/part` names, or `corpus` for all its parts; each once, in the order asked for.
 
     Raises VqaudioError for a name that is not known, listing those that are.
     """
-    known, found = known_archives(), dict[str, Archive]()
+    known, archives = known_archives(), dict[str, Archive]()
     for name in names:
-        matching = {one.name: one for one in known if name in (one.name, one.corpus)}
+        matching = {archive.name: archive for archive in known if name in (archive.name, archive.corpus)}
         if not matching:
-            parts = [one.part for one in known if one.corpus == name.partition("/")[0]]
-            corpora = ", ".join(dict.fromkeys(one.corpus for one in known))
-            told = f"its parts are: {', '.join(parts)}" if parts else f"the corpora are: {corpora}"
-            raise VqaudioError(f"no archive {name!r} is known; {told}; others must be downloaded by hand")
-        found.update(matching)
-    return list(found.values())
+            parts = [archive.part for archive in known if archive.corpus == name.partition("/")[0]]
+            corpora = ", ".join(dict.fromkeys(archive.corpus for archive in known))
+            present = f"its parts are: {', '.join(parts)}" if parts else f"the corpora are: {corpora}"
+            raise VqaudioError(f"no archive {name!r} is known; {present}; others must be downloaded by hand")
+        archives.update(matching)
+    return list(archives.values())

@@ -1,4 +1,4 @@
-"""Downloads that go on where they were cut, are checked as they arrive, and get their name when they are whole."""
+"""Downloads that resume where they were cut, are checked as they arrive, and get their name when they are whole."""
 
 import hashlib
 import http.client
@@ -23,7 +23,7 @@ Tell = Callable[[int, "int | None"], None]  # bytes that are there, bytes in all
 
 
 class PartFile:
-    """A file that grows, with the SHA-256 of what is in it."""
+    """A partly downloaded file, with the SHA-256 of what is in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +40,10 @@ class PartFile:
                     self._count(block)
 
     def append(self, blocks: Iterator[bytes], tell: Callable[[int], None]) -> None:
-        """Write what arrives.  Raises VqaudioError if the disk does not take it."""
+        """Append blocks as they arrive.
+
+        tell: called with the bytes so far.  Raises VqaudioError if the disk does not take them.
+        """
         for block in blocks:
             try:
                 with open(self.path, "ab") as file:
@@ -52,7 +55,7 @@ class PartFile:
 
     @property
     def sha256(self) -> str:
-        """Hexadecimal digits of what is there."""
+        """Hexadecimal digits of the SHA-256 of what is in the file."""
         return self._digest.hexdigest()
 
     def _count(self, block: bytes) -> None:
@@ -61,7 +64,7 @@ class PartFile:
 
 
 def download(url: str, path: Path, sha256: str, *, unpacked_share: float = 0.0, tell: Tell = lambda *_: None) -> None:
-    """Bring `url` to `path`, which is written whole and with this SHA-256 or not at all.
+    """Download `url` to `path`, which is written whole and with this SHA-256 or not at all.
 
     A connection that is cut is taken up again; after MAX_ATTEMPTS without a byte, what came stays in `path.part` and
     the next call goes on from there.
@@ -84,17 +87,20 @@ def download(url: str, path: Path, sha256: str, *, unpacked_share: float = 0.0, 
             raise VqaudioError(f"{url}: {reason}; {part.num_bytes:,} bytes are kept, run the command again to go on")
         time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
     if part.sha256 != sha256:
-        found = part.sha256
+        actual = part.sha256
         part.restart()
         raise VqaudioError(
-            f"{url} came with the SHA-256 {found}, wanted {sha256}; it was deleted; run the command again, and if that "
-            f"gives the same, the file was changed where it is published"
+            f"{url} came with the SHA-256 {actual}, wanted {sha256}; it was deleted; run the command again, and if "
+            f"that gives the same, the file was changed where it is published"
         )
     os.replace(part.path, path)
 
 
 def check_space(folder: Path, num_bytes: int, purpose: str) -> None:
-    """Raises VqaudioError if the disk of `folder` has fewer bytes free, saying how many are needed."""
+    """Check that the disk of `folder` has this many bytes free.
+
+    Raises VqaudioError if it has fewer, saying how many are needed.
+    """
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
         raise VqaudioError(
@@ -104,7 +110,7 @@ def check_space(folder: Path, num_bytes: int, purpose: str) -> None:
 
 
 def _receive(url: str, part: PartFile, unpacked_share: float, tell: Tell) -> bool:
-    """One connection: asks for what is missing and appends it.  False if it ended early."""
+    """Open one connection, ask for what is missing and append it; return whether the file is whole."""
     headers = {"User-Agent": "vqaudio"} | ({"Range": f"bytes={part.num_bytes}-"} if part.num_bytes else {})
     try:
         reply = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
@@ -127,7 +133,7 @@ def _receive(url: str, part: PartFile, unpacked_share: float, tell: Tell) -> boo
 
 
 def _reason(url: str, error: Exception) -> str:
-    """What went wrong, if trying again may help.  Raises VqaudioError if it cannot."""
+    """Return what went wrong, if trying again may help.  Raises VqaudioError if it cannot."""
     if isinstance(error, urllib.error.HTTPError):
         said = f"the server says {error.code} {error.reason}"
         if error.code < 500 and error.code not in (REQUEST_TIMEOUT, TOO_MANY_REQUESTS):

@@ -1,4 +1,4 @@
-"""One published corpus archive: downloaded, checked, unpacked, and remembered, so that it is not fetched twice."""
+"""Fetching of one published corpus archive: download, check, unpack, and note it, so that it is not fetched twice."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Tell = Callable[[str, int, "int | None"], None]  # what is done, bytes so far, b
 def fetch(
     archive: Archive, folder: Path, *, is_archive_kept: bool = False, tell: Tell = lambda *_: None
 ) -> Unpacked | None:
-    """Bring one archive into `folder`, or None if it is there already.
+    """Fetch one archive into `folder`, or return None if it is there already.
 
     A download that was cut goes on; an archive that was whole but not unpacked is checked again and unpacked.
     is_archive_kept: leave the downloaded file in `.vqaudio-fetch`.
@@ -56,12 +56,12 @@ def _bring(archive: Archive, folder: Path, path: Path, tell: Tell) -> Unpacked:
         )
     unpacked = unpack(path, folder / archive.unpack_to, tell=lambda done, total: tell("unpacking", done, total))
     record = {"url": archive.url, "sha256": archive.sha256, "folders": unpacked.folders, "left_out": unpacked.left_out}
-    replace_durably(_record_path(archive, folder), lambda place: place.write_text(json.dumps(record, indent=2)))
+    replace_durably(_record_path(archive, folder), lambda temporary: temporary.write_text(json.dumps(record, indent=2)))
     return unpacked
 
 
 def is_fetched(archive: Archive, folder: Path) -> bool:
-    """True if this archive, by its SHA-256, was unpacked into `folder` and its folders are still there."""
+    """Return whether this archive, by its SHA-256, was unpacked into `folder` and its folders are still there."""
     path = _record_path(archive, folder)
     if not path.is_file():
         return False
@@ -74,7 +74,7 @@ def is_fetched(archive: Archive, folder: Path) -> bool:
 
 
 def archive_path(archive: Archive, folder: Path) -> Path:
-    """Where the downloaded file stands until it is unpacked."""
+    """Return where the downloaded file stands until it is unpacked."""
     return folder / STATE_FOLDER / f"{archive.corpus}-{archive.url.rpartition('/')[2]}"
 
 

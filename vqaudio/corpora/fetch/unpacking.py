@@ -1,4 +1,4 @@
-"""Unpacking archives so that nothing is written outside the folder asked for, in every version of Python alike.
+"""Unpacking of archives so that nothing is written outside the folder asked for, in every version of Python alike.
 
 Members are written one by one as plain files and folders.  No link is ever made, so none can lead out: a link to a
 member that is there becomes a copy of it.  (`tarfile`'s own filter came in patch releases: 3.10.12, 3.11.4.)
@@ -22,8 +22,9 @@ ZIP_BEGINNING = b"PK\x03\x04"
 
 
 class Member(NamedTuple):
-    """name: in the archive.  target: of a link, as seen from the top of the archive, else None.
+    """One member of an archive.
 
+    name: in the archive.  target: of a link, as seen from the top of the archive, else None.
     open: gives the bytes of a file; None for a folder, a link or a device.
     """
 
@@ -34,14 +35,17 @@ class Member(NamedTuple):
 
 
 class Unpacked(NamedTuple):
-    """folders: the upper two levels of those that hold files.  left_out: links to what is not there, pipes, devices."""
+    """The result of unpacking an archive.
+
+    folders: the upper two levels of those that hold files.  left_out: links to what is not there, pipes, devices.
+    """
 
     folders: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
 def unpack(archive: Path, folder: Path, *, tell: Callable[[int, int], None] = lambda *_: None) -> Unpacked:
-    """Write the files of a .zip or .tar.* into `folder`, over those that are there.
+    """Unpack the files of a .zip or .tar.* into `folder`, over those that are there.
 
     tell: called with the bytes of the archive that are done, and all of them.
     Raises VqaudioError if a name or a link leads out of `folder`, the archive is damaged, or the disk is full.
@@ -69,7 +73,7 @@ def unpack(archive: Path, folder: Path, *, tell: Callable[[int, int], None] = la
 
 
 def _write(archive: Path, member: Member, name: str, folder: Path) -> bool:
-    """False if the member is neither a file, a folder, nor a link to a file that is there."""
+    """Write one member; return False if it is neither a file, a folder, nor a link to a file that is there."""
     path = folder / name
     if member.is_folder:
         path.mkdir(parents=True, exist_ok=True)
@@ -84,7 +88,7 @@ def _write(archive: Path, member: Member, name: str, folder: Path) -> bool:
 
 
 def _inside(archive: Path, name: str) -> str:
-    """The name, normalized.  Raises VqaudioError if it leads out of the archive's top."""
+    """Normalize a member's name.  Raises VqaudioError if it leads out of the archive's top."""
     plain = posixpath.normpath(name)
     if plain.startswith(("/", "../")) or plain == "..":
         raise VqaudioError(
@@ -95,13 +99,15 @@ def _inside(archive: Path, name: str) -> str:
 
 def _tar_members(file: IO[bytes]) -> Iterator[Member]:
     with tarfile.open(fileobj=file, mode="r:*") as tar:
-        for one in tar:
+        for member in tar:
             target = None
-            if one.issym():  # relative to the link's own folder; a hard link's is relative to the top
-                target = posixpath.join(posixpath.dirname(one.name), one.linkname)
-            elif one.islnk():
-                target = one.linkname
-            yield Member(one.name, one.isdir(), target, partial(_file_in, tar, one) if one.isreg() else None)
+            if member.issym():  # relative to the link's own folder; a hard link's is relative to the top
+                target = posixpath.join(posixpath.dirname(member.name), member.linkname)
+            elif member.islnk():
+                target = member.linkname
+            yield Member(
+                member.name, member.isdir(), target, partial(_file_in, tar, member) if member.isreg() else None
+            )
 
 
 def _file_in(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -113,11 +119,15 @@ def _file_in(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 def _zip_members(file: IO[bytes], folder: Path) -> Iterator[Member]:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        check_space(folder, sum(one.file_size for one in members), f"unpacking {getattr(file, 'name', 'the archive')}")
-        for one in members:
-            if stat.S_ISLNK(one.external_attr >> 16):
-                target = posixpath.join(posixpath.dirname(one.filename), archive.read(one).decode("utf-8", "replace"))
-                yield Member(one.filename, False, target, None)
+        check_space(
+            folder, sum(member.file_size for member in members), f"unpacking {getattr(file, 'name', 'the archive')}"
+        )
+        for member in members:
+            if stat.S_ISLNK(member.external_attr >> 16):
+                target = posixpath.join(
+                    posixpath.dirname(member.filename), archive.read(member).decode("utf-8", "replace")
+                )
+                yield Member(member.filename, False, target, None)
             else:
-                opened = None if one.is_dir() else partial(archive.open, one)
-                yield Member(one.filename, one.is_dir(), None, opened)
+                opened = None if member.is_dir() else partial(archive.open, member)
+                yield Member(member.filename, member.is_dir(), None, opened)

@@ -19,7 +19,7 @@ SENTENCE = re.compile(r'\(\s*(?P<id>\S+)\s+"(?P<text>(?:[^"\\]|\\.)*)"\s*\)')
 
 
 def utterances(root: str | Path, *, voice: str | None = None) -> Iterator[Utterance]:
-    """The recordings of all voices, with speaker and text; a recording that the table does not name has text None.
+    """Read the recordings of all voices, with speaker and text; a recording that the table does not name has text None.
 
     root: the folder of one voice, or the folder that holds several.  voice: only this one, e.g. "slt".
     Raises VqaudioError if there is no such voice, a voice has no recordings, or its table of texts is damaged.
@@ -31,13 +31,13 @@ def utterances(root: str | Path, *, voice: str | None = None) -> Iterator[Uttera
 
 
 def _voices(root: Path, wanted: str | None) -> list[tuple[str, Path]]:
-    """Names and folders of the voices in `root`, itself included."""
+    """List the names and folders of the voices in `root`, itself included."""
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-    found = [(match["voice"], folder) for folder in folders if (match := VOICE.fullmatch(folder.absolute().name))]
-    found = [(name, folder) for name, folder in found if (folder / "wav").is_dir()]
-    kept = [one for one in found if wanted is None or one[0] == wanted]
+    present = [(match["voice"], folder) for folder in folders if (match := VOICE.fullmatch(folder.absolute().name))]
+    present = [(name, folder) for name, folder in present if (folder / "wav").is_dir()]
+    kept = [(name, folder) for name, folder in present if wanted is None or name == wanted]
     if not kept:
-        voices = ", ".join(name for name, _ in found) or "none"
+        voices = ", ".join(name for name, _ in present) or "none"
         sought = "voice" if wanted is None else f"voice {wanted!r}"
         raise VqaudioError(f"no CMU Arctic {sought} in {root}; looked for cmu_us_VOICE_arctic/wav; voices: {voices}")
     return kept

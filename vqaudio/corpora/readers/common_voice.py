@@ -16,7 +16,7 @@ COLUMNS = ("client_id", "path", "sentence")
 
 
 def utterances(root: str | Path, *, split: str = "validated", language: str | None = None) -> Iterator[Utterance]:
-    """The lines of one split, in its order; the speaker is the volunteer's `client_id`.
+    """Read the lines of one split, in its order; the speaker is the volunteer's `client_id`.
 
     root: the folder of one language, which holds `clips`, or with `language` (e.g. "de") the folder above it.
     split: the name of a table without `.tsv`; `train`, `dev` and `test` are parts of `validated`, and no two of them
@@ -44,7 +44,7 @@ def utterances(root: str | Path, *, split: str = "validated", language: str | No
 
 
 def _columns(table: Path, line: str) -> Sequence[int]:
-    """Where the columns that are read stand."""
+    """Find the indices of the columns that are read."""
     names = line.rstrip("\r\n").split("\t")
     for needed in COLUMNS:
         if needed not in names:

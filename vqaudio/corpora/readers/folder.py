@@ -1,4 +1,4 @@
-"""Any folder tree of sound files."""
+"""The reader of any folder tree of sound files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def sound_files(root: Path) -> Iterator[Path]:
 
 
 def utterances(root: str | Path, *, speaker_from_folder: bool = False) -> Iterator[Utterance]:
-    """One utterance per sound file below `root`; its id is the path relative to `root`, suffix included.
+    """Read one utterance per sound file below `root`; its id is the path relative to `root`, suffix included.
 
     speaker_from_folder: take the first folder below `root` as the speaker (as in `root/anna/one.wav`).
     Raises VqaudioError if `root` is no folder or holds no sound file.

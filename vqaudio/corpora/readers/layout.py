@@ -1,4 +1,4 @@
-"""What the readers of published corpora share: finding recordings by name, subsets and transcripts."""
+"""Parts shared by the readers of published corpora: finding recordings by name, subsets and transcripts."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,10 @@ from vqaudio.corpora.readers.folder import sound_files
 
 
 def subset_folder(root: str | Path, subset: str | None) -> Path:
-    """`root`, or the folder of that subset in it.  Raises VqaudioError if it is not there, naming those that are."""
+    """Find the folder of a subset in `root`, or `root` itself where no subset is asked for.
+
+    Raises VqaudioError if it is not there, naming those that are.
+    """
     folder = Path(root)
     if not folder.is_dir():
         raise VqaudioError(f"{folder} is not a folder; give the folder that the corpus was unpacked to")
@@ -22,7 +25,7 @@ def subset_folder(root: str | Path, subset: str | None) -> Path:
 
 
 def recordings(root: Path, name: re.Pattern[str], corpus: str, wanted: str) -> Iterator[tuple[Path, re.Match[str]]]:
-    """The sound files below `root` whose whole name matches, with the match; others are no part of the corpus.
+    """List the sound files below `root` whose whole name matches, with the match; others are no part of the corpus.
 
     Raises VqaudioError if there are none, saying which `corpus` was expected and what was `wanted`.
     """
@@ -37,7 +40,7 @@ def recordings(root: Path, name: re.Pattern[str], corpus: str, wanted: str) -> I
 
 
 def read_transcript(path: Path) -> str | None:
-    """A file's text on one line, None if there is no such file or nothing in it.
+    """Read a file's text on one line, None if there is no such file or nothing in it.
 
     Raises VqaudioError if it is not UTF-8.
     """

@@ -17,7 +17,7 @@ WANTED = "SPEAKER/CHAPTER/SPEAKER-CHAPTER-NUMBER.flac, e.g. 84/121123/84-121123-
 
 
 def utterances(root: str | Path, *, subset: str | None = None) -> Iterator[Utterance]:
-    """The recordings below `root`, with speaker and text; a recording without a transcript has text None.
+    """Read the recordings below `root`, with speaker and text; a recording without a transcript has text None.
 
     root: the unpacked `LibriSpeech` folder, or one subset or speaker in it.
     subset: only this one, e.g. "train-clean-100".

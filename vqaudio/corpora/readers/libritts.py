@@ -17,7 +17,7 @@ WANTED = "SPEAKER/CHAPTER/SPEAKER_CHAPTER_PARAGRAPH_SENTENCE.wav, e.g. 84/121123
 
 
 def utterances(root: str | Path, *, subset: str | None = None, is_text_normalized: bool = True) -> Iterator[Utterance]:
-    """The recordings below `root`, with speaker and text; a recording without a transcript has text None.
+    """Read the recordings below `root`, with speaker and text; a recording without a transcript has text None.
 
     root: the unpacked `LibriTTS` folder, or one subset or speaker in it.
     subset: only this one, e.g. "train-clean-100".  is_text_normalized: False takes the texts as printed.

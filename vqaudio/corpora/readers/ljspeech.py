@@ -14,7 +14,7 @@ SPEAKER = "LJ"
 
 
 def utterances(root: str | Path, *, is_text_normalized: bool = True) -> Iterator[Utterance]:
-    """The lines of `metadata.csv`, in its order.
+    """Read the lines of `metadata.csv`, in its order.
 
     root: the unpacked `LJSpeech-1.1` folder.  is_text_normalized: False takes the texts as printed.
     Raises VqaudioError if the table is missing or damaged, or a recording it names is not there.

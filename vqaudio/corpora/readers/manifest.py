@@ -1,4 +1,4 @@
-"""A corpus described by a CSV table: one line per sound file."""
+"""The reader of a corpus described by a CSV table: one line per sound file."""
 
 import csv
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ MANIFEST_NAME = "metadata.csv"
 
 
 def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Utterance]:
-    """The lines of a manifest, in its order.
+    """Read the lines of a manifest, in its order.
 
     root: the CSV file, or the folder that holds it as `metadata.csv`.
     split: keep only the lines whose `split` column says this; None keeps all.
@@ -40,11 +40,11 @@ def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Uttera
 
 
 def _check_columns(table: Path, columns: object, needs_split: bool) -> None:
-    found = list(columns)  # type: ignore[call-overload]
+    present = list(columns)  # type: ignore[call-overload]
     for needed in ["path", "split"] if needs_split else ["path"]:
-        if needed not in found:
+        if needed not in present:
             raise VqaudioError(
-                f"{table} has no column `{needed}`; its first line names: {', '.join(found) or 'nothing'}"
+                f"{table} has no column `{needed}`; its first line names: {', '.join(present) or 'nothing'}"
             )
 
 

@@ -19,7 +19,7 @@ SPLITS = ("train", *LISTS)
 
 
 def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Utterance]:
-    """The recordings, with the word as text; ids are `WORD/SPEAKER_nohash_0`.
+    """Read the recordings, with the word as text; ids are `WORD/SPEAKER_nohash_0`.
 
     root: the folder that holds the folders of the words.  split: "train", "validation" or "test"; None reads all.
     Raises VqaudioError if there is no such recording, or a split is asked for and a table is missing.
@@ -30,7 +30,7 @@ def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Uttera
     listed = {} if split is None else {name: _listed(root / table) for name, table in LISTS.items()}
     for path, match in recordings(root, RECORDING, "Speech Commands", "yes/0a7c2a8d_nohash_0.wav"):
         word, name = path.parent.name, f"{path.parent.name}/{path.name}"
-        if split is None or split == next((one for one in LISTS if name in listed[one]), "train"):
+        if split is None or split == next((held_out for held_out in LISTS if name in listed[held_out]), "train"):
             yield Utterance(id=name.removesuffix(".wav"), path=path, speaker=match["speaker"], text=word)
 
 

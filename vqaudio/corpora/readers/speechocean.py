@@ -15,7 +15,7 @@ SPLITS = ("train", "test")
 
 
 def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Utterance]:
-    """The lines of `wav.scp`, with speaker and text.
+    """Read the lines of `wav.scp`, with speaker and text.
 
     root: the unpacked `speechocean762` folder.  split: "train" or "test"; None reads both.
     Raises VqaudioError if a table is missing or damaged, or a recording it names is not there.
@@ -28,24 +28,26 @@ def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Uttera
         if not (folder / "wav.scp").is_file():
             raise VqaudioError(f"{root} is not speechocean762; looked for {name}/wav.scp and the folder WAVE in it")
         speakers, texts = _table(folder / "utt2spk"), _table(folder / "text")
-        for key, place in _table(folder / "wav.scp").items():
-            path = root / place
+        for key, relative_path in _table(folder / "wav.scp").items():
+            path = root / relative_path
             if not path.is_file():
-                raise VqaudioError(f"{folder / 'wav.scp'} names {place}, but there is no {path}; complete the corpus")
+                raise VqaudioError(
+                    f"{folder / 'wav.scp'} names {relative_path}, but there is no {path}; complete the corpus"
+                )
             yield Utterance(id=key, path=path, speaker=speakers.get(key), text=texts.get(key))
 
 
 def _table(path: Path) -> dict[str, str]:
-    """A Kaldi table: a key, white space, and the rest of the line."""
+    """Read a Kaldi table: a key, white space, and the rest of the line."""
     if not path.is_file():
         raise VqaudioError(f"there is no {path}; unpack the corpus again")
-    found: dict[str, str] = {}
+    table: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         fields = line.split(None, 1)
         if len(fields) == 1:
             raise VqaudioError(f"line {number} of {path} is {line!r}; wanted a key and its value")
         if fields:
-            found[fields[0]] = fields[1].strip()
-    if not found:
+            table[fields[0]] = fields[1].strip()
+    if not table:
         raise VqaudioError(f"{path} is empty; unpack the corpus again")
-    return found
+    return table

@@ -26,7 +26,7 @@ CORE_TEST_SPEAKERS = frozenset(CORE_TEST_LIST.split())
 def utterances(
     root: str | Path, *, split: str | None = None, has_dialect_sentences: bool = True
 ) -> Iterator[Utterance]:
-    """The recordings, with speaker and text; ids are `FCJF0_SA1`, in capitals whatever the case of the files.
+    """Read the recordings, with speaker and text; ids are `FCJF0_SA1`, in capitals whatever the case of the files.
 
     root: the folder that holds TRAIN and TEST, in either case, or the one above it.
     split: "train", "test" or "core-test" (24 speakers of "test"); None reads both.
@@ -45,7 +45,7 @@ def utterances(
 
 
 def alignment_path(recording: Path, suffix: str = ".phn") -> Path:
-    """The label file beside a recording, in whichever case it is there.
+    """Find the label file beside a recording, in whichever case it is there.
 
     suffix: ".phn" (phones), ".wrd" (words) or ".txt".  Raises VqaudioError if there is none.
     """
@@ -57,15 +57,15 @@ def alignment_path(recording: Path, suffix: str = ".phn") -> Path:
 
 def _split_folders(root: Path, split: str | None) -> list[Path]:
     wanted = ("train", "test") if split is None else (split,)
-    for place in [root, *sorted(path for path in root.iterdir() if path.is_dir())]:
-        found = {path.name.lower(): path for path in place.iterdir() if path.is_dir()}
-        if any(name in found for name in wanted):
-            return [found[name] for name in wanted if name in found]
+    for folder in [root, *sorted(path for path in root.iterdir() if path.is_dir())]:
+        subfolders = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+        if any(name in subfolders for name in wanted):
+            return [subfolders[name] for name in wanted if name in subfolders]
     raise VqaudioError(f"{root} is not TIMIT; looked for the folder {' or '.join(wanted)}, in either case, in it")
 
 
 def _text(recording: Path) -> str | None:
-    """The sentence of the .TXT file, whose line is `first_sample end_sample sentence`."""
+    """Read the sentence of the .TXT file, whose line is `first_sample end_sample sentence`."""
     try:
         path = alignment_path(recording, ".txt")
     except VqaudioError:

@@ -21,7 +21,7 @@ LAYOUTS = {  # folder: (what a recording is called, with the microphone's number
 
 
 def utterances(root: str | Path, *, microphone: int = 1) -> Iterator[Utterance]:
-    """The recordings of one microphone, with speaker and text; a recording without a text file has text None.
+    """Read the recordings of one microphone, with speaker and text; a recording without a text file has text None.
 
     root: the unpacked folder, which holds `wav48_silence_trimmed` (version 0.92) or `wav48`, and `txt`.
     microphone: 1 (omni-directional) or 2 (cardioid); older versions have the first only.

@@ -1,1 +1,1 @@
-"""What other programs read, one file for each: a writer, and a reader that shares no code with it."""
+"""The formats that other programs read, one file for each: a writer, and a reader that shares no code with it."""

@@ -1,4 +1,4 @@
-"""Hugging Face: data/<split>-*.parquet with `input_ids` (int32), tokenizer/, and a card that names the splits."""
+"""The Hugging Face format: data/<split>-*.parquet with `input_ids` (int32), tokenizer/, and a card with the splits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,28 +21,28 @@ IN_ORDER = {"batch_readahead": 1, "fragment_readahead": 1}  # more would be read
 
 
 class HuggingFaceWriter:
-    """One row for each sequence; of a whole document its id, speaker, text, seconds and durations too."""
+    """A writer of one row for each sequence; of a whole document its id, speaker, text, seconds and durations too."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._table = GrowingTable(folder / FOLDER, split, _schema(plan), state.get("num_files", 0))
         self._is_packed = plan.is_packed
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         row = {} if self._is_packed else sequence.description()
         self._table.write({**row, "input_ids": sequence.tokens}, weight=len(sequence.tokens))
 
     def checkpoint(self) -> dict[str, Any]:
-        """The number of files."""
+        """Complete the current file and return the number of files."""
         return {"num_files": self._table.sync()}
 
     def close(self) -> None:
-        """The end."""
+        """Complete the last file."""
         self._table.sync()
 
 
 def read_hf(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """The rows' input_ids, through pyarrow.dataset.  Raises VqaudioError if a file is damaged."""
+    """Read the input_ids of the rows, through pyarrow.dataset.  Raises VqaudioError if a file is damaged."""
     files = [str(path) for path in table_files(folder / FOLDER, split)]
     if not files:
         return
@@ -56,7 +56,7 @@ def read_hf(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
 
 
 def finish_hf(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """The tokenizer, unless a text tokenizer was extended, which stands there already; and the card."""
+    """Write the tokenizer, unless a text tokenizer was extended, which stands there already, and the card."""
     if not (folder / TOKENIZER / "tokenizer.json").exists():
         write_tokenizer(folder / TOKENIZER, plan.vocabulary, plan.options.context_tokens)
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]

@@ -1,4 +1,4 @@
-"""What a format is: a writer for each split, and a reader that knows nothing of the writer."""
+"""The interface of a format: a writer for each split, and a reader that knows nothing of the writer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ from vqaudio.tokens.vocabulary import Vocabulary
 
 @dataclass(frozen=True, eq=False)
 class TokenSequence:
-    """What a format writes: a document, or where documents are joined, a stretch of context length.
+    """One sequence that a format writes: a document, or where documents are joined, a segment of context length.
+
+    number: its index in its split.  tokens: 1-D int64.  document: None where documents are joined.
 
     number: its place in its split.  tokens: 1-D int64.  document: None where documents are joined.
     """
@@ -30,7 +32,7 @@ class TokenSequence:
         return self.document.row.id if self.document else f"{self.split}-{self.number:09d}"
 
     def description(self) -> dict[str, Any]:
-        """What is known beside the tokens, as JSON values."""
+        """Return what is known beside the tokens, as JSON values."""
         if self.document is None:
             return {"id": self.name}
         row, durations = self.document.row, self.document.durations
@@ -41,22 +43,25 @@ class TokenSequence:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a writer or reader may ask."""
+    """The options and the vocabulary of an export, which writers and readers go by."""
 
     options: ExportOptions
     vocabulary: Vocabulary
 
     @property
     def is_packed(self) -> bool:
-        """Whether sequences are stretches of context length."""
+        """Whether sequences are segments of context length."""
         return self.options.context_tokens > 0
 
     def shaped(self, tokens: np.ndarray) -> np.ndarray:
-        """Tokens, 1-D, as they are written: of a grid `k s`, else as they are."""
+        """Shape tokens, 1-D, as they are written: a grid as `k s`, others as they are."""
         return tokens.reshape(-1, self.options.num_codebooks).T if self.options.is_grid else tokens
 
     def flat(self, written: np.ndarray) -> np.ndarray:
-        """The inverse.  Raises ValueError for an array that is no such grid, or no list of tokens."""
+        """Flatten tokens, the inverse of `shaped`.
+
+        Raises ValueError for an array that is no such grid, or no list of tokens.
+        """
         wanted = (self.options.num_codebooks,) if self.options.is_grid else ()
         if written.ndim != 1 + len(wanted) or written.shape[: len(wanted)] != wanted:
             raise ValueError(f"an array of shape {written.shape}, wanted {'k s' if wanted else 'one axis'}")
@@ -64,38 +69,38 @@ class Plan:
 
 
 class Writer(Protocol):
-    """Writes one split of an export; made by `Format.open_writer(folder, split, plan, state)`.
+    """The writer of one split of an export, made by `Format.open_writer(folder, split, plan, state)`.
 
     state: what `checkpoint` returned before an interruption, {} at the start.
     """
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         ...
 
     def checkpoint(self) -> dict[str, Any]:
-        """Brings all to the disk; returns, as JSON values, what is needed to go on from here."""
+        """Flush everything to the disk and return what is needed to resume from here, as JSON values."""
         ...
 
     def close(self) -> None:
-        """Called once, after the last sequence."""
+        """Finish the files; called once, after the last sequence."""
         ...
 
 
 class Reader(Protocol):
-    """Reads one split: the tokens of each sequence, 1-D integers, in order."""
+    """The reader of one split: the tokens of each sequence, 1-D integers, in order."""
 
     def __call__(self, folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-        """Raises VqaudioError for what the format forbids."""
+        """Read the sequences.  Raises VqaudioError for what the format forbids."""
         ...
 
 
 @dataclass(frozen=True)
 class Format:
-    """One row of the table.
+    """A format of exports: its writer, its reader, and what it can hold.
 
-    styles: the first is the default.  finish(folder, plan, num_tokens of each split): what stands once in an export.
-    has_borders: whether the reader tells where a sequence ends.  max_vocabulary: 0 for no limit.
+    styles: the first is the default.  finish(folder, plan, num_tokens of each split): writes what stands once.
+    has_borders: whether the reader knows where a sequence ends.  max_vocabulary: 0 for no limit.
     grid_styles: those that hold grids.  name_styles: those that write tokens by name.
     """
 

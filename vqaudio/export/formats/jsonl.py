@@ -1,4 +1,4 @@
-"""JSON, one object a line.
+"""The JSON Lines format: one object a line.
 
 lists       {"id": ..., "input_ids": [17, 3]}                 a grid: {"id": ..., "codes": [[17, 3], [5, 1]]}
 tokens      {"id": ..., "text": "<|s_17|><|s_3|>"}            the names of the tokenizer of format hf
@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"<[^>]*>")
 
 
 class JSONLinesWriter:
-    """One line for each sequence."""
+    """A writer of one line for each sequence."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._style = plan.options.style
@@ -33,33 +33,33 @@ class JSONLinesWriter:
         self._file = GrowingFile(folder / f"{split}.jsonl", state.get("num_bytes", 0))
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         known = {name: value for name, value in sequence.description().items() if name != "text"}
-        content = known | {_key(self._plan): self._told(self._plan.shaped(sequence.tokens).tolist())}
+        content = known | {_key(self._plan): self._styled(self._plan.shaped(sequence.tokens).tolist())}
         self._file.write((json.dumps(content, ensure_ascii=False) + "\n").encode())
 
     def checkpoint(self) -> dict[str, Any]:
-        """The length of the file."""
+        """Flush the file and return its length."""
         return {"num_bytes": self._file.sync()}
 
     def close(self) -> None:
-        """The end."""
+        """Flush the file."""
         self._file.sync()
 
-    def _told(self, tokens: list[Any]) -> str | list[Any]:
-        words, style = self._words, self._style
+    def _styled(self, tokens: list[Any]) -> str | list[Any]:
+        vocabulary, style = self._words, self._style
         if style == "lists":
             return tokens
-        names = [words.names[n - words.offset] for n in tokens]
+        names = [vocabulary.names[n - vocabulary.offset] for n in tokens]
         if style == "tokens":
             return "".join(names)
-        end = words.offset + words.num_symbols
-        plain = [f"<{n}>" if words.offset <= n < end else name for n, name in zip(tokens, names, strict=True)]
+        end = vocabulary.offset + vocabulary.num_symbols
+        plain = [f"<{n}>" if vocabulary.offset <= n < end else name for n, name in zip(tokens, names, strict=True)]
         return START + "".join(plain) + END
 
 
 def read_jsonl(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """The tokens of each line.  Raises VqaudioError for a line that is none of the style's."""
+    """Read the tokens of each line.  Raises VqaudioError for a line that is none of the style's."""
     path, key = folder / f"{split}.jsonl", _key(plan)
     names = {name: number for number, name in enumerate(plan.vocabulary.names, plan.vocabulary.offset)}
     with open(path, encoding="utf-8", newline="\n") as file:
@@ -73,14 +73,14 @@ def read_jsonl(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
 
 
 def finish_jsonl(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """Nothing stands beside the lines."""
+    """Do nothing: the lines stand alone."""
 
 
 def _parsed(content: str, names: dict[str, int]) -> list[int]:
-    found = _TOKEN.findall(content)
-    if "".join(found) != content:
+    matches = _TOKEN.findall(content)
+    if "".join(matches) != content:
         raise ValueError("text between the tokens")
-    tokens = [token for token in found if token not in (START, END)]
+    tokens = [token for token in matches if token not in (START, END)]
     return [names[token] if token in names else int(token[1:-1]) for token in tokens]
 
 

@@ -1,4 +1,4 @@
-"""Megatron-LM: <split>.bin with all tokens, <split>.idx with their borders; each document is one sequence.
+"""The Megatron-LM format: <split>.bin with all tokens, <split>.idx with their boundaries; a document is a sequence.
 
     .idx, little-endian:  "MMIDIDX" 0 0 · version 1 (u64) · type (u8) · s sequences (u64) · s + 1 (u64)
                           lengths (s x i32) · first bytes in .bin (s x i64) · first sequence of each document and the
@@ -25,7 +25,7 @@ BLOCK = 1 << 16  # lengths that are held while an index is written
 
 
 class MegatronWriter:
-    """Appends tokens to .bin and lengths to a file of its own, from which `close` makes .idx."""
+    """A writer that appends tokens to .bin and lengths to a file of its own, from which `close` makes .idx."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._code = 8 if plan.vocabulary.size < FIRST_WIDE_VOCABULARY else 4
@@ -34,16 +34,16 @@ class MegatronWriter:
         self._lengths = GrowingFile(_lengths_path(folder, split), state.get("num_length_bytes", 0))
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         self._tokens.write(sequence.tokens.astype(TYPES[self._code]).tobytes())
         self._lengths.write(struct.pack("<i", len(sequence.tokens)))
 
     def checkpoint(self) -> dict[str, Any]:
-        """The lengths of both files."""
+        """Flush both files and return their lengths."""
         return {"num_bytes": self._tokens.sync(), "num_length_bytes": self._lengths.sync()}
 
     def close(self) -> None:
-        """Writes .idx."""
+        """Write .idx."""
         self._tokens.sync()
         self._lengths.sync()
         num_sequences = self._lengths.path.stat().st_size // 4
@@ -67,13 +67,13 @@ class MegatronWriter:
 
 
 def finish_megatron(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """Removes the lengths: .idx has them."""
+    """Remove the files of lengths: .idx has them."""
     for split in num_tokens:
         _lengths_path(folder, split).unlink(missing_ok=True)
 
 
 def read_megatron(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """Each sequence at the place where .idx says it is.  Raises VqaudioError if .idx is no index of version 1."""
+    """Read each sequence where .idx says it is.  Raises VqaudioError if .idx is no index of version 1."""
     path = folder / f"{split}.idx"
     with open(path, "rb") as index, open(folder / f"{split}.bin", "rb") as data:
         head = index.read(34)

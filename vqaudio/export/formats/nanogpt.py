@@ -1,4 +1,4 @@
-"""nanoGPT: train.bin and val.bin, one stream of uint16 each, and meta.pkl (github.com/karpathy/nanoGPT)."""
+"""The nanoGPT format: train.bin and val.bin, one stream of uint16 each, and meta.pkl (github.com/karpathy/nanoGPT)."""
 
 import json
 import pickle
@@ -18,26 +18,26 @@ READ_TOKENS = 1 << 20
 
 
 class NanoGPTWriter:
-    """Appends sequences to the stream."""
+    """A writer that appends sequences to the stream."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._file = GrowingFile(folder / NAMES[split], state.get("num_bytes", 0))
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         self._file.write(sequence.tokens.astype("<u2").tobytes())
 
     def checkpoint(self) -> dict[str, Any]:
-        """The length of the file."""
+        """Flush the file and return its length."""
         return {"num_bytes": self._file.sync()}
 
     def close(self) -> None:
-        """The end."""
+        """Flush the file."""
         self._file.sync()
 
 
 def read_nanogpt(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """The stream in pieces, mapped as nanoGPT's train.py maps it."""
+    """Read the stream in pieces, mapped as nanoGPT's train.py maps it."""
     path = folder / NAMES[split]
     if path.stat().st_size % 2:
         raise VqaudioError(f"{path} has an odd number of bytes; it holds no uint16 numbers")
@@ -49,10 +49,10 @@ def read_nanogpt(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
 
 
 def finish_nanogpt(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """meta.json, and the same as meta.pkl, which nanoGPT reads; vqaudio never does."""
-    words = plan.vocabulary
-    itos = dict(enumerate(words.names, words.offset))
-    content = {"vocab_size": words.size, "itos": itos, "stoi": {name: number for number, name in itos.items()}}
+    """Write meta.json, and the same as meta.pkl, which nanoGPT reads; vqaudio never does."""
+    vocabulary = plan.vocabulary
+    itos = dict(enumerate(vocabulary.names, vocabulary.offset))
+    content = {"vocab_size": vocabulary.size, "itos": itos, "stoi": {name: number for number, name in itos.items()}}
     (folder / "meta.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
     with open(folder / "meta.pkl", "wb") as file:
         pickle.dump(content, file, protocol=4)

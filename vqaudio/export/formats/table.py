@@ -1,4 +1,4 @@
-"""All formats by name: a new one is a file beside this and a row here."""
+"""The table of all formats by name: a new one is a file beside this and a row here."""
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.formats import hf, jsonl, megatron, nanogpt, text, webdataset
@@ -50,7 +50,7 @@ FORMATS = {
 
 
 def format_of(name: str, style: str) -> Format:
-    """The format.  Raises VqaudioError if there is none of that name or it has no such style."""
+    """Look up a format.  Raises VqaudioError if there is none of that name or it has no such style."""
     if name not in FORMATS:
         raise VqaudioError(f"unknown format {name!r}; one of {', '.join(FORMATS)}")
     if style not in FORMATS[name].styles:
@@ -60,13 +60,13 @@ def format_of(name: str, style: str) -> Format:
 
 
 def require_fit(options: ExportOptions, *, is_extending: bool) -> None:
-    """Passes if the format can hold what the options make.  Raises VqaudioError that names formats which can.
+    """Check that the format can hold what the options make.  Raises VqaudioError that names formats which can.
 
     is_extending: whether a text tokenizer is extended.
     """
     format_ = format_of(options.format, options.style)
     if options.is_grid and options.style not in format_.grid_styles:
-        able = [f"{name} {style}".strip() for name, one in FORMATS.items() for style in one.grid_styles]
+        able = [f"{name} {style}".strip() for name, listed in FORMATS.items() for style in listed.grid_styles]
         raise VqaudioError(f"{options.format} {options.style} holds no grids; these do: {', '.join(able)}")
     if options.is_grid and is_extending:
         raise VqaudioError(

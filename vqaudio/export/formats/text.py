@@ -1,4 +1,4 @@
-"""Lines of unit numbers: for textless-lib and GSLM, for fairseq's HuBERT, for Kaldi.
+"""The formats of lines of unit numbers: for textless-lib and GSLM, for fairseq's HuBERT, for Kaldi.
 
     gslm      <split>.txt                        name|17 17 3
     fairseq   <split>.tsv, .km, dict.km.txt      the recordings' root, then path, tab, samples · 17 17 3 · unit 1
@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"[\s|%\x00-\x1f]")
 
 
 class TextWriter:
-    """One line for each sequence, in one file or two."""
+    """A writer of one line for each sequence, in one file or two."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._style = plan.options.style
@@ -39,7 +39,7 @@ class TextWriter:
             self._others.write(b".\n")
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         name, units = safe_name(sequence.name), " ".join(map(str, sequence.tokens.tolist()))
         row = sequence.document.row if sequence.document else None
         if self._style == "gslm":
@@ -53,11 +53,11 @@ class TextWriter:
             self._other(f"{name}\t{row.num_samples if row else len(sequence.tokens)}\n")
 
     def checkpoint(self) -> dict[str, Any]:
-        """The lengths of the files."""
+        """Flush the files and return their lengths."""
         return {"num_bytes": {name: file.sync() for name, file in self._files.items()}}
 
     def close(self) -> None:
-        """The end."""
+        """Flush the files."""
         for file in self._files.values():
             file.sync()
 
@@ -67,7 +67,7 @@ class TextWriter:
 
 
 def read_text(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """The units of each line, in the order of the store.  Raises VqaudioError for a line of another style."""
+    """Read the units of each line, in the order of the store.  Raises VqaudioError for a line of another style."""
     style = plan.options.style
     path = folder / _file_names(style, split)[0]
     if style == "kaldi" and not plan.is_packed:
@@ -81,7 +81,7 @@ def read_text(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
 
 
 def _found_by_name(folder: Path, split: str, path: Path) -> Iterator[np.ndarray]:
-    """The documents' lines in a sorted file; nothing may be left over."""
+    """Look up the lines of the documents in a sorted file; nothing may be left over."""
     lines, num_bytes = SortedLines(path), 0
     for entry in read_index(folder, split):
         line = lines.find(safe_name(entry.id))
@@ -101,7 +101,7 @@ def _units(text: str, where: str) -> np.ndarray:
 
 
 def finish_text(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """fairseq's dictionary; Kaldi's order."""
+    """Write fairseq's dictionary; sort Kaldi's lines."""
     if plan.options.style == "fairseq":
         lines = "".join(f"{number} 1\n" for number in range(plan.vocabulary.size))
         (folder / "dict.km.txt").write_text(lines, encoding="utf-8")
@@ -112,12 +112,12 @@ def finish_text(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
 
 
 def safe_name(name: str) -> str:
-    """The name without what separates names from units.  `unquote` is the inverse.
+    """Quote in a name what separates names from units.  `unquote` is the inverse.
 
     >>> safe_name("my dir/a|b.wav")
     'my%20dir/a%7Cb.wav'
     """
-    return _UNSAFE.sub(lambda found: quote(found[0], safe=""), name)
+    return _UNSAFE.sub(lambda match: quote(match[0], safe=""), name)
 
 
 def _file_names(style: str, split: str) -> list[str]:

@@ -1,5 +1,6 @@
-"""WebDataset: <split>-000000.tar, ... each sample a `codes.npy` and a `json` of one key (github.com/webdataset).
+"""The WebDataset format: <split>-000000.tar, ... (github.com/webdataset).
 
+Each sample is a `codes.npy` and a `json` of one key.
 codes.npy: tokens, one axis; of a grid `k s`.
 """
 
@@ -23,7 +24,10 @@ _MEMBER = re.compile(r"(\d{9})\.codes\.npy")
 
 
 class WebDatasetWriter:
-    """Appends samples; a new archive begins when one is full.  The key is the number, the id stands in the json."""
+    """A writer of samples; a new archive begins when one is full.
+
+    The key is the number, the id stands in the json.
+    """
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._folder, self._split, self._plan = folder, split, plan
@@ -34,23 +38,23 @@ class WebDatasetWriter:
         self._file = GrowingFile(self._path(), self._num_bytes)
 
     def write(self, sequence: TokenSequence) -> None:
-        """Appends."""
+        """Append a sequence."""
         if self._num_bytes >= MAX_SHARD_BYTES:
             self.close()
             self._shard, self._num_bytes = self._shard + 1, 0
             self._file = GrowingFile(self._path())
         array = io.BytesIO()
         np.save(array, self._plan.shaped(sequence.tokens).astype(self._dtype), allow_pickle=False)
-        about = json.dumps(sequence.description(), ensure_ascii=False).encode()
-        for suffix, content in (("codes.npy", array.getvalue()), ("json", about)):
+        description = json.dumps(sequence.description(), ensure_ascii=False).encode()
+        for suffix, content in (("codes.npy", array.getvalue()), ("json", description)):
             self._add(f"{sequence.number:09d}.{suffix}", content)
 
     def checkpoint(self) -> dict[str, Any]:
-        """Which archive is open, and its length without the end mark."""
+        """Flush the open archive and return its number, and its length without the end mark."""
         return {"shard": self._shard, "num_bytes": self._file.sync()}
 
     def close(self) -> None:
-        """Ends the archive."""
+        """End the archive."""
         self._file.write(END_OF_TAR)
         self._file.sync()
 
@@ -66,18 +70,18 @@ class WebDatasetWriter:
 
 
 def read_webdataset(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
-    """The arrays, through tarfile.  Raises VqaudioError if an archive is damaged or a number is missing."""
+    """Read the arrays, through tarfile.  Raises VqaudioError if an archive is damaged or a number is missing."""
     expected = 0
     for path in _archives(folder, split):
         try:
             with tarfile.open(path, "r:") as archive:
                 for member in archive:
-                    found = _MEMBER.fullmatch(member.name)
+                    match = _MEMBER.fullmatch(member.name)
                     content = archive.extractfile(member)
-                    if not found or content is None:
+                    if not match or content is None:
                         continue
-                    if int(found[1]) != expected:
-                        raise VqaudioError(f"{path}: sample {found[1]} stands where {expected:09d} should")
+                    if int(match[1]) != expected:
+                        raise VqaudioError(f"{path}: sample {match[1]} stands where {expected:09d} should")
                     expected += 1
                     yield plan.flat(np.load(io.BytesIO(content.read()), allow_pickle=False))
         except (tarfile.TarError, OSError, ValueError) as error:
@@ -85,7 +89,7 @@ def read_webdataset(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray
 
 
 def finish_webdataset(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """Nothing stands beside the archives."""
+    """Do nothing: the archives stand alone."""
 
 
 def _archives(folder: Path, split: str) -> list[Path]:
