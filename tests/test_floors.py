@@ -115,3 +115,40 @@ def test_nothing_in_the_package_imports_the_recipes_or_the_tests(project_root):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.split(".")[0] in ("recipes", "tests") for name in names), path
+
+
+def imports_in(package: Path) -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports anywhere, for the type checker alone too."""
+    modules = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in package.rglob("*.py")
+    }
+    found: dict[str, set[str]] = {name: set() for name in modules}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            else:
+                names = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+            found[name] |= (names & modules.keys()) - {name, package.name}
+    return found
+
+
+def circle_in(imports: dict[str, set[str]]) -> list[str]:
+    """The modules that stay when those which import nothing left are taken away, again and again."""
+    left = dict(imports)
+    while free := [name for name, wanted in left.items() if not wanted & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_no_import_goes_round_in_a_circle(project_root):
+    assert circle_in(imports_in(project_root / "vqaudio")) == []
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_no_folder_of_the_package_has_more_than_fifteen_modules(project_root):
+    folders = {path.parent for path in (project_root / "vqaudio").rglob("*.py")}
+    sizes = {folder.name: len([p for p in folder.glob("*.py") if p.name != "__init__.py"]) for folder in folders}
+    assert {name: size for name, size in sizes.items() if size > 15} == {}

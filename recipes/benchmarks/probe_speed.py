@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from vqaudio.probes.durations import bitrates, run_statistics
-from vqaudio.probes.frames import LabelledFrames, LabelledUtterance, LabelSet
+from vqaudio.probes.frames import LabelledFrames, LabelledUtterance, LabelSet, split_by_speaker
 from vqaudio.probes.headline import code_controls, count_frames, gate, measure_headline
-from vqaudio.probes.splits import split_by_speaker
 
 NUM_PHONES, PHONE_FRAMES, NUM_UTTERANCES, NUM_SPEAKERS, FRAME_RATE_HZ = 41, 5, 1000, 100, 50.0
 TARGET_S = 10.0

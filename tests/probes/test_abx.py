@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid, Interval
-from vqaudio.probes.abx import abx_score, item_frames
-from vqaudio.probes.dtw import pair_distances
+from vqaudio.probes.abx import abx_score, item_frames, pair_distances
 from vqaudio.probes.items import Item, items_of, read_items, write_items
 
 GRID = FrameGrid(16_000, 320)

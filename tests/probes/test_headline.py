@@ -7,9 +7,17 @@ import pytest
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid, Interval
-from vqaudio.probes.frames import LabelledFrames, LabelledUtterance, LabelSet, frame_phones, label_boundaries_s
+from vqaudio.probes.frames import (
+    LabelledFrames,
+    LabelledUtterance,
+    LabelSet,
+    frame_phones,
+    is_named,
+    label_boundaries_s,
+    split_at,
+    split_by_speaker,
+)
 from vqaudio.probes.headline import code_controls, count_frames, gate, lag_pnmi, measure_headline
-from vqaudio.probes.splits import is_named, split_at, split_by_speaker
 
 GRID = FrameGrid(16_000, 320)
 

@@ -8,9 +8,8 @@ import numpy as np
 from vqaudio.probes.boundaries import BoundaryScore, boundary_score
 from vqaudio.probes.codemap import MappingScore, held_out_score, without_phones
 from vqaudio.probes.counts import UNLABELLED, Counts, count_pairs, count_pairs_by_group
-from vqaudio.probes.frames import LabelledFrames
+from vqaudio.probes.frames import LabelledFrames, Split
 from vqaudio.probes.information import Information, entropy, expected_mutual_information, measure_information, pnmi
-from vqaudio.probes.splits import Split
 
 REFUSED_BELOW = 100  # labelled frames for each code
 BIASED_BELOW = 1000

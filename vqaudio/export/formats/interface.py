@@ -17,8 +17,6 @@ class TokenSequence:
     """One sequence that a format writes: a document, or where documents are joined, a segment of context length.
 
     number: its index in its split.  tokens: 1-D int64.  document: None where documents are joined.
-
-    number: its place in its split.  tokens: 1-D int64.  document: None where documents are joined.
     """
 
     split: str

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from vqaudio.jobs.probe.corpus import ProbeCorpus
 from vqaudio.jobs.probe.mfcc_control import MfccCodes
 from vqaudio.jobs.probe.vectors import store_vectors
-from vqaudio.probes.frames import LabelledFrames
-from vqaudio.probes.splits import Split
+from vqaudio.probes.frames import LabelledFrames, Split
 from vqaudio.tokens.schema import CodecStamp
 
 if TYPE_CHECKING:

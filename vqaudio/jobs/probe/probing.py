@@ -16,10 +16,9 @@ from vqaudio.jobs.probe.report import ProbeReport
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.probes.counts import Counts
 from vqaudio.probes.durations import bitrates, run_statistics
-from vqaudio.probes.frames import LabelledFrames
+from vqaudio.probes.frames import LabelledFrames, Split, is_named, split_at, split_by_speaker
 from vqaudio.probes.headline import Headline, code_controls, count_frames, gate, lag_pnmi, measure_headline
 from vqaudio.probes.phone_classes import MANNER, PLACE, classes_of
-from vqaudio.probes.splits import Split, is_named, split_at, split_by_speaker
 from vqaudio.probes.tables import PhoneRow, merge_phones, phone_rows
 from vqaudio.tokens.store import TokenStore
 
