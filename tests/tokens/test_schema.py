@@ -58,7 +58,7 @@ def test_a_table_gives_its_rows_back_wherever_it_is_sliced():
     before = rows(9)
     table = table_of(before, STAMP)
     for start, length in ((0, 9), (4, 3), (8, 1)):
-        after = [row for batch in table.slice(start, length).to_batches() for row in rows_of(batch)]
+        after = [row for batch in table.slice(start, length).to_batches() for row in rows_of(batch, STAMP)]
         for old, new in zip(before[start : start + length], after, strict=True):
             assert np.array_equal(old.codes, new.codes)
             assert new.codes.dtype == np.uint16
@@ -69,7 +69,20 @@ def test_codebooks_of_different_lengths_are_refused():
     batch = table_of(rows(1), STAMP).to_batches()[0]
     ragged = batch.set_column(6, "codes", [[[1, 2], [3]]])
     with pytest.raises(VqaudioError, match=r"'0.wav' does not hold codebooks of one length"):
-        list(rows_of(ragged.cast(arrow_schema(STAMP))))
+        list(rows_of(ragged.cast(arrow_schema(STAMP)), STAMP))
+
+
+@pytest.mark.parametrize(
+    ("codes", "wrong"),
+    [([[1, 2]], "1 codebooks"), ([[1, 2], [3, 60_000]], "codes up to 60000"), ([[1], [2]], "1 frames")],
+)
+def test_codes_that_the_stamp_does_not_allow_are_refused(codes, wrong):
+    small = CodecStamp("mine", "ab" * 32, 16_000, 320, 2, 16)
+    [row] = [TokenRow("0.wav", np.array([[1, 2], [3, 4]]), 640, 16_000, 0.04)]
+    batch = table_of([row], small).to_batches()[0]
+    assert len(list(rows_of(batch, small))) == 1
+    with pytest.raises(VqaudioError, match=wrong):
+        list(rows_of(batch.set_column(6, "codes", [codes]).cast(arrow_schema(small)), small))
 
 
 def test_the_schema_itself_carries_the_stamp():

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.shards import open_shard, rows_in
 from vqaudio.tokens.store import TokenStore
 from vqaudio.tokens.writer import TokenWriter
 
@@ -162,3 +164,41 @@ def test_other_table_libraries_read_the_folder_as_it_is(store_dir, library):
 def test_reading_a_store_loads_neither_torch_nor_a_codec():
     code = "import sys, vqaudio.tokens.store; sys.exit('torch' in sys.modules or 'vqaudio.codec' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def flipped(path: Path, position: int, to: Path) -> None:
+    """A copy of a file with one bit of one byte turned over."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1 << (position % 8)
+    to.write_bytes(content)
+
+
+def test_one_flipped_bit_anywhere_in_a_shard_is_an_error_and_never_other_codes(tmp_path):
+    with TokenWriter(tmp_path / "tokens", STAMP) as writer:
+        for number in range(30):
+            writer.append(row(number))
+    shard = tmp_path / "tokens" / "data" / "part-00000.parquet"
+    whole = shard.read_bytes()
+    for position in np.random.default_rng(0).integers(0, len(whole), 60).tolist():
+        shard.write_bytes(whole)
+        flipped(shard, position, shard)
+        for read in (list, TokenStore.ids):
+            with pytest.raises(VqaudioError, match="has changed since it was written"):
+                read(TokenStore.open(tmp_path / "tokens"))
+        with pytest.raises(VqaudioError):
+            TokenWriter(tmp_path / "tokens", STAMP, mode="resume")
+    shard.write_bytes(whole)
+    assert len(list(TokenStore.open(tmp_path / "tokens"))) == 30
+
+
+def test_a_page_that_was_changed_is_noticed_by_its_checksum_alone(tmp_path):
+    """As by a program that reads the shard without its manifest."""
+    with TokenWriter(tmp_path / "tokens", STAMP) as writer:
+        for number in range(30):
+            writer.append(row(number))
+    shard = tmp_path / "tokens" / "data" / "part-00000.parquet"
+    column = pq.ParquetFile(shard).metadata.row_group(0).column(6)
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    flipped(shard, middle, shard)
+    with open_shard(shard) as file, pytest.raises(VqaudioError, match="damaged"):
+        list(rows_in(file, STAMP))

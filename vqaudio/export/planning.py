@@ -11,7 +11,7 @@ from vqaudio.export.formats.table import format_of
 from vqaudio.export.merging import MERGES_FILE, UnitMerges
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.tokenizer import TOKENIZER, TextTokenizer
-from vqaudio.tokens.shards import open_shard
+from vqaudio.tokens.shards import open_listed
 from vqaudio.tokens.splits import hash_share, split_of
 from vqaudio.tokens.store import TokenStore
 from vqaudio.tokens.vocabulary import Vocabulary
@@ -75,6 +75,6 @@ def _speakers(store: TokenStore) -> tuple[str, ...]:
     """List all speakers, in the order of the store: new files add new ones at the end."""
     speakers: dict[str, None] = {}
     for shard in store.manifest.shards:
-        with open_shard(store.folder / shard.path) as file:
+        with open_listed(store.folder, shard) as file:
             speakers.update(dict.fromkeys(filter(None, file.read(columns=["speaker"]).column(0).to_pylist())))
     return tuple(speakers)

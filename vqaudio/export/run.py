@@ -21,7 +21,7 @@ from vqaudio.export.options import ExportOptions
 from vqaudio.export.planning import make_coder
 from vqaudio.export.record import RECORD, ExportRecord
 from vqaudio.export.split_writer import SplitWriter
-from vqaudio.tokens.shards import open_shard, rows_in
+from vqaudio.tokens.shards import open_listed, rows_in
 from vqaudio.tokens.splits import SPLITS
 from vqaudio.tokens.store import TokenStore
 
@@ -82,8 +82,8 @@ def _write_rows(
         if number < progress.get("num_shards", 0):
             on_progress(shard.num_rows, shard.num_samples)
             continue
-        with open_shard(store.folder / shard.path) as file:
-            for row in rows_in(file):
+        with open_listed(store.folder, shard) as file:
+            for row in rows_in(file, store.stamp):
                 document = coder.encode(row)
                 splits[document.split].write(document)
                 num_waiting += len(document.tokens)

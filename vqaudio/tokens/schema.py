@@ -134,10 +134,10 @@ def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
     return pa.Table.from_arrays([*columns, codes], schema=arrow_schema(stamp))
 
 
-def rows_of(batch: pa.RecordBatch) -> Iterator[TokenRow]:
+def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     """Convert an Arrow batch to rows, the inverse of `table_of`.
 
-    Raises VqaudioError if a row's codebooks differ in length.
+    Raises VqaudioError if a row's codebooks differ in length, or are not those that the stamp says.
     """
     plain = batch.drop_columns(["codes"]).to_pylist()
     outer = batch.column("codes")
@@ -148,4 +148,11 @@ def rows_of(batch: pa.RecordBatch) -> Iterator[TokenRow]:
         if len(edges) < 2 or len(set(np.diff(edges).tolist())) != 1:
             raise VqaudioError(f"row {values['id']!r} does not hold codebooks of one length; the shard is damaged")
         codes = flat[edges[0] : edges[-1]].reshape(len(edges) - 1, -1).copy()
+        wanted = (stamp.num_codebooks, stamp.grid.num_frames(values["num_samples"]))
+        if codes.shape != wanted or (codes.size and int(codes.max()) >= stamp.codebook_size):
+            raise VqaudioError(
+                f"row {values['id']!r} holds {codes.shape[0]} codebooks of {codes.shape[1]} frames with codes up to "
+                f"{codes.max(initial=0)}, wanted {wanted[0]} of {wanted[1]} with codes below {stamp.codebook_size}; "
+                "the shard is damaged, or was not written by vqaudio"
+            )
         yield TokenRow(codes=codes, **values)

@@ -25,7 +25,8 @@ def write_shard(folder: Path, number: int, rows: Sequence[TokenRow], stamp: Code
     """Write the rows as one shard that is whole or not there."""
     path = folder / shard_path(number)
     table = table_of(rows, stamp)
-    replace_durably(path, lambda file: pq.write_table(table, file, row_group_size=GROUP_ROWS, compression="zstd"))
+    options = {"row_group_size": GROUP_ROWS, "compression": "zstd", "write_page_checksum": True}
+    replace_durably(path, lambda file: pq.write_table(table, file, **options))
     num_samples, num_frames = sum(row.num_samples for row in rows), sum(row.codes.shape[1] for row in rows)
     return Shard(shard_path(number), sha256_of(path), path.stat().st_size, len(rows), num_samples, num_frames)
 
@@ -41,39 +42,73 @@ def adopt_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
         written = stamp_in(file.schema_arrow)
         if replace(written, name=stamp.name) != stamp:
             raise VqaudioError(f"{path} was written by {written}, not by {stamp}; --overwrite starts the store again")
-        for row in rows_in(file):
+        for row in rows_in(file, stamp):
             num_rows, num_samples = num_rows + 1, num_samples + row.num_samples
             num_frames += row.codes.shape[1]
     return Shard(shard_path(number), sha256_of(path), path.stat().st_size, num_rows, num_samples, num_frames)
 
 
 def open_shard(path: Path) -> pq.ParquetFile:
-    """Open a shard to read from.  Raises VqaudioError if it is not Parquet."""
+    """Open a shard to read from; the checksum of every page that is read is verified, where it was written.
+
+    Raises VqaudioError if it is not Parquet.
+    """
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise VqaudioError(f"{path} cannot be read as Parquet: {error}") from None
 
 
-def rows_in(file: pq.ParquetFile) -> Iterator[TokenRow]:
-    """Read all rows, in order, a few in memory at a time.  Raises VqaudioError if the file is damaged."""
+def open_listed(folder: Path, shard: Shard) -> pq.ParquetFile:
+    """Open a shard of a manifest, whose bytes must be those that were written: one flipped bit would be another code.
+
+    They are hashed once in a process, and again if the file's size or time of change has changed.
+    Raises VqaudioError if they are not, or the file cannot be read.
+    """
+    path = folder / shard.path
+    try:
+        status = path.stat()
+        known = (str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns, shard.sha256)
+        if known not in _VERIFIED:
+            if sha256_of(path) != shard.sha256:
+                raise VqaudioError(
+                    f"{path} has changed since it was written: its SHA-256 is not that of the manifest; copy it again, "
+                    "or make the store again with `vqaudio tokenize --overwrite`"
+                )
+            _VERIFIED.add(known)
+    except OSError as error:
+        raise VqaudioError(f"{path} cannot be read: {error.strerror}") from None
+    return open_shard(path)
+
+
+_VERIFIED: set[tuple[str, int, int, int, str]] = set()  # files whose bytes were those of their manifest
+
+
+def rows_in(file: pq.ParquetFile, stamp: CodecStamp) -> Iterator[TokenRow]:
+    """Read all rows, in order, a few in memory at a time.
+
+    Raises VqaudioError if the file is damaged or holds other codes than the stamp says.
+    """
     try:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-            yield from rows_of(batch)
+            yield from rows_of(batch, stamp)
     except (pa.ArrowException, OSError) as error:
         raise VqaudioError(f"a shard is damaged: {error}") from None
 
 
-def row_at(file: pq.ParquetFile, number: int) -> TokenRow:
-    """Read row `number` of a shard; only its row group is read."""
+def row_at(file: pq.ParquetFile, number: int, stamp: CodecStamp) -> TokenRow:
+    """Read row `number` of a shard; only its row group is read.  Raises VqaudioError as `rows_in` does."""
     group = 0
     while number >= (num_rows := file.metadata.row_group(group).num_rows):
         group, number = group + 1, number - num_rows
-    batch = file.read_row_group(group).slice(number, 1).combine_chunks().to_batches()[0]
-    return next(rows_of(batch))
+    try:
+        batch = file.read_row_group(group).slice(number, 1).combine_chunks().to_batches()[0]
+    except (pa.ArrowException, OSError) as error:
+        raise VqaudioError(f"a shard is damaged: {error}") from None
+    return next(rows_of(batch, stamp))
 
 
-def ids_in(path: Path) -> list[str]:
+def ids_in(folder: Path, shard: Shard) -> list[str]:
     """Read the ids of a shard, in order; the codes are not read."""
-    with open_shard(path) as file:
+    with open_listed(folder, shard) as file:
         return file.read(columns=["id"]).column("id").to_pylist()

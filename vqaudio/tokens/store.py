@@ -9,7 +9,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.failures import read_failures
 from vqaudio.tokens.manifest import Manifest, read_manifest, require_shards
 from vqaudio.tokens.schema import CodecStamp, TokenRow
-from vqaudio.tokens.shards import ids_in, open_shard, row_at, rows_in
+from vqaudio.tokens.shards import ids_in, open_listed, row_at, rows_in
 
 
 class TokenStore:
@@ -48,12 +48,12 @@ class TokenStore:
 
     def __iter__(self) -> Iterator[TokenRow]:
         for shard in self.manifest.shards:
-            with open_shard(self.folder / shard.path) as file:
-                yield from rows_in(file)
+            with open_listed(self.folder, shard) as file:
+                yield from rows_in(file, self.stamp)
 
     def ids(self) -> list[str]:
         """List all ids, in the order of the rows; the codes are not read."""
-        return [row_id for shard in self.manifest.shards for row_id in ids_in(self.folder / shard.path)]
+        return [row_id for shard in self.manifest.shards for row_id in ids_in(self.folder, shard)]
 
     def row(self, row_id: str) -> TokenRow:
         """Read one row by its id.  Raises VqaudioError if there is none."""
@@ -61,14 +61,14 @@ class TokenStore:
             self._positions = {
                 name: (shard_number, row_number)
                 for shard_number, shard in enumerate(self.manifest.shards)
-                for row_number, name in enumerate(ids_in(self.folder / shard.path))
+                for row_number, name in enumerate(ids_in(self.folder, shard))
             }
         if row_id not in self._positions:
             some = ", ".join(repr(name) for name in list(self._positions)[:3])
             raise VqaudioError(f"the token store {self.folder} has no row {row_id!r}; it has {some or 'none'} ...")
         shard_number, row_number = self._positions[row_id]
-        with open_shard(self.folder / self.manifest.shards[shard_number].path) as file:
-            return row_at(file, row_number)
+        with open_listed(self.folder, self.manifest.shards[shard_number]) as file:
+            return row_at(file, row_number, self.stamp)
 
     def failures(self) -> list[dict[str, Any]]:
         """Read what could not be tokenized, in the order of the ids.

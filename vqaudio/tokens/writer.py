@@ -47,7 +47,7 @@ class TokenWriter:
                 _remove_rows(self.folder)
             self._manifest = _complete_shards(self.folder, stamp)
             self.stamp = self._manifest.stamp
-            self.done_ids = {name for shard in self._manifest.shards for name in ids_in(self.folder / shard.path)}
+            self.done_ids = {name for shard in self._manifest.shards for name in ids_in(self.folder, shard)}
             for row_id in self.done_ids & self._failures.records.keys():
                 self._failures.discard(row_id)
             self._write_manifest()
