@@ -26,7 +26,7 @@ def clusters(num_codes=8, width=4, per_cluster=50, spread=0.01):
 
 def learn(codebook, frames, codes):
     size = len(codebook.counts)
-    return codebook.learn(frames, count_codes(codes, size), sum_by_code(frames, codes, size))
+    return codebook.update(frames, count_codes(codes, size), sum_by_code(frames, codes, size))
 
 
 def step(codebook, frames):
