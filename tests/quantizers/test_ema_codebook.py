@@ -84,7 +84,7 @@ class CopiedRevival:
     def __init__(self, like):
         self.counts, self.sums, self.vectors = like.counts.clone(), like.sums.clone(), like.vectors.clone()
 
-    def learn(self, frames, counts, sums):
+    def update(self, frames, counts, sums):
         self.counts = 0.99 * self.counts + 0.01 * counts
         self.sums = 0.99 * self.sums + 0.01 * sums
         is_dead = (self.counts < 0.1 * self.counts.mean()).unsqueeze(1)

@@ -134,9 +134,9 @@ class Discriminators(nn.Module):
         super().__init__()
         self.place, self.members = place, nn.ModuleList(members)
 
-    def forward(self, seen: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+    def forward(self, signal: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
         """Score audio `b 1 n` or log magnitudes `b t f`.  Returns the scores and the features of every member."""
-        outputs = [member(seen) for member in self.members]
+        outputs = [member(signal) for member in self.members]
         return [score for score, _ in outputs], [features for _, features in outputs]
 
 

@@ -44,7 +44,7 @@ class PhoneClusters(nn.Module):
         self.register_buffer("centres", torch.zeros(num_clusters, self.projection.shape[1]))
 
     @torch.no_grad()
-    def fit(self, heard: Sequence[StemOutput], *, num_adapted_rounds: int = 2, seed: int = 0) -> None:
+    def fit(self, outputs: Sequence[StemOutput], *, num_adapted_rounds: int = 2, seed: int = 0) -> None:
         """Fit projection and centres to the stem features `1 m t` and levels of each recording.
 
         Every round of the views finds the projection for the clusters of the round before.  In the adapted rounds
@@ -52,7 +52,7 @@ class PhoneClusters(nn.Module):
         Raises VqaudioError for less speech than clusters.
         """
         # Features of the frames of speech.
-        frames_and_masks = [self._frame_features(output, None) for output in heard]
+        frames_and_masks = [self._frame_features(output, None) for output in outputs]
         views, speech = [frames for frames, _ in frames_and_masks], [is_speech for _, is_speech in frames_and_masks]
         frames = _chosen(views, speech)
         if len(frames) < len(self.centres):
@@ -74,12 +74,12 @@ class PhoneClusters(nn.Module):
                 self.centres.copy_(cluster_centres(_chosen(moved, speech), len(self.centres)))
 
     @torch.no_grad()
-    def forward(self, heard: StemOutput, num_steps: Tensor | None = None) -> Tensor:
+    def forward(self, output: StemOutput, num_steps: Tensor | None = None) -> Tensor:
         """Classify stem features `b m t` and levels of several seconds, as each recording is normalised by itself.
 
         num_steps: `b` steps that are real, all if None.  Returns classes `b t/stride`.
         """
-        frames, is_speech = self._frame_features(heard, num_steps)
+        frames, is_speech = self._frame_features(output, num_steps)
         points = self._points(frames, is_speech)
         clusters = nearest_codes(points.flatten(0, 1).contiguous(), self.centres).view(is_speech.shape)
         return clusters.where(is_speech, len(self.centres))

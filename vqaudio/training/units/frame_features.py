@@ -29,7 +29,7 @@ class FrameFeatures(Protocol):
         """Compute frame features `b t/stride size` of stem features `b m t`.  is_real: `b t`."""
         ...
 
-    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
+    def first_classes(self, frames: Tensor, num_clusters: int) -> Tensor:
         """Compute the classes `n` of frames `n size` for the first discriminants."""
         ...
 
@@ -59,9 +59,9 @@ class SpectralFeatures:
         windows = around.unfold(-1, 2 * CONTEXT_STEPS + 1, 1)[:, :, self.stride - 1 :: self.stride]
         return windows.permute(0, 2, 3, 1).flatten(2)
 
-    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
+    def first_classes(self, frames: Tensor, num_clusters: int) -> Tensor:
         """Cluster the cepstra of single steps; see `FrameFeatures`."""
-        points = seen[:, CONTEXT_STEPS * NUM_CEPSTRA : (CONTEXT_STEPS + 1) * NUM_CEPSTRA].contiguous()
+        points = frames[:, CONTEXT_STEPS * NUM_CEPSTRA : (CONTEXT_STEPS + 1) * NUM_CEPSTRA].contiguous()
         return nearest_codes(points, cluster_centres(points, num_clusters))
 
 
@@ -84,9 +84,9 @@ class LatentFeatures:
         around = F.pad(latents, (len(SMOOTHING) // 2,) * 2, mode="replicate")
         return F.conv1d(around, kernel, groups=self.size).transpose(1, 2)
 
-    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
+    def first_classes(self, frames: Tensor, num_clusters: int) -> Tensor:
         """Find the nearest codes; see `FrameFeatures`."""
-        return self.quantizer.nearest(seen)
+        return self.quantizer.nearest(frames)
 
 
 def cluster_centres(points: Tensor, num_clusters: int) -> Tensor:

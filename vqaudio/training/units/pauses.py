@@ -14,10 +14,10 @@ BELOW = 0.15  # 3 dB under the threshold between quiet and loud: the ends of wor
 NUM_ITERATIONS = 10
 
 
-def loudness(heard: StemOutput) -> Tensor:
+def loudness(output: StemOutput) -> Tensor:
     """Compute log10 of the mean magnitude over the mel bands, `b t`."""
-    mean = (heard.features.float() * SPREAD + CENTRE).mul(math.log(10)).logsumexp(dim=1) / math.log(10)
-    return mean if heard.levels is None else mean + heard.levels
+    mean = (output.features.float() * SPREAD + CENTRE).mul(math.log(10)).logsumexp(dim=1) / math.log(10)
+    return mean if output.levels is None else mean + output.levels
 
 
 def find_pauses(loud: Tensor, is_real: Tensor) -> Tensor:
