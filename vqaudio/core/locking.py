@@ -13,7 +13,8 @@ from vqaudio.core.errors import VqaudioError
 def locked(path: Path, refusal: str) -> Iterator[None]:
     """Lock a folder, or a file that is made if it is not there, until the block ends.
 
-    refusal: the error's message where another run holds it.  Raises VqaudioError with it, or if `path` cannot be opened.
+    refusal: the error's message where another run holds it.
+    Raises VqaudioError with it, or if `path` cannot be opened.
     """
     try:
         number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)

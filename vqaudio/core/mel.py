@@ -43,7 +43,7 @@ def mel_filter_bank(
     norm: Literal["peak", "area", "average"] = "peak",
     is_widened: bool = False,
 ) -> NDArray[np.float32]:
-    """Make a filter bank of triangles whose corners are equally far apart in mel, from 0 Hz to half the sample rate: `m f`.
+    """Make a bank of triangles with corners equally far apart in mel, from 0 Hz to half the sample rate: `m f`.
 
     num_bins: `f`, of a Fourier transform, the two ends included.  norm: height 1, area 2 in Hz, or weights that sum
     to 1, so that a band is an average of its bins.  is_widened: a band narrower than a bin reaches to the bins around.

@@ -58,7 +58,7 @@ class InlineReader:
         self.block_s = block_s
 
     def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
-        """Do as AudioFileReader says."""
+        """Read one file; see AudioFileReader."""
         from vqaudio.audio.files import AudioReader
 
         try:
@@ -70,7 +70,7 @@ class InlineReader:
         return Decoded(reader.num_samples, reader.source_rate_hz, tuple(reader.warnings))
 
     def abort(self) -> None:
-        """`on_block` ends the read."""
+        """Do nothing: `on_block` ends the read."""
 
     def close(self) -> None:
         """Release nothing."""
@@ -93,7 +93,7 @@ class ProcessReader:
         self.worker = WorkerProcess("decoder", code, patience_s)
 
     def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
-        """Do as AudioFileReader says.  A process that dies or falls silent is a VqaudioError as well."""
+        """Read one file; see AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""
         request = {"path": path, "sample_rate_hz": sample_rate_hz, "block_s": self.block_s}
         with closing(self.worker.answers(request)) as answers:
             for tag, payload in answers:
@@ -108,7 +108,7 @@ class ProcessReader:
         raise AssertionError("answers end with DONE or FAILED")
 
     def abort(self) -> None:
-        """Do as AudioFileReader says."""
+        """Stop a read; see AudioFileReader."""
         self.worker.abort()
 
     def close(self) -> None:
