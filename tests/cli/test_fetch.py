@@ -66,8 +66,8 @@ def test_progress_is_lines_in_a_log_and_a_bar_on_a_terminal() -> None:
     for stream in (log, terminal):
         with shown(TransferProgress(stream=stream, line_every_s=60.0)) as progress:
             for done in range(0, 5_000_000, 1_000_000):
-                progress.tell("a: downloading", done, 4_000_000)
-            progress.tell("a: unpacking", 1_000_000, None)
+                progress.update("a: downloading", done, 4_000_000)
+            progress.update("a: unpacking", 1_000_000, None)
     assert log.getvalue() == "a: downloading: 0 of 4 MB, 0%\na: unpacking: 1 MB\n"
     assert "\x1b" in terminal.getvalue()
     assert "a: unpacking" in terminal.getvalue()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     text = (
         "folder of NAME.txt or NAME.lab (WAV_DIR itself, if they are beside the recordings), CSV with the columns path "
         "and text, LJSpeech's metadata.csv, or a file with lines of an id and a text"
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Align; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
+    """Align recordings; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import stop_on_interrupt
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary
     from vqaudio.jobs.align.folder import AlignedFolder
@@ -76,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def require_sense(args: argparse.Namespace) -> None:
-    """Raises VqaudioError for a count that makes no sense, no pocketsphinx, or a damaged dictionary."""
+    """Check the arguments.
+
+    Raises VqaudioError for a count that makes no sense, no pocketsphinx, or a damaged dictionary.
+    """
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.align.pronunciations import read_pronunciations
 

@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("audio", metavar="IN.wav", type=Path, help="a recording, or a folder of them")
     voice = "a speaker that the codec knows (`vqaudio info CODEC` counts them), or a recording of any other one"
     parser.add_argument("--to", metavar="SPEAKER_ID|REFERENCE.wav", required=True, help=voice)
     parser.add_argument(
         "--out", metavar="OUT.wav", type=Path, required=True, help="file to write; for a folder, the folder to fill"
     )
-    parser.add_argument("--codec", default="units-16k", help="a codec whose decoder is told who speaks")
+    parser.add_argument("--codec", default="units-16k", help="a codec with speaker conditioning")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    parser.add_argument("--quiet", action="store_true", help="do not tell what was written")
+    parser.add_argument("--quiet", action="store_true", help="do not print what was written")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; 0 when all went well, 2 when some files of a folder were left out."""
+    """Convert recordings; 0 when all went well, 2 when some files of a folder were left out."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.sources import find_sources
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def choose_paths(audio: Path, sources: "list[Source]", out: Path, *, is_overwriting: bool) -> dict[str, Path]:
-    """id -> the file to write.  Raises VqaudioError if it is there already, or is the recording itself."""
+    """Map every id to the file to write.  Raises VqaudioError if it is there already, or is the recording itself."""
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.naming import wav_names
 

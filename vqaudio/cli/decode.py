@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("tokens", metavar="TOKENS", type=Path, help="folder of a token store")
     parser.add_argument("--out", metavar="WAV_DIR", type=Path, required=True, help="folder for the wav files")
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
     parser.add_argument("--codebooks", metavar="K", type=int, help="decode the first K codebooks only (default: all)")
-    voice = "of a codec that is told who speaks: a speaker that it knows, or a recording of any (default: nobody)"
+    voice = "of a codec with speaker conditioning: a speaker that it knows, or a recording of any (default: nobody)"
     parser.add_argument("--speaker", metavar="ID|REFERENCE.wav", help=voice)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--overwrite", action="store_true", help="replace wav files that are there already")
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decode; 0 when all went well, 130 after Ctrl-C."""
+    """Decode a store; 0 when all went well, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import EXIT_STATUS, stop_on_interrupt
     from vqaudio.tokens.store import TokenStore
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def require_codebooks(num_codebooks: int | None, store: "TokenStore") -> None:
-    """Raises VqaudioError if the store does not have that many."""
+    """Check the number of codebooks.  Raises VqaudioError if the store does not have that many."""
     from vqaudio.core.errors import VqaudioError
 
     if num_codebooks is not None and not 1 <= num_codebooks <= store.stamp.num_codebooks:
@@ -66,7 +66,7 @@ def require_codebooks(num_codebooks: int | None, store: "TokenStore") -> None:
 
 
 def choose_paths(store: "TokenStore", out: Path, *, is_overwriting: bool) -> dict[str, Path]:
-    """id -> where its sound goes.  Raises VqaudioError if an id is unsafe or a file is there already."""
+    """Map every id to the path of its sound.  Raises VqaudioError if an id is unsafe or a file is there already."""
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.naming import wav_names
 
@@ -80,7 +80,7 @@ def choose_paths(store: "TokenStore", out: Path, *, is_overwriting: bool) -> dic
 
 
 def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "Codec":
-    """The codec that made the store.  Raises VqaudioError if it is not at hand or is another one."""
+    """Open the codec that made the store.  Raises VqaudioError if it is not at hand or is another one."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.stamps import stamp_of
@@ -96,7 +96,10 @@ def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "C
 
 
 def voice_of(codec: "Codec", speaker: str | None) -> "Voice | None":
-    """Who shall speak; None for a codec without speakers.  Raises VqaudioError if it does not know that one."""
+    """Choose the speaker embedding; None for a codec without speakers.
+
+    Raises VqaudioError if it does not know that one.
+    """
     from vqaudio.codec.speakers import resolve_speaker_embeddings
     from vqaudio.jobs.voice.conversion import Voice, find_voice
 
@@ -136,5 +139,5 @@ def write_files(
         for row in rows:
             num_files, num_samples = num_files + 1, num_samples + row.num_samples
             progress.finish_file(row.num_samples)
-            progress.tell(num_samples / rate_hz)
+            progress.update(num_samples / rate_hz)
     return num_files, num_samples

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("audio", type=Path, metavar="WAV_DIR", help="folder of speech files, searched through")
     parser.add_argument("--codec", default="speech-16k", help="a shipped codec's name or a saved codec's folder")
     parser.add_argument("--codebooks", type=int, nargs="+", metavar="K", help="one row each (default: 1 2 4 ... all)")
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say what a codec is compared with; `choose_codecs` reads them."""
+    """Declare the options that say what a codec is compared with; `choose_codecs` reads them."""
     parser.add_argument(
         "--against",
         action="append",
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
         def show(audio_s: float) -> None:
             progress.finish_file(1)
-            progress.tell(audio_s)
+            progress.update(audio_s)
 
         report = evaluate(coders, sources, rate_hz, metrics=args.metrics, num_workers=args.workers, on_file=show)
     print_report(report)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCodec]":
-    """The codec at each number of codebooks, then the controls, then the outside programs."""
+    """Choose what is compared: the codec at each number of codebooks, then the controls, then the outside programs."""
     from vqaudio.jobs.evaluate.outside_codecs import parse_reference_codec
     from vqaudio.jobs.evaluate.reference_codecs import FolderCodec, TokenizerCodec
 
@@ -80,10 +80,10 @@ def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCo
 
 
 def write_json(path: Path, report: "Report", codec: "Codec") -> None:
-    """The report and the hash of the weights that it is about.  Raises VqaudioError if it cannot be written."""
+    """Write the report and the hash of the weights that it is about.  Raises VqaudioError if it cannot be written."""
     from vqaudio.core.durable import make_folder, replace_file
 
-    found: dict[str, Any] = {"codec": codec.name, "weights_sha256": codec.weights_sha256, **report.to_json()}
-    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
+    content: dict[str, Any] = {"codec": codec.name, "weights_sha256": codec.weights_sha256, **report.to_json()}
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     make_folder(path.parent)
     replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

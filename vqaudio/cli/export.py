@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("tokens", metavar="TOKENS", type=Path, help="folder of a token store")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the export")
     parser.add_argument("--format", metavar="F", help="see above; not needed to --check what is there")
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="flattened",
         help="order of several codebooks: parallel, delayed, flattened or coarse-first (default: flattened)",
     )
-    grid = "codes as rows, one for each codebook, with holes (jsonl --style lists, webdataset)"
+    grid = "codes as rows, one for each codebook, with padding (jsonl --style lists, webdataset)"
     parser.add_argument("--grid", action="store_true", help=grid)
     parser.add_argument("--deduplicate", action="store_true", help="merge equal neighbours; durations are kept apart")
     parser.add_argument(
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def options_of(args: argparse.Namespace) -> "ExportOptions":
-    """The command line as options.  Raises VqaudioError for a value that is none."""
+    """Read the command line as options.  Raises VqaudioError for a value that is none."""
     from vqaudio.export.formats.table import FORMATS, format_of
     from vqaudio.export.options import ExportOptions
 
@@ -116,7 +116,7 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
 
 
 def check(args: argparse.Namespace, store: "TokenStore") -> None:
-    """Compare with the store, with progress."""
+    """Compare an export with the store, with progress."""
     from vqaudio.export.check import check_export
 
     with rows_shown(store, is_quiet=args.quiet) as finish:
@@ -126,10 +126,10 @@ def check(args: argparse.Namespace, store: "TokenStore") -> None:
 
 
 def print_summary(record: "ExportRecord", out: Path) -> None:
-    """What was written; a split without documents is pointed out."""
+    """Print what was written; a split without documents is pointed out."""
     for split, counts in record.counts.items():
-        told = f"{counts['documents']:,} documents, {counts['tokens']:,} tokens in {counts['sequences']:,} sequences"
-        print(f"{split:11} {told}, {counts['seconds'] / 3600:.2f} h")
+        size = f"{counts['documents']:,} documents, {counts['tokens']:,} tokens in {counts['sequences']:,} sequences"
+        print(f"{split:11} {size}, {counts['seconds'] / 3600:.2f} h")
         if not counts["documents"]:
             print(f"{'':11} no speaker falls into {split}; with few speakers choose another --validation")
     words = record.vocabulary
@@ -140,7 +140,7 @@ def print_summary(record: "ExportRecord", out: Path) -> None:
 
 @contextmanager
 def rows_shown(store: "TokenStore", *, is_quiet: bool) -> "Iterator[Callable[[int, int], None]]":
-    """Shows how far a run through the store is; gives what is to be called with rows and samples that are done."""
+    """Show progress through the store; yields a function to call with the rows and samples that are done."""
     from vqaudio.cli.terminal.progress import RunProgress, shown
 
     num_done = 0
@@ -151,6 +151,6 @@ def rows_shown(store: "TokenStore", *, is_quiet: bool) -> "Iterator[Callable[[in
             num_done += num_samples
             for number in range(num_rows):
                 progress.finish_file(num_samples if number == 0 else 0)
-            progress.tell(num_done / store.stamp.sample_rate_hz)
+            progress.update(num_done / store.stamp.sample_rate_hz)
 
         yield finish

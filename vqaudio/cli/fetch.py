@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="what to fetch; see --list")
     parser.add_argument("--root", type=Path, metavar="DIR", help="the folder in which each corpus gets its own")
     parser.add_argument("--list", action="store_true", help="list the corpora and parts that are known")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) -> None:
-    """Fetch one archive with a bar, and say on stderr what came of it."""
+    """Fetch one archive with a bar, and print the outcome on stderr."""
     from vqaudio.cli.terminal.progress import shown
     from vqaudio.cli.terminal.transfer_progress import TransferProgress
     from vqaudio.corpora.fetch.fetching import fetch
@@ -51,7 +51,7 @@ def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) ->
             archive,
             folder,
             is_archive_kept=is_archive_kept,
-            tell=lambda what, done, total: progress.tell(f"{archive.name}: {what}", done, total),
+            tell=lambda what, done, total: progress.update(f"{archive.name}: {what}", done, total),
         )
     if unpacked is None:
         print(f"{archive.name}: is there", file=sys.stderr)
@@ -63,7 +63,7 @@ def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) ->
 
 
 def print_list(root: Path | None) -> None:
-    """One line for each part; with a root, whether it is there."""
+    """Print one line for each part; with a root, whether it is there."""
     from vqaudio.corpora.fetch.archives import known_archives
     from vqaudio.corpora.fetch.fetching import is_fetched
 

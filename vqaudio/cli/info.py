@@ -16,7 +16,7 @@ HIDDEN = ("card",)  # long: printed as it is, after the table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument(
         "what", metavar="CODEC|TOKENS", help="a shipped codec's name, a codec's folder or a token store"
     )
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = False) -> dict[str, Any]:
-    """The facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
+    """Collect the facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
     from vqaudio.codec.locate import find_codec
     from vqaudio.core.errors import VqaudioError
 
@@ -57,7 +57,7 @@ def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = F
 
 
 def describe_tokens(folder: Path, *, is_verified: bool = False, has_usage: bool = False) -> dict[str, Any]:
-    """Stamp, counts, bitrate, shards and failures of a token store."""
+    """Collect stamp, counts, bitrate, shards and failures of a token store."""
     from vqaudio.tokens.store import TokenStore
 
     store = TokenStore.open(folder)
@@ -78,7 +78,7 @@ def describe_tokens(folder: Path, *, is_verified: bool = False, has_usage: bool 
 
 
 def describe_usage(store: "TokenStore") -> dict[str, Any]:
-    """How evenly each codebook is used over all frames of a store, and the bitrate that its entropy amounts to."""
+    """Compute the usage of each codebook over all frames of a store, and the bitrate of its entropy."""
     from vqaudio.metrics.usage import count_codes, entropy_bitrate_bps, entropy_bits, perplexity, top_share, usage
 
     counts = count_codes((row.codes for row in store), store.stamp.codebook_size)
@@ -93,7 +93,10 @@ def describe_usage(store: "TokenStore") -> dict[str, Any]:
 
 
 def describe_codec(folder: Path) -> dict[str, Any]:
-    """config.json of a codec, its rates and its model card.  Raises VqaudioError if config.json is no codec's."""
+    """Collect the config.json of a codec, its rates and its model card.
+
+    Raises VqaudioError if config.json is no codec's.
+    """
     from vqaudio.codec.locate import read_facts, read_header, speaker_names
 
     header, facts = read_header(folder), read_facts(folder)
@@ -125,17 +128,17 @@ def _rates(frame_rate_hz: float, num_codebooks: int, codebook_size: int) -> dict
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """One line for each fact; the failures one line each, up to MAX_FAILURES."""
+    """Format one line for each fact; the failures one line each, up to MAX_FAILURES."""
     for name, value in facts.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
         elif name == "speakers" and isinstance(value, list):
-            more = " ... (--json tells them all)" if len(value) > MAX_SPEAKERS else ""
+            more = " ... (--json lists them all)" if len(value) > MAX_SPEAKERS else ""
             yield "speakers", f"{len(value)}, known by name: {', '.join(value[:MAX_SPEAKERS])}{more}"
         elif name == "failures" and isinstance(value, list):
             for record in value[:MAX_FAILURES]:
                 yield "failed", f"{record['id']}: {record.get('reason', '')}"
             if len(value) > MAX_FAILURES:
-                yield "failed", f"... and {len(value) - MAX_FAILURES} more: --json tells them all"
+                yield "failed", f"... and {len(value) - MAX_FAILURES} more: --json lists them all"
         else:
             yield f"{prefix}{name}", value

@@ -1,4 +1,4 @@
-"""The `vqaudio` command: finds the verb, runs it, and turns what went wrong into one line and an exit status."""
+"""The `vqaudio` command: it finds and runs the verb, and turns errors into one line and an exit status."""
 
 import argparse
 import os
@@ -17,7 +17,9 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class Verb(NamedTuple):
-    """module: has `add_arguments(parser)` and `run(args) -> int`, and imports nothing heavy at its top."""
+    """A verb of the command.
+
+    module: has `add_arguments(parser)` and `run(args) -> int`, and imports nothing heavy at its top."""
 
     module: str
     help: str
@@ -29,7 +31,7 @@ VERBS = {
     "convert": Verb("vqaudio.cli.convert", "say the same in the voice of another speaker"),
     "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),
     "sample": Verb("vqaudio.cli.sample", "let a prior speak, from nothing or after a spoken prompt"),
-    "info": Verb("vqaudio.cli.info", "tell what a codec or a token store holds"),
+    "info": Verb("vqaudio.cli.info", "print what a codec or a token store holds"),
     "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),
     "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
     "report": Verb("vqaudio.cli.report", "write one HTML page about a codec: players, plots, tables"),
@@ -39,7 +41,7 @@ VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command line; returns its exit status (1: an error that the user can mend, 2: wrong usage)."""
+    """Run one command line; returns its exit status (1: an error that the user can mend, 2: wrong usage)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may not fit the terminal's encoding
@@ -77,11 +79,11 @@ def _run(arguments: list[str]) -> int:
 
 
 def _overview() -> argparse.ArgumentParser:
-    """What `vqaudio --help` shows; the verbs' own modules are not imported for it."""
+    """Write what `vqaudio --help` shows; the verbs' own modules are not imported for it."""
     parser = argparse.ArgumentParser(
         prog="vqaudio",
         description="Recordings to discrete codes and back.",
-        epilog="`vqaudio VERB --help` tells more.  After `--` a name may start with a dash.",
+        epilog="`vqaudio VERB --help` says more.  After `--` a name may start with a dash.",
     )
     parser.add_argument("--version", action="version", version=f"vqaudio {vqaudio.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)

@@ -1,4 +1,4 @@
-"""`vqaudio probe TOKENS --alignments DIR`: what the codes have to do with phones, beside what chance and MFCC give."""
+"""`vqaudio probe TOKENS --alignments DIR`: what the codes have to do with phones, beside chance and an MFCC control."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ EXIT_REFUSED = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("tokens", type=Path, metavar="TOKENS", help="a token store, as `vqaudio tokenize` makes it")
     alignments = (
         "folder of TextGrid, .phn, .lab ... files named as the recordings, or of CTM and MLF files, or one file"
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def options_from(args: argparse.Namespace) -> "ProbeOptions":
-    """What the command line asks for."""
+    """Read the command line as options."""
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.probe.probing import ProbeOptions, read_names
     from vqaudio.jobs.probe.registry import PROBES
@@ -90,7 +90,7 @@ def options_from(args: argparse.Namespace) -> "ProbeOptions":
 
 
 def write_report(folder: Path, report: "ProbeReport") -> None:
-    """probe.json and, where there is a headline, fairseq.tsv.  Raises VqaudioError if they cannot be written."""
+    """Write probe.json and, where there is a headline, fairseq.tsv.  Raises VqaudioError if they cannot be written."""
     from vqaudio.core.durable import make_folder, replace_durably
 
     make_folder(folder)

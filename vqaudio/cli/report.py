@@ -21,7 +21,7 @@ LARGEST_BYTES = 15_000_000  # what browsers on phones and mail take without trou
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("codec", metavar="CODEC", help="a shipped codec's name or a saved codec's folder")
     parser.add_argument("audio", type=Path, metavar="WAV_DIR", help="folder of speech files, searched through")
     parser.add_argument(
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decode, measure, write.  0 when every file is on the page, 2 when some could not be heard."""
+    """Decode, measure, write.  0 when every file is on the page, 2 when some could not be decoded."""
     from vqaudio.cli.evaluate import choose_codecs
     from vqaudio.codec.saving import open_codec
     from vqaudio.jobs.evaluate.charts import drawing
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_probe(path: Path, codec: "Codec") -> "ProbeFindings":
-    """The findings of a probe.  Raises VqaudioError if they are about other weights."""
+    """Read the findings of a probe.  Raises VqaudioError if they are about other weights."""
     from vqaudio.jobs.page.probe_section import read_findings
     from vqaudio.jobs.stamps import stamp_of
 
@@ -90,7 +90,7 @@ def find_report(
     sources: "Sequence[Source]",
     decodings: "Decodings",
 ) -> "tuple[Report, str]":
-    """The evaluation that was given, or one of the page's own files, and in words which it is.
+    """Read the evaluation that was given, or make one of the page's own files, and in words which it is.
 
     decodings: keep what is decoded for that.
     Raises VqaudioError if the one that was given is about other weights.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument(
         "--prior", metavar="NAME|DIR", required=True, help="a folder of recipes/train_prior.py, or a codec's name"
     )
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sample; 0 when all went well."""
+    """Sample speech; 0 when all went well."""
     from vqaudio.jobs.voice.sample_files import require_room
     from vqaudio.jobs.voice.sampling import sample_speech
     from vqaudio.prior.saving import open_prior
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     require_room(args.out, is_overwriting=args.overwrite, has_pictures=not args.no_pictures)
     samples = sample_speech(prior, codec, request)
     decode_s = write_samples(args, prior, codec, samples)
-    new_s = sum(one.shape[1] - samples.prompt_frames for one in samples.codes) / prior.language.stamp.frame_rate_hz
+    new_s = sum(codes.shape[1] - samples.prompt_frames for codes in samples.codes) / prior.language.stamp.frame_rate_hz
     if not args.quiet:
         print(f"samples   {len(samples.codes)}, {new_s:.1f} s of new speech")
         print(f"codes     {new_s / max(samples.wall_s, 1e-9):.1f} x real time, all samples at once")
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def request_of(args: argparse.Namespace) -> "Request":
-    """The command line as a request.  Raises VqaudioError for a value that is none."""
+    """Read the command line as a request.  Raises VqaudioError for a value that is none."""
     from vqaudio.jobs.voice.sampling import Request
     from vqaudio.prior.sampling import SamplingOptions
 
@@ -72,7 +72,7 @@ def request_of(args: argparse.Namespace) -> "Request":
 
 
 def codec_of(prior: "Prior", name_or_folder: str | None, device: str) -> "Codec":
-    """The codec whose codes the prior has learned.  Raises VqaudioError if it is not at hand or is another one."""
+    """Open the codec whose codes the prior has learned.  Raises VqaudioError if it is not at hand or is another one."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.stamps import stamp_of

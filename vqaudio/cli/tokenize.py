@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Declare the verb's options."""
     parser.add_argument("audio", metavar="WAV_DIR", type=Path, help="folder of recordings, or one recording")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the token store")
     parser.add_argument("--codec", metavar="NAME|DIR", default="speech-16k", help="default: speech-16k")
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tokenize; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
+    """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import stop_on_interrupt
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary
     from vqaudio.jobs.sources import find_sources
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def require_counts(args: argparse.Namespace) -> None:
-    """Raises VqaudioError for a count that makes no sense."""
+    """Check the counts.  Raises VqaudioError for one that makes no sense."""
     from vqaudio.core.errors import VqaudioError
 
     for name, lowest in (("batch_size", 1), ("workers", 0), ("codebooks", 1), ("max_failures", 0)):
@@ -78,7 +78,7 @@ def require_counts(args: argparse.Namespace) -> None:
 
 
 def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> "list[AudioFileReader]":
-    """AudioFileReader processes, no more than files; one decoder in this process for 0."""
+    """Start AudioFileReader processes, no more than files; one decoder in this process for 0."""
     from vqaudio.jobs.tokenize.readers import InlineReader, ProcessReader, default_num_workers
 
     wanted = default_num_workers() if num_workers is None else num_workers
@@ -93,7 +93,7 @@ def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> 
 def prepare(
     args: argparse.Namespace, sources: "list[Source]", readers: "list[AudioFileReader]", stop: "Event", stack: ExitStack
 ) -> "tuple[TokenWriter, Summary, LocalRun]":
-    """Open the codec and the store; what the store has is left out."""
+    """Open the codec and the store, and leave out what the store has."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.codec.streaming import StreamingEncoder
     from vqaudio.jobs.stamps import stamp_of

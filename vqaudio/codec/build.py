@@ -1,4 +1,4 @@
-"""CodecConfig -> Codec: the only place where a name becomes a class."""
+"""Construction of a codec from its configuration: the only place where a name becomes a class."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -19,7 +19,7 @@ Builder = TypeVar("Builder")
 
 
 def build_codec(config: CodecConfig) -> Codec:
-    """A codec with fresh weights.  Raises VqaudioError for an unknown kind or sizes that do not fit together."""
+    """Build a codec with fresh weights.  Raises VqaudioError for an unknown kind or sizes that do not fit together."""
     return Codec(
         _encoder(config),
         build_quantizer(config.quantizer, config.latent_width),
@@ -90,7 +90,7 @@ DECODERS = {"fourier": _fourier, "mirror": _mirror}
 
 
 def _table(config: CodecConfig) -> None:
-    """The table stands in the decoder."""
+    """Build nothing: the table of speaker embeddings is a part of the decoder."""
 
 
 def _reference(config: CodecConfig) -> ReferenceEncoder:

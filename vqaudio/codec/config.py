@@ -10,11 +10,11 @@ from vqaudio.quantizers.kinds import CONFIGS
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Strided convolutions; the product of the strides is the hop.
+    """The encoder's section: strided convolutions; the product of the strides is the hop.
 
     dilations: of the residual units after each stride.  With stem_window > 0 the first stride is taken by a spectral
-    stem of that many samples and stem_bands mel bands; with has_level_split the stem takes the running level of the
-    signal off, and in a residual stack the codebooks after the first code it.  lookahead_frames: the code of a frame
+    stem of that many samples and stem_bands mel bands; with has_level_split the stem normalises the running level
+    of the signal, and in a residual stack the codebooks after the first code it.  lookahead_frames: the code of a frame
     may depend on so many frames after it; codes come that much later.
     """
 
@@ -29,7 +29,10 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """kind: `fourier` (width, hidden, slow and fast dilations) or `mirror` (widths, strides, dilations)."""
+    """The decoder's section.
+
+    kind: `fourier` (width, hidden, slow and fast dilations) or `mirror` (widths, strides, dilations).
+    """
 
     kind: str = "fourier"
     lookahead_frames: int = 4
@@ -46,10 +49,10 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """Everything that is needed to build a codec, saved with its weights.
+    """The configuration from which a codec is built, saved with its weights.
 
-    speaker_kind: how the decoder learns who speaks.  `table`: by number, of num_speakers; none with 0.  `reference`: by
-    a recording, that of the speech itself in training; num_speakers stays 0.
+    speaker_kind: the source of speaker embeddings.  `table`: a row per speaker, num_speakers of them; none with 0.
+    `reference`: a reference encoder of a recording, in training that of the speech itself; num_speakers stays 0.
     """
 
     name: str = "speech-16k"
@@ -65,7 +68,7 @@ class CodecConfig:
 
     @property
     def hop_samples(self) -> int:
-        """The product of the encoder's strides."""
+        """Samples per frame: the product of the encoder's strides."""
         hop = 1
         for stride in self.encoder.strides:
             hop *= stride

@@ -1,4 +1,4 @@
-"""A hash of weights: it is what ties codes to the codec that made them."""
+"""The hash of a codec's weights, which ties codes to the codec that made them."""
 
 import hashlib
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 def shaping_state(module: nn.Module) -> dict[str, Tensor]:
-    """The tensors that shape codes or sound, on the CPU: the state dict (running statistics are not in it)."""
+    """Collect the tensors that shape codes or sound, on the CPU: the state dict, without running statistics."""
     return {name: tensor.detach().to("cpu").contiguous() for name, tensor in module.state_dict().items()}
 
 
 def fingerprint(module: nn.Module) -> str:
-    """SHA-256 over name, shape and float32 bytes of every shaping tensor, in the order of the names."""
+    """Compute the SHA-256 of name, shape and float32 bytes of every shaping tensor, in the order of the names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(shaping_state(module).items()):
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())

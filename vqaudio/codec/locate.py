@@ -1,4 +1,4 @@
-"""Where codecs lie, and what their config.json says.  Needs no torch: `vqaudio info` reads it."""
+"""Folders of codecs and their config.json.  Needs no torch: `vqaudio info` reads it."""
 
 import json
 import math
@@ -15,7 +15,7 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 
 @dataclass(frozen=True)
 class CodecFacts:
-    """What config.json says of a codec's rates."""
+    """The name and the rates of a codec, from its config.json."""
 
     name: str
     sample_rate_hz: int
@@ -25,7 +25,7 @@ class CodecFacts:
 
 
 def find_codec(name_or_folder: str | Path) -> Path:
-    """The folder of a codec.  Raises VqaudioError that lists the shipped ones."""
+    """Find the folder of a codec.  Raises VqaudioError that lists the shipped ones."""
     for folder in (Path(name_or_folder), MODELS / str(name_or_folder)):
         if (folder / "config.json").is_file():
             return folder
@@ -37,7 +37,7 @@ def find_codec(name_or_folder: str | Path) -> Path:
 
 
 def speaker_names(folder: Path) -> tuple[str, ...]:
-    """The speakers whom a codec knows by name, those of its speakers.json; none without that file."""
+    """Read the names of a codec's known speakers from its speakers.json; none without that file."""
     path = folder / SPEAKERS
     if not path.is_file():
         return ()
@@ -48,7 +48,7 @@ def speaker_names(folder: Path) -> tuple[str, ...]:
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """config.json of a codec.  Raises VqaudioError if it is not one."""
+    """Read the config.json of a codec.  Raises VqaudioError if it is not one."""
     try:
         header = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError) as error:

@@ -19,7 +19,7 @@ from vqaudio.quantizers.interface import Quantized, Quantizer
 
 
 class Codec(nn.Module):
-    """Waveform -> codes -> waveform.
+    """A neural speech codec, waveform -> codes -> waveform.
 
     In eval mode everything runs in windows of one fixed shape whose left context is carried as state, so a file's codes
     do not depend on what it is batched with, nor on the blocks in which it arrives (tests/codec/test_laws.py).
@@ -45,7 +45,7 @@ class Codec(nn.Module):
 
     @property
     def name(self) -> str:
-        """What the codec is called in stores and tables."""
+        """Name of the codec in stores and tables."""
         return self.config.name
 
     @property
@@ -60,7 +60,7 @@ class Codec(nn.Module):
 
     @property
     def codebook_size(self) -> int:
-        """Codes to choose from in each codebook."""
+        """Codes per codebook."""
         return self.quantizer.codebook_size
 
     @property
@@ -70,7 +70,7 @@ class Codec(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     @property
@@ -79,11 +79,11 @@ class Codec(nn.Module):
         return fingerprint(self)
 
     def forward(self, audio: Tensor, speakers: Tensor | None = None, lengths: Tensor | None = None) -> CodecOutput:
-        """One pass; in eval mode exactly `encode` and `decode`, plus the losses.
+        """Encode, quantize and decode audio in one pass; in eval mode exactly `encode` and `decode`, plus the losses.
 
         audio: `b 1 n`, speakers: `b` int64 or None, lengths: `b` samples that are real (all, if None).  Frames past a
         row's length have code 0 and a zero vector, and the quantizer neither counts nor learns them.  With a reference
-        encoder the decoder is told the voice of the audio itself, whoever the speakers are.
+        encoder the speaker embeddings are those of the audio itself, whoever the speakers are.
         """
         if not self.training:
             return self._forward_eval(audio, speakers, lengths)
@@ -101,7 +101,7 @@ class Codec(nn.Module):
         return CodecOutput(sound, codes, latents.vectors, vectors, quantized.commitment, log_magnitudes)
 
     def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
-        """Audio to codes.
+        """Encode audio to codes.
 
         audio: `b 1 n` float32 at the grid's rate, lengths: `b` samples that are real (all, if None).
         Returns audio_codes `b k t` int64 with t = ceil(n / hop); frames past a row's length are 0.
@@ -110,7 +110,7 @@ class Codec(nn.Module):
         return self._encoded(audio, lengths, num_codebooks)[0]
 
     def embed(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Audio `b 1 n` of any length to the embedding `b e` of its voice, each row's by itself.
+        """Compute the speaker embedding `b e` of audio `b 1 n` of any length, each row's by itself.
 
         lengths: `b` samples that are real (all, if None).  Raises VqaudioError for a codec without reference encoder.
         """
@@ -119,9 +119,9 @@ class Codec(nn.Module):
     def speaker_embeddings(
         self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None
     ) -> Tensor | None:
-        """What the decoder must be told to give this audio `b 1 n` back in the voices that it has: `b e`, or None.
+        """Compute the speaker embeddings `b e` with which audio `b 1 n` is decoded in its own voices, or None.
 
-        speakers: `b` int64, for a codec with a table.  A codec with a reference encoder hears them.
+        speakers: `b` int64, for a codec with a table.  A reference encoder computes them from the audio.
         """
         if self.reference is None:
             return None if speakers is None else resolve_speaker_embeddings(self, speakers, None, len(audio))
@@ -135,7 +135,7 @@ class Codec(nn.Module):
         *,
         embeddings: Tensor | None = None,
     ) -> Tensor:
-        """Codes to audio.
+        """Decode codes to audio.
 
         audio_codes: `b k t` int64, k may be fewer than the codec's; length: samples to return, t * hop if None;
         speakers, embeddings: for a codec with speaker conditioning, see `resolve_speaker_embeddings`.
@@ -154,7 +154,7 @@ class Codec(nn.Module):
         return sound[..., :length]
 
     def decode_latents(self, audio_codes: Tensor) -> Tensor:
-        """Look up what the decoder reads, `b d t`, for audio_codes `b k t`."""
+        """Look up the quantized latents `b d t` of audio_codes `b k t`."""
         return decode_latents(self.quantizer, audio_codes)
 
     def _quantized(self, latents: Latents, lengths: Tensor | None) -> Quantized:
@@ -170,7 +170,7 @@ class Codec(nn.Module):
         return CodecOutput(sound, codes, latents.vectors, self.decode_latents(codes), commitment)
 
     def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Latents]:
-        """Codes and latents of what is real in audio `b 1 n`."""
+        """Encode the real samples of audio `b 1 n` to codes and latents."""
         audio = real_part(self._checked(audio), lengths)
         codes, latents = encode_windows(
             self.encoder, self.quantizer, audio, window_frames=self.window_frames, num_codebooks=num_codebooks

@@ -1,4 +1,4 @@
-"""A codec on disk: model.safetensors, config.json, README.md beside them as its model card, and known speakers."""
+"""Saving and opening of a codec: model.safetensors, config.json, its model card README.md, and known speakers."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from vqaudio.core.errors import VqaudioError
 
 
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
-    """Writes the codec; with is_half the networks' weights are stored as float16 (the codebooks stay float32).
+    """Write the codec to a folder; with is_half the networks' weights become float16 (the codebooks stay float32).
 
     Returns the weights' SHA-256 as they will be read back.
     """
@@ -45,7 +45,7 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> st
 
 
 def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -> Codec:
-    """A codec in eval mode: one that ships in the package, by its name, or a folder that `save_codec` wrote.
+    """Open a codec in eval mode: one that ships in the package, by its name, or a folder that `save_codec` wrote.
 
     Raises VqaudioError if there is none, if it was written by a later version, or if its weights are damaged.
     """
@@ -70,6 +70,6 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
 
 
 def _blank_codec(config: CodecConfig) -> Codec:
-    """A codec whose weights are about to be read: the random numbers it starts from are given back."""
+    """Build a codec whose weights are about to be read, without a trace in the state of the random generator."""
     with torch.random.fork_rng(devices=[]):
         return build_codec(config)

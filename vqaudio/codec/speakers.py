@@ -1,4 +1,4 @@
-"""Who speaks: known speakers by name, recordings of unknown ones, and what the decoder is told of either."""
+"""Speaker embeddings for the decoder: of known speakers by name, and of recordings of unknown ones."""
 
 import difflib
 import json
@@ -17,18 +17,18 @@ from vqaudio.core.protocols import NeuralCodec
 from vqaudio.nn.conv import fixed_windows
 
 TABLE = "speakers.safetensors"
-WINDOW_FRAMES = 100  # of a recording that is listened to, at once
+WINDOW_FRAMES = 100  # of the reference encoder's stem, at once
 
 
 @dataclass(frozen=True, eq=False)
 class KnownSpeakers:
-    """names, and embeddings `n e` in their order."""
+    """The known speakers of a codec: names, and embeddings `n e` in their order."""
 
     names: tuple[str, ...]
     embeddings: Tensor
 
     def find(self, name: str) -> Tensor:
-        """The embedding of one, `1 e`.  Raises VqaudioError with the nearest names for one who is not known."""
+        """Look up the embedding `1 e` of a speaker.  Raises VqaudioError with the nearest names for an unknown one."""
         if name in self.names:
             return self.embeddings[self.names.index(name)][None]
         close = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
@@ -37,7 +37,7 @@ class KnownSpeakers:
 
 
 def save_speakers(folder: Path, known: KnownSpeakers | None, weights_sha256: str) -> None:
-    """Writes both files beside the weights whose embeddings they hold; with None, those of other weights go."""
+    """Write both files beside the weights whose embeddings they hold; with None, remove those of other weights."""
     if known is None:
         (folder / SPEAKERS).unlink(missing_ok=True)
         (folder / TABLE).unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def save_speakers(folder: Path, known: KnownSpeakers | None, weights_sha256: str
 
 
 def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
-    """Those that `save_speakers` left, None where there are none.
+    """Read the speakers that `save_speakers` wrote, None where there are none.
 
     Raises VqaudioError for files that are damaged or about other weights.
     """
@@ -58,41 +58,45 @@ def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
     if not names:
         return None
     try:
-        found = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
+        stored = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
         embeddings = load_file(folder / TABLE)["embeddings"].float()
-        is_theirs = found["weights_sha256"] == weights_sha256
+        is_theirs = stored["weights_sha256"] == weights_sha256
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise VqaudioError(f"the speakers in {folder} cannot be read: {error}; fetch the codec again") from error
     if not is_theirs or embeddings.ndim != 2 or len(names) != len(embeddings):
         raise VqaudioError(
-            f"{folder / SPEAKERS} is about other weights; delete it, and let recipes/speaker_table.py hear speakers"
+            f"{folder / SPEAKERS} is about other weights; delete it, and run recipes/speaker_table.py again"
         )
     return KnownSpeakers(names, embeddings)
 
 
 def embed_speakers(codec: NeuralCodec, audio: Tensor, lengths: Tensor | None) -> Tensor:
-    """audio: `b 1 n`, lengths: `b` or None.  Returns `b e`, each row by itself, in windows of one shape."""
+    """Compute speaker embeddings `b e` of audio `b 1 n`, each row by itself, in windows of one shape.
+
+    lengths: `b` samples that are real (all, if None).  Raises VqaudioError for a codec without reference encoder.
+    """
     if codec.reference is None:
         raise VqaudioError(
-            f"{codec.name} hears no voices: only a codec with speaker_kind `reference` takes a recording for a speaker"
+            f"{codec.name} has no reference encoder: only a codec with speaker_kind `reference` takes a recording for "
+            "a speaker"
         )
-    stem, found = codec.reference.stem, []
+    stem, embeddings = codec.reference.stem, []
     for at, row in enumerate(audio.split(1)):
         row = row if lengths is None else row[..., : max(int(lengths[at]), 1)]
         num_frames, state, parts = -(-row.shape[-1] // stem.stride), stem.zero_state(1), []
         for window in fixed_windows(row, WINDOW_FRAMES * stem.stride):
-            heard, state = stem.step(window, state)
-            parts.append(heard.features)
-        found.append(codec.reference.pool_statistics(torch.cat(parts, dim=-1)[..., :num_frames]))
-    return torch.cat(found)
+            output, state = stem.step(window, state)
+            parts.append(output.features)
+        embeddings.append(codec.reference.pool_statistics(torch.cat(parts, dim=-1)[..., :num_frames]))
+    return torch.cat(embeddings)
 
 
 def resolve_speaker_embeddings(
     codec: NeuralCodec, speakers: Tensor | None, embeddings: Tensor | None, batch: int
 ) -> Tensor | None:
-    """What the decoder is told, `b e`; None for a codec without speakers.
+    """Choose the speaker embeddings `b e` for the decoder; None for a codec without speakers.
 
-    speakers: `b` int64, places among the known ones (of a codec with a table: in the table); embeddings: `b e`, or
+    speakers: `b` int64, indices of known ones (of a codec with a table: rows of the table); embeddings: `b e`, or
     `1 e` for all rows.  With neither it is the mean over the speech trained on (of a table: over its rows).
     Raises VqaudioError for a speaker who is not there, or embeddings of another shape.
     """
@@ -102,7 +106,7 @@ def resolve_speaker_embeddings(
             raise VqaudioError(f"{codec.name} was trained without speakers: its decoder takes no embeddings")
         return None
     if embeddings is None:
-        embeddings = _typical(codec)[None] if speakers is None else _placed(codec, speakers)
+        embeddings = _typical(codec)[None] if speakers is None else _known_embeddings(codec, speakers)
     if embeddings.ndim != 2 or embeddings.shape[0] not in (1, batch) or embeddings.shape[1] != conditioning.width:
         raise VqaudioError(
             f"embeddings of shape {tuple(embeddings.shape)} do not fit {batch} rows of codes; "
@@ -118,7 +122,7 @@ def _typical(codec: NeuralCodec) -> Tensor:
     return codec.decoder.conditioning.table.mean(dim=0)
 
 
-def _placed(codec: NeuralCodec, speakers: Tensor) -> Tensor:
+def _known_embeddings(codec: NeuralCodec, speakers: Tensor) -> Tensor:
     if codec.reference is None:
         assert codec.decoder.conditioning is not None, "a codec with speakers has a table where it has no reference"
         return codec.decoder.conditioning.embed(speakers)

@@ -1,4 +1,4 @@
-"""Sound to codes and back in windows of one shape, whole or as it arrives; bit for bit the same.
+"""Encoding and decoding in windows of one shape, offline or streaming, with bit for bit the same result.
 
 A file is cut into windows of one length, each of which goes on from the state that the one before left behind.  So the
 codes of a file are the same whatever it is batched with, in whatever blocks it comes (tests/codec/test_laws.py).
@@ -25,7 +25,7 @@ ACCELERATOR_ROWS = 16  # files that an accelerator works on at once
 
 
 class StreamingEncoder:
-    """Collects samples until a window of the codec is full, then encodes it with the state of the ones before.
+    """A streaming encoder: it collects samples until a window is full, then encodes it with the state of those before.
 
     Every step has one tensor shape, whatever the sizes of the blocks: so the codes are the same for any of them.
     The delay is one window (`codec.window_frames`) and the encoder's lookahead; for less, drive `codec.encoder.step`
@@ -42,7 +42,7 @@ class StreamingEncoder:
         self._is_finished = False
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
-        """samples: any number, at the codec's rate.  Returns the codes `k t` that became final."""
+        """Encode more samples, any number at the codec's rate.  Returns the codes `k t` that became final."""
         if self._is_finished:
             raise VqaudioError("this stream was finished; make a new StreamingEncoder for the next file")
         self._waiting.append(np.asarray(samples, dtype=np.float32))
@@ -56,7 +56,7 @@ class StreamingEncoder:
         return self._joined(parts)
 
     def finish(self) -> NDArray[np.int64]:
-        """The codes `k t` of what is still waiting."""
+        """Encode the samples that are still waiting.  Returns their codes `k t`."""
         self._is_finished = True
         num_more = self.codec.grid.num_frames(self._num_waiting) + self.codec.encoder.lookahead_frames
         num_left = num_more + min(self._num_given, 0)  # what is early is not given out
@@ -84,7 +84,7 @@ class StreamingEncoder:
 
 
 class StreamingDecoder:
-    """Sound from codes that arrive in any portions, in memory that does not grow.
+    """A streaming decoder of codes that arrive in any portions, in memory that does not grow.
 
     The delay is one window and the decoder's lookahead.  For a codec with speaker conditioning, who speaks: speaker, an
     index, or embedding `1 e`; see `vqaudio.codec.speakers.resolve_speaker_embeddings`.
@@ -100,7 +100,7 @@ class StreamingDecoder:
         self._num_given = -codec.decoder.lookahead_frames * codec.grid.hop_samples  # samples: the first ones are early
 
     def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """codes: `k t`.  Returns the samples that became final."""
+        """Decode more codes `k t`.  Returns the samples that became final."""
         codes = np.asarray(codes, dtype=np.int64)
         self._num_frames += codes.shape[1]
         waiting = codes if self._waiting is None else np.concatenate([self._waiting, codes], axis=1)
@@ -110,7 +110,7 @@ class StreamingDecoder:
         return self._sound([waiting[:, at : at + size] for at in range(0, whole, size)])
 
     def finish(self, num_samples: int | None = None) -> NDArray[np.float32]:
-        """The rest of the sound, so that there are num_samples in all (every frame's, if None)."""
+        """Decode the rest, so that there are num_samples in all (every frame's, if None)."""
         total = self._num_frames * self.codec.grid.hop_samples if num_samples is None else num_samples
         if self.codec.grid.num_frames(total) != self._num_frames:
             raise VqaudioError(f"{self._num_frames} frames came, which cannot give {total} samples")
@@ -238,5 +238,5 @@ def decode_window(
 
 
 def decode_latents(quantizer: Quantizer, audio_codes: Tensor) -> Tensor:
-    """Look up what the decoder reads, `b d t`, for audio_codes `b k t`."""
+    """Look up the quantized latents `b d t` of audio_codes `b k t`."""
     return rearrange(quantizer.decode(rearrange(audio_codes, "b k t -> b t k")), "b t d -> b d t")

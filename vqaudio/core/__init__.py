@@ -1,1 +1,1 @@
-"""Floor 0: errors, the time grid, configuration.  Nothing here imports torch."""
+"""Floor 0: errors, the time grid, configuration, files.  Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""Plain mappings <-> frozen dataclasses, every value checked against its field's annotation."""
+"""Conversion between plain mappings and frozen dataclasses, every value checked against its field's annotation."""
 
 import dataclasses
 import difflib
@@ -24,12 +24,12 @@ _DOTLESS_FLOAT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def renamed_from(*names: str) -> dict[str, Any]:
-    """Metadata of a field that had other names: files that were written with one of them are read like new ones."""
+    """Make the metadata of a field that had other names: files with an old name are read like new ones."""
     return {"renamed_from": names}
 
 
 def chosen_from(kinds: Mapping[str, type]) -> dict[str, Any]:
-    """Metadata of a field whose section names its class by `kind:`.
+    """Make the metadata of a field whose section names its class by `kind:`.
 
     kinds: kind -> dataclass with a field `kind`.  What a section says for the fields of another kind is left behind, so
     that a file which names another kind than its base need not take the base's settings back.
@@ -38,7 +38,7 @@ def chosen_from(kinds: Mapping[str, type]) -> dict[str, Any]:
 
 
 def load_config(path: str | Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config:
-    """One YAML file, its bases and the overrides of a command line as a dataclass.
+    """Load a YAML file, its bases and the overrides of a command line as a dataclass.
 
     overrides: `key=value` or `section.key=value`, the value in YAML.
     Raises VqaudioError for a file, key or value that cannot be used.
@@ -47,7 +47,7 @@ def load_config(path: str | Path, cls: type[Config], overrides: Sequence[str] = 
 
 
 def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
-    """A dataclass from plain dictionaries, lists and scalars, every field checked against its annotation.
+    """Convert dictionaries, lists and scalars to a dataclass, every field checked against its annotation.
 
     where: the dotted key of the section, for messages.
     Raises VqaudioError for an unknown key, a missing one or a value of the wrong type.
@@ -69,25 +69,25 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     values = {}
     for key, value in mapping.items():
         kinds = fields[key].metadata.get("kinds")
-        place = _join(where, key)
-        values[key] = _convert_chosen(kinds, fields[key], value, place) if kinds else _convert(hints[key], value, place)
+        path = _join(where, key)
+        values[key] = _convert_chosen(kinds, fields[key], value, path) if kinds else _convert(hints[key], value, path)
     return cls(**values)
 
 
 def to_mapping(config: _Dataclass) -> dict[str, Any]:
-    """The inverse of `from_mapping`: dictionaries, lists and scalars that YAML and JSON can hold."""
+    """Convert a dataclass, the inverse of `from_mapping`, to dictionaries, lists and scalars for YAML and JSON."""
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config) if f.init}
 
 
 def _with_new_names(fields: Mapping[str, "dataclasses.Field[Any]"], mapping: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The mapping with every old name replaced by the one of today; where both stand there, today's counts."""
+    """Replace every old name of a field by its present one; where both are given, the present one counts."""
     today = {old: name for name, field in fields.items() for old in field.metadata.get("renamed_from", ())}
     renamed = {today[key]: value for key, value in mapping.items() if key in today}
     return {**renamed, **{key: value for key, value in mapping.items() if key not in today}}
 
 
 def _convert_chosen(kinds: Mapping[str, type], field: "dataclasses.Field[Any]", value: Any, where: str) -> Any:
-    """The dataclass that the section's `kind` names, without what belongs to other kinds only."""
+    """Convert to the dataclass that the section's `kind` names, without what belongs to other kinds only."""
     if not isinstance(value, Mapping):
         raise VqaudioError(f"{where} must be a section of `key: value` lines, got {_describe(value)}")
     default = field.default_factory().kind if callable(field.default_factory) else next(iter(kinds))
@@ -96,7 +96,7 @@ def _convert_chosen(kinds: Mapping[str, type], field: "dataclasses.Field[Any]", 
         raise VqaudioError(f"unknown {where}.kind {kind!r}; valid are {', '.join(sorted(kinds))}")
     known = {name: _names_of(cls) for name, cls in kinds.items()}
     of_others = set().union(*known.values()) - known[kind]
-    return from_mapping(kinds[kind], {key: one for key, one in value.items() if key not in of_others}, where)
+    return from_mapping(kinds[kind], {key: entry for key, entry in value.items() if key not in of_others}, where)
 
 
 def _names_of(cls: type) -> set[str]:
@@ -105,7 +105,7 @@ def _names_of(cls: type) -> set[str]:
 
 
 def _convert(wanted: Any, value: Any, where: str) -> Any:
-    """The value as the annotation wants it.  Raises VqaudioError naming key, value and type."""
+    """Convert a value to the annotated type.  Raises VqaudioError naming key, value and type."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (typing.Union, types.UnionType):
         return _convert_union(arguments, value, where)

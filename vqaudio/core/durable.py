@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whatever kills the process."""
+"""Atomic and durable writing: files that are whole or not there, whatever kills the process."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ TEMPORARY = ".writing"  # ends the name of what is not whole yet
 
 
 def replace_durably(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file that survives the loss of power: on the disk before it gets its name.  See `replace_file`."""
+    """Write a file that survives a loss of power: synced to the disk before it gets its name.  See `replace_file`."""
     replace_file(path, write, is_durable=True)
 
 
@@ -48,7 +48,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's list of names to the disk."""
+    """Sync a folder's list of names to the disk."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -57,7 +57,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what a killed run left half-written in `folder` and its data folder."""
+    """Remove the temporary files of a killed run in `folder` and its data folder."""
     for stray in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f"data/.*{TEMPORARY}")]:
         stray.unlink()
 

@@ -1,4 +1,4 @@
-"""One run at a time: a lock that ends with its process, however that ends."""
+"""A lock for one run at a time, which ends with its process, however that ends."""
 
 import fcntl
 import os
@@ -11,9 +11,10 @@ from vqaudio.core.errors import VqaudioError
 
 @contextmanager
 def locked(path: Path, refusal: str) -> Iterator[None]:
-    """Holds a folder, or a file that is made if it is not there, until the block ends.
+    """Lock a folder, or a file that is made if it is not there, until the block ends.
 
-    refusal: what is told where another run holds it.  Raises VqaudioError with it, or if `path` cannot be opened.
+    refusal: the error's message where another run holds it.
+    Raises VqaudioError with it, or if `path` cannot be opened.
     """
     try:
         number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)

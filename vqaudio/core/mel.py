@@ -12,7 +12,7 @@ SLANEY_HZ_PER_MEL, SLANEY_KNEE_HZ, SLANEY_LOG_STEP = 200 / 3, 1000.0, np.log(6.4
 
 
 def hz_to_mel(frequency_hz: float, scale: Literal["htk", "slaney"] = "htk") -> float:
-    """Convert a frequency.
+    """Convert a frequency in Hz to mel.
 
     Source: htk: O'Shaughnessy 1987, 2595 log10(1 + f / 700); slaney: Slaney 1998, Auditory Toolbox.
 
@@ -43,7 +43,7 @@ def mel_filter_bank(
     norm: Literal["peak", "area", "average"] = "peak",
     is_widened: bool = False,
 ) -> NDArray[np.float32]:
-    """Make triangles whose corners are equally far apart in mel, from 0 Hz to half the sample rate: `m f`.
+    """Make a bank of triangles with corners equally far apart in mel, from 0 Hz to half the sample rate: `m f`.
 
     num_bins: `f`, of a Fourier transform, the two ends included.  norm: height 1, area 2 in Hz, or weights that sum
     to 1, so that a band is an average of its bins.  is_widened: a band narrower than a bin reaches to the bins around.

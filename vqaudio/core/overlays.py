@@ -10,7 +10,7 @@ from vqaudio.core.errors import VqaudioError
 
 
 def load_mapping(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The same as plain dictionaries: bases in their order, then the file, then the overrides; the last word counts."""
+    """Load a YAML file as plain dictionaries: bases in order, then the file, then the overrides; later values win."""
     mapping = _read_file(Path(path), ())
     for override in overrides:
         mapping = merge(mapping, parse_override(override))
@@ -18,7 +18,7 @@ def load_mapping(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, A
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two mappings as one: sections merge key by key, everything else (lists too) is replaced by `above`.
+    """Merge two mappings: sections merge key by key, everything else (lists too) is replaced by `above`.
 
     >>> merge({"optimiser": {"rate": 1, "betas": [1, 2]}}, {"optimiser": {"betas": [3]}})
     {'optimiser': {'rate': 1, 'betas': [3]}}
@@ -31,7 +31,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_override(text: str) -> dict[str, Any]:
-    """`section.key=value` as a nested mapping.  Raises VqaudioError when it does not have that form.
+    """Parse `section.key=value` to a nested mapping.  Raises VqaudioError when it does not have that form.
 
     >>> parse_override("optimiser.betas=[0.9, 0.99]")
     {'optimiser': {'betas': [0.9, 0.99]}}
@@ -47,7 +47,7 @@ def parse_override(text: str) -> dict[str, Any]:
 
 
 def _read_file(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
-    """One file laid over its bases.  readers: the files that brought us here, to refuse a circle."""
+    """Read a file merged over its bases.  readers: the files that brought us here, to refuse a circle."""
     path = path.resolve()
     if path in readers:
         circle = " -> ".join(str(file) for file in (*readers[readers.index(path) :], path))

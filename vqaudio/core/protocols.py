@@ -1,4 +1,4 @@
-"""What neighbouring folders know of a codec without importing it."""
+"""The interfaces of codecs, for folders that must not import one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:  # the ground floor starts without torch
 
 
 class AudioTokenizer(Protocol):
-    """Audio `b 1 n` <-> audio_codes `b k t`, on a fixed grid: ours, EnCodec, DAC, Mimi."""
+    """An audio tokenizer, audio `b 1 n` <-> audio_codes `b k t`, on a fixed grid: ours, EnCodec, DAC, Mimi."""
 
     grid: FrameGrid
 
     @property
     def name(self) -> str:
-        """What it is called in stores and tables."""
+        """Name of the tokenizer in stores and tables."""
         ...
 
     @property
@@ -28,25 +28,25 @@ class AudioTokenizer(Protocol):
 
     @property
     def codebook_size(self) -> int:
-        """Codes to choose from in each codebook."""
+        """Codes per codebook."""
         ...
 
     @property
     def weights_sha256(self) -> str:
-        """A hash of the weights: two tokenizers with the same one give the same codes."""
+        """Hash of the weights: two tokenizers with the same one give the same codes."""
         ...
 
     def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
-        """audio: `b 1 n` float32 at the grid's rate.  Returns audio_codes `b k t` int64, t = ceil(n / hop)."""
+        """Encode audio `b 1 n` float32 at the grid's rate to audio_codes `b k t` int64, t = ceil(n / hop)."""
         ...
 
     def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
-        """audio_codes: `b k t`, possibly fewer codebooks.  Returns audio `b 1 length` (or t * hop)."""
+        """Decode audio_codes `b k t`, possibly of fewer codebooks, to audio `b 1 length` (or t * hop)."""
         ...
 
 
 class CodecOutput(NamedTuple):
-    """What one pass through a codec gives.
+    """The output of one pass through a codec.
 
     audio `b 1 n` · codes `b k t` int64 · latents and vectors `b d t` before and after the quantizer · commitment: a
     scalar · log_magnitudes `b t f` of a decoder with an inverse-STFT head, in training (see `FourierDecoder.spectrum`).
@@ -61,9 +61,9 @@ class CodecOutput(NamedTuple):
 
 
 class NeuralCodec(AudioTokenizer, Protocol):
-    """A tokenizer whose parts are known: encoder, quantizer and decoder on one grid, and who speaks.
+    """A neural codec: encoder, quantizer and decoder on one grid, with speaker embeddings.
 
-    reference: hears the voice of a recording, or None.  known_speakers: those whom it knows by name, or None.
+    reference: the encoder of speaker embeddings, or None.  known_speakers: those with a name, or None.
     window_frames: of the windows that all tokenization runs in.
     """
 
@@ -80,17 +80,17 @@ class NeuralCodec(AudioTokenizer, Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         ...
 
     def __call__(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
-        """One pass with everything that losses look at."""
+        """Encode, quantize and decode in one pass, with everything that losses need."""
         ...
 
     def speaker_embeddings(
         self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None = None
     ) -> Tensor | None:
-        """What the decoder must be told to give audio `b 1 n` back in the voices that it has: `b e`, or None."""
+        """Compute the speaker embeddings `b e` with which audio `b 1 n` is decoded in its own voices, or None."""
         ...
 
     def decode(
@@ -101,5 +101,5 @@ class NeuralCodec(AudioTokenizer, Protocol):
         *,
         embeddings: Tensor | None = None,
     ) -> Tensor:
-        """audio_codes: `b k t`.  Returns `b 1 length`, in the voices of the embeddings `b e`."""
+        """Decode audio_codes `b k t` to audio `b 1 length`, with speaker embeddings `b e`."""
         ...

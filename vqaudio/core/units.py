@@ -1,4 +1,4 @@
-"""Samples, frames and seconds, converted by one rounding rule."""
+"""Conversion of samples, frames and seconds by one rounding rule."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from vqaudio.core.errors import VqaudioError
 
 @dataclass(frozen=True)
 class Interval:
-    """A labelled stretch of time: a phone, a word, a pause.
+    """A labelled interval of time: a phone, a word, a pause.
 
     start_s, end_s: seconds from the start of the file.
     """
@@ -19,7 +19,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Where code frames sit in time: frame `t` covers samples `[t * hop, (t + 1) * hop)`.
+    """A grid of code frames in time: frame `t` covers samples `[t * hop, (t + 1) * hop)`.
 
     >>> grid = FrameGrid(sample_rate_hz=16_000, hop_samples=320)
     >>> grid.frame_at(0.58), grid.num_frames(321), grid.frame_rate_hz
@@ -38,23 +38,23 @@ class FrameGrid:
 
     @property
     def frame_rate_hz(self) -> float:
-        """Frames in one second."""
+        """Frames per second."""
         return self.sample_rate_hz / self.hop_samples
 
     def num_frames(self, num_samples: int) -> int:
-        """Frames that cover `num_samples` samples: the ceiling of samples / hop."""
+        """Count the frames that cover `num_samples` samples: the ceiling of samples / hop."""
         return -(-num_samples // self.hop_samples)
 
     def sample_at(self, time_s: float) -> int:
-        """The sample nearest to a time.  Raises VqaudioError for a negative time."""
+        """Find the sample nearest to a time.  Raises VqaudioError for a negative time."""
         if time_s < 0:
             raise VqaudioError(f"time_s must be 0 or more, got {time_s}")
         return round(time_s * self.sample_rate_hz)
 
     def frame_at(self, time_s: float) -> int:
-        """The frame that holds the sample nearest to a time.  Raises VqaudioError for a negative time."""
+        """Find the frame that holds the sample nearest to a time.  Raises VqaudioError for a negative time."""
         return self.sample_at(time_s) // self.hop_samples
 
     def time_at(self, sample: int) -> float:
-        """Seconds from the start of the file to a sample."""
+        """Convert a sample's position to seconds from the start of the file."""
         return sample / self.sample_rate_hz

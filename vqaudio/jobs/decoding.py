@@ -1,4 +1,4 @@
-"""A token store back to sound: one wav file for each row, in memory that does not grow with a file's length."""
+"""Decoding of a token store to sound: one wav file for each row, in memory that does not grow with a file's length."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +17,10 @@ FRAMES_AT_ONCE = 1000  # 20 s at 50 frames a second
 
 
 class BlockDecoder(Protocol):
-    """Sound of one file whose codes come in blocks: `vqaudio.codec.streaming.StreamingDecoder` is one."""
+    """The decoder of one file whose codes come in blocks, such as `vqaudio.codec.streaming.StreamingDecoder`."""
 
     def push(self, codes: np.ndarray) -> np.ndarray:
-        """Take codes `k t`; return the samples that became final."""
+        """Decode codes `k t`; return the samples that became final."""
         ...
 
     def finish(self, num_samples: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def decode_rows(
     num_threads: int = 1,
     stop: threading.Event | None = None,
 ) -> Iterator[TokenRow]:
-    """Write every row's sound to `path_of(id)`; yield the row when its file is whole.
+    """Decode every row to `path_of(id)`; yield the row when its file is whole.
 
     num_codebooks: use only the first ones.  stop: set it to end after the files in work.
     Raises VqaudioError if a file cannot be written.
@@ -69,7 +69,7 @@ def decode_rows(
 
 
 def sound_of(row: TokenRow, decoder: BlockDecoder, num_codebooks: int | None = None) -> Iterator[np.ndarray]:
-    """The row's `num_samples` samples, in blocks."""
+    """Decode the row's `num_samples` samples, in blocks."""
     with torch.inference_mode():
         for start in range(0, row.codes.shape[1], FRAMES_AT_ONCE):
             yield decoder.push(row.codes[:num_codebooks, start : start + FRAMES_AT_ONCE].astype(np.int64))

@@ -1,4 +1,4 @@
-"""Where the sound of an id goes: its own folders, and a name of its own."""
+"""Paths of output files: folders and a distinct name for every id."""
 
 import os
 from collections import Counter
@@ -9,7 +9,7 @@ from vqaudio.core.errors import VqaudioError
 
 
 def wav_names(ids: Sequence[str]) -> dict[str, str]:
-    """id -> path of its wav file below the output folder; see `output_names`.
+    """Map every id to the path of its wav file below the output folder; see `output_names`.
 
     >>> wav_names(["a/b.flac", "c.flac", "c.wav"])
     {'a/b.flac': 'a/b.wav', 'c.flac': 'c.flac.wav', 'c.wav': 'c.wav.wav'}
@@ -18,7 +18,7 @@ def wav_names(ids: Sequence[str]) -> dict[str, str]:
 
 
 def output_names(ids: Sequence[str], suffix: str) -> dict[str, str]:
-    """id -> path of its file below the output folder; no two are the same, not even without regard to case.
+    """Map every id to the path of its file below the output folder; no two are the same, not even in lower case.
 
     For .wav `a/b.flac` becomes `a/b.wav`, or `a/b.flac.wav` where another id (`a/b.wav`, `a/B.mp3`) wants that name
     or where a folder has it.

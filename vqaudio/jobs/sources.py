@@ -1,4 +1,4 @@
-"""Which files of a folder are audio, and what each one is called in the store."""
+"""Sources: the audio files of a folder and their ids in the store."""
 
 import os
 import stat
@@ -41,7 +41,7 @@ def find_sources(root: Path) -> list[Source]:
 
 
 def _source(file: AudioPath) -> Source:
-    """Refuse names that Parquet cannot hold, foreign formats and pipes without opening them."""
+    """Make a source, and refuse names that Parquet cannot hold, foreign formats and pipes without opening them."""
     if file.refusal is not None:
         return Source(_readable(file.id), file.path, refusal=file.refusal)
     suffix, refusal, num_bytes = suffix_of(file.id), None, 0

@@ -1,4 +1,4 @@
-"""The stamp of a codec that stands before us."""
+"""The stamp of an open codec."""
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
@@ -6,7 +6,7 @@ from vqaudio.tokens.schema import CodecStamp
 
 
 def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecStamp:
-    """What a store of this codec's codes says of it.  num_codebooks: how many are stored, all if None.
+    """Make the stamp for a store of this codec's codes.  num_codebooks: how many are stored, all if None.
 
     Raises VqaudioError if the codec does not have that many.
     """

@@ -1,4 +1,4 @@
-"""Results as JSON has them, which knows neither dataclasses nor NaN."""
+"""Conversion of results to strict JSON, which has neither dataclasses nor NaN."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, mappings, sequences and numbers for `json.dumps(..., allow_nan=False)`: null where not finite."""
+    """Convert dataclasses, mappings, sequences and numbers for `json.dumps(..., allow_nan=False)`, NaN to null."""
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What a worker process says: requests in on stdin, answers out on stdout.
+"""The protocol of a worker process: requests in on stdin, answers out on stdout.
 
 A process of its own, because a file can crash the library that reads it.  No pickle passes: a request is one line of
 JSON, an answer is a `HEADER` (tag and length) and a payload, which is raw float32 samples or JSON.
@@ -17,7 +17,7 @@ SAMPLES, DONE, FAILED = b"S", b"D", b"F"
 
 
 def serve(answer: Callable[[dict[str, Any], BinaryIO], None]) -> None:
-    """Answer until stdin ends, which it does when the parent has gone.  Ctrl-C is the parent's business."""
+    """Answer requests until stdin ends, which it does when the parent has gone.  Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A library that prints must not write into the answers: file descriptor 1 becomes stderr.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -30,7 +30,7 @@ def serve(answer: Callable[[dict[str, Any], BinaryIO], None]) -> None:
 
 
 def send(answers: BinaryIO, tag: bytes, payload: bytes) -> None:
-    """One answer: header and payload, whole."""
+    """Send one answer: header and payload, whole."""
     rest = memoryview(HEADER.pack(tag, len(payload)) + payload)
     while rest:
         rest = rest[answers.write(rest) :]

@@ -1,4 +1,4 @@
-"""A process that answers questions about one file at a time, and may die of one: started anew for the next.
+"""A worker process that answers questions about one file at a time, and may die of one: started anew for the next.
 
 A question is one line of JSON on its stdin, an answer a header (tag and length) and a payload on its stdout; see
 `vqaudio.jobs.worker`.  No pickle passes.
@@ -45,7 +45,7 @@ def isolated_python(code: str) -> tuple[str, ...]:
 
 
 class WorkerProcess:
-    """A process that is asked about one file at a time.
+    """A worker process for one file at a time.
 
     role: what it is called in sentences, such as "decoder".  code: what it runs, see `isolated_python`.
     patience_s: how long it may be silent.
@@ -57,7 +57,7 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = self._start()
 
     def answers(self, request: Mapping[str, Any]) -> Generator[tuple[bytes, bytearray], None, None]:
-        """Ask; give every answer up to the last one, the first that is not SAMPLES.
+        """Send a request; yield every answer up to the last one, the first that is not SAMPLES.
 
         Close the iterator if you leave it early.  Raises VqaudioError if the process dies or falls silent.
         """
@@ -82,7 +82,7 @@ class WorkerProcess:
                 self._end()
 
     def abort(self) -> None:
-        """From another thread: make whoever waits for an answer stop waiting."""
+        """Stop a request from another thread: make whoever waits for an answer stop waiting."""
         if (process := self._process) is not None:
             process.kill()
 
@@ -116,7 +116,7 @@ class WorkerProcess:
         return received
 
     def _death_reason(self, process: subprocess.Popen[bytes]) -> str:
-        """Why the process died, in words, with the last line it wrote to stderr."""
+        """Say why the process died, in words, with the last line it wrote to stderr."""
         status = process.wait()
         try:
             cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

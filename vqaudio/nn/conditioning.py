@@ -1,4 +1,4 @@
-"""Who speaks, told to the decoder, so that the codes need not carry it."""
+"""Speaker conditioning of the decoder, so that the codes need not carry who speaks."""
 
 import torch
 import torch.nn.functional as F
@@ -8,9 +8,9 @@ from vqaudio.core.errors import VqaudioError
 
 
 class SpeakerConditioning(nn.Module):
-    """Speaker -> embedding -> scale and shift for every modulated unit.
+    """Speaker conditioning: speaker -> embedding -> scale and shift for every modulated unit.
 
-    num_speakers: places in the table of embeddings; with 0 there is no table, and embeddings come from elsewhere.
+    num_speakers: rows of the table of embeddings; with 0 there is no table, and embeddings come from elsewhere.
     Source: FiLM, arXiv:1709.07871; van den Oord et al. 2017 condition the decoder on the speaker likewise.
     """
 
@@ -33,7 +33,7 @@ class SpeakerConditioning(nn.Module):
         return self.embedding.weight
 
     def embed(self, speakers: Tensor) -> Tensor:
-        """speakers: `b` int64.  Returns `b e`.  Raises VqaudioError for an index outside the table."""
+        """Look up the embeddings `b e` of speakers `b` int64.  Raises VqaudioError for an index outside the table."""
         if not torch.compiler.is_compiling() and speakers.device.type == "cpu":
             low, high = int(speakers.min()), int(speakers.max())
             if low < 0 or high >= len(self.table):
@@ -41,5 +41,5 @@ class SpeakerConditioning(nn.Module):
         return F.embedding(speakers, self.table)
 
     def forward(self, embeddings: Tensor) -> tuple[Tensor, ...]:
-        """embeddings: `b e`.  Returns one `b 2d` per unit."""
+        """Project speaker embeddings `b e` to scale and shift: one `b 2d` per unit."""
         return self.project(embeddings).split(self.splits, dim=-1)

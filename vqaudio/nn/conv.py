@@ -1,7 +1,7 @@
-"""Causal convolutions whose memory is a value: `step(x, state) -> (y, state)`.
+"""Causal convolutions with explicit state: `step(x, state) -> (y, state)`.
 
-Nothing is hidden in a buffer, so a stream can be cut anywhere, kept, copied, batched with others and taken up again.
-`forward(x)` is `step` from a zero state: one path, two doors.
+Nothing is hidden in a buffer, so a stream can be split anywhere, kept, copied, batched with others and taken up again.
+`forward(x)` is `step` from a zero state: streaming and offline share one path.
 
               state (the past)      x (the new block)
     input   [ . . . . . . . . ][ x x x x x x x x x x x x ]
@@ -21,22 +21,22 @@ State = Any  # a Tensor, or a tuple of States: one per layer
 
 
 class Streaming(Protocol):
-    """What every causal layer offers.  `context` is in input steps, `stride` in input steps per output step."""
+    """The interface of a causal layer.  `context` is in input steps, `stride` in input steps per output step."""
 
     context: int
     stride: int
 
     def zero_state(self, batch: int) -> State:
-        """The state before anything was heard."""
+        """Make the state before the first input."""
         ...
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """The next block, with what must be remembered of it."""
+        """Process the next block.  Returns its output and the next state."""
         ...
 
 
 class CausalConv1d(nn.Module):
-    """Strided, dilated convolution that sees the present block and `context` steps of the past."""
+    """A strided, dilated, causal convolution over the present block and `context` steps of the past."""
 
     def __init__(
         self, in_channels: int, out_channels: int, *, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
@@ -51,24 +51,24 @@ class CausalConv1d(nn.Module):
         nn.init.kaiming_uniform_(self.weight, nonlinearity="linear")
 
     def zero_state(self, batch: int) -> Tensor:
-        """`b c context` zeros."""
+        """Make the state before the first input, `b c context` zeros."""
         return self.weight.new_zeros(batch, self.weight.shape[1] * self.groups, self.context)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x: `b c n` with n a multiple of the stride.  Returns `b c n/stride` and the next state."""
+        """Convolve a block x, `b c n`, n a multiple of the stride.  Returns `b c n/stride` and the next state."""
         if x.shape[-1] % self.stride:
             raise VqaudioError(f"a block of {x.shape[-1]} steps does not divide by the stride {self.stride}")
-        seen = torch.cat([state, x], dim=-1)
-        y = F.conv1d(seen, self.weight, self.bias, self.stride, dilation=self.dilation, groups=self.groups)
-        return y, seen[..., seen.shape[-1] - self.context :]
+        joined = torch.cat([state, x], dim=-1)
+        y = F.conv1d(joined, self.weight, self.bias, self.stride, dilation=self.dilation, groups=self.groups)
+        return y, joined[..., joined.shape[-1] - self.context :]
 
     def forward(self, x: Tensor) -> Tensor:
-        """`step` from a zero state."""
+        """Run `step` from a zero state."""
         return self.step(x, x.new_zeros(x.shape[0], x.shape[1], self.context))[0]
 
 
 class CausalConvTranspose1d(nn.Module):
-    """Upsampling by `stride`: each input spreads over `kernel` outputs, none of them before its own time."""
+    """A causal transposed convolution, upsampling by `stride`: an input spreads over `kernel` outputs, none earlier."""
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel: int, stride: int) -> None:
         super().__init__()
@@ -77,28 +77,28 @@ class CausalConvTranspose1d(nn.Module):
         self.stride, self.overlap = stride, kernel - stride
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        bound = (3 * stride / (in_channels * kernel)) ** 0.5  # each output hears in_channels * kernel / stride inputs
+        bound = (3 * stride / (in_channels * kernel)) ** 0.5  # fan-in of an output: in_channels * kernel / stride
         nn.init.uniform_(self.weight, -bound, bound)
 
     def zero_state(self, batch: int) -> Tensor:
-        """`b c overlap` zeros: what earlier inputs still owe to later outputs."""
+        """Make the overlap tail before the first input, `b c overlap` zeros."""
         return self.weight.new_zeros(batch, self.weight.shape[1], self.overlap)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x: `b c t`.  Returns `b c t*stride` and the tail that the next block must add."""
+        """Upsample a block x, `b c t`.  Returns `b c t*stride` and the overlap tail that the next block adds."""
         spread = F.conv_transpose1d(x, self.weight, stride=self.stride)
         overlap_tail = F.pad(state, (0, spread.shape[-1] - self.overlap))
         y, tail = (spread + overlap_tail).split([x.shape[-1] * self.stride, self.overlap], dim=-1)
         return y + self.bias[:, None], tail
 
     def forward(self, x: Tensor) -> Tensor:
-        """`step` from a zero state."""
+        """Run `step` from a zero state."""
         y = F.conv_transpose1d(x, self.weight, self.bias, stride=self.stride)
         return y[..., : x.shape[-1] * self.stride]
 
 
 class Pointwise(nn.Module):
-    """A module that looks at each step alone, such as an activation, among the streaming layers."""
+    """A pointwise module, such as an activation, as a streaming layer without state."""
 
     context, stride = 0, 1
 
@@ -107,20 +107,20 @@ class Pointwise(nn.Module):
         self.module = module
 
     def zero_state(self, batch: int) -> tuple[()]:
-        """Nothing to remember."""
+        """Make the empty state."""
         return ()
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """The module itself; the state passes through."""
+        """Apply the module; the state passes through."""
         return self.module(x), state
 
     def forward(self, x: Tensor) -> Tensor:
-        """The module itself."""
+        """Apply the module."""
         return self.module(x)
 
 
 class Chain(nn.Module):
-    """Streaming layers one after the other; its state is the tuple of theirs."""
+    """A sequence of streaming layers; its state is the tuple of theirs."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -140,18 +140,18 @@ class Chain(nn.Module):
 
     @property
     def context(self) -> int:
-        """Input steps of the past that an output depends on: the receptive field without the present block."""
+        """Input steps of the past in the receptive field, which the present block completes."""
         total, scale = 0, 1
         for layer in self._streaming:
             total, scale = total + layer.context * scale, scale * layer.stride
         return total
 
     def zero_state(self, batch: int) -> State:
-        """One state per layer."""
+        """Make the state before the first input: one per layer."""
         return tuple(layer.zero_state(batch) for layer in self._streaming)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """All layers on one block."""
+        """Run all layers on one block.  Returns the output and the next state."""
         after = []
         for layer, before in zip(self._streaming, state, strict=True):
             x, kept = layer.step(x, before)
@@ -159,7 +159,7 @@ class Chain(nn.Module):
         return x, tuple(after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`step` from a zero state."""
+        """Run `step` from a zero state."""
         for layer in self.layers:
             x = layer(x)
         return x

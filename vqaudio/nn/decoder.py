@@ -1,7 +1,7 @@
-"""Latent vectors to waveform: transposed convolutions, or spectrum frames and an inverse Fourier transform.
+"""Decoders, latent vectors to waveform: transposed convolutions, or spectrum frames and an inverse Fourier transform.
 
-Both are causal networks with a delay.  With a lookahead of L frames the network hears frame t + L before its output for
-frame t is taken: `forward` appends L zero vectors and drops the first L frames of sound.
+Both are causal networks with a delay.  With a lookahead of L frames the receptive field of
+output frame t extends to frame t + L: `forward` appends L zero vectors and drops the first L frames of sound.
 """
 
 from typing import cast
@@ -17,7 +17,7 @@ from vqaudio.nn.fourier import OVERLAP, ISTFTHead
 
 
 class ConvDecoder(nn.Module):
-    """The encoder backwards: transposed convolutions, dilated residual units after each."""
+    """The encoder mirrored: transposed convolutions, dilated residual units after each."""
 
     conditioning = None
 
@@ -41,25 +41,25 @@ class ConvDecoder(nn.Module):
         self.chain, self.lookahead_frames = Chain(*layers), lookahead_frames
 
     def zero_state(self, batch: int) -> State:
-        """The state before the first vector."""
+        """Make the state before the first vector."""
         return self.chain.zero_state(batch)
 
     def step(self, vectors: Tensor, state: State, embeddings: Tensor | None = None) -> tuple[Tensor, State]:
-        """vectors: `b d t`.  Returns `b 1 t*hop`, late by the lookahead, and the next state."""
+        """Decode vectors `b d t` to `b 1 t*hop`, delayed by the lookahead.  Returns the next state too."""
         return self.chain.step(vectors, state)
 
     def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
-        """vectors: `b d t`.  Returns `b 1 t*hop`, in time."""
+        """Decode vectors `b d t` to `b 1 t*hop`, without delay."""
         audio = self.chain(F.pad(vectors, (0, self.lookahead_frames)))
         hop = audio.shape[-1] // (vectors.shape[-1] + self.lookahead_frames)
         return audio[..., self.lookahead_frames * hop :]
 
 
 class FourierDecoder(nn.Module):
-    """Modulated units at the frame rate and at a multiple of it, then an inverse Fourier transform.
+    """ConvNeXt blocks at the frame rate and at a multiple of it, then an inverse short-time Fourier transform.
 
     All its work is done at 50 and 100 steps a second instead of 16,000: the cheapest decoder on a CPU.
-    network_lookahead: frames that the network hears ahead; the head's held frames come on top.
+    network_lookahead: future frames in the network's receptive field; the head's held frames come on top.
     """
 
     def __init__(
@@ -90,16 +90,19 @@ class FourierDecoder(nn.Module):
 
     @property
     def lookahead_frames(self) -> int:
-        """Frames by which the sound of `step` is late."""
+        """Delay of the sound of `step`, in frames."""
         return self.network_lookahead + self.head.held_frames // self.upsampling
 
     def zero_state(self, batch: int) -> State:
-        """The state before the first vector: one per layer, in the order of `step`."""
+        """Make the state before the first vector: one per layer, in the order of `step`."""
         layers = [self.entry, *self.slow, self.upsample, *self.fast, self.head]
         return tuple(layer.zero_state(batch) for layer in layers)
 
     def step(self, vectors: Tensor, state: State, embeddings: Tensor | None = None) -> tuple[Tensor, State]:
-        """vectors: `b d t`, embeddings: `b e` or None.  Returns `b 1 t*hop`, late by the lookahead, and the state."""
+        """Decode vectors `b d t` to `b 1 t*hop`, delayed by the lookahead.  embeddings: `b e` or None.
+
+        Returns the next state too.
+        """
         modulations = iter(self._modulations(embeddings))
         before, after = iter(state), []
         x, kept = self.entry.step(vectors, next(before))
@@ -116,11 +119,11 @@ class FourierDecoder(nn.Module):
         return audio, (*after, kept)
 
     def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
-        """vectors: `b d t`, embeddings: `b e` or None.  Returns `b 1 t*hop`, in time, with the network's own phases."""
+        """Decode vectors `b d t` to `b 1 t*hop`, without delay and Griffin-Lim.  embeddings: `b e` or None."""
         return self.synthesize(*self.spectrum(vectors, embeddings), num_frames=vectors.shape[-1])
 
     def spectrum(self, vectors: Tensor, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """vectors: `b d t`.  Returns log magnitudes and phases `b (t + lookahead) * upsampling f`.
+        """Predict log magnitudes and phases `b (t + lookahead) * upsampling f` of vectors `b d t`.
 
         Frame j covers the samples from (j - network_lookahead * upsampling) * head.hop on, for head.n_fft.
         """
@@ -134,7 +137,7 @@ class FourierDecoder(nn.Module):
         return self.head.spectrum(self.norm(x))
 
     def synthesize(self, log_magnitudes: Tensor, phases: Tensor, *, num_frames: int) -> Tensor:
-        """What `spectrum` gave, as audio `b 1 num_frames*hop`, in time."""
+        """Synthesize audio `b 1 num_frames*hop`, without delay, from the output of `spectrum`."""
         audio = self.head.synthesize(log_magnitudes, phases)
         hop = self.head.hop * self.upsampling
         return audio[..., self.network_lookahead * hop : (self.network_lookahead + num_frames) * hop]

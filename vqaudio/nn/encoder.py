@@ -1,7 +1,7 @@
-"""Waveform to latent vectors: strided convolutions with dilated residual units between them.
+"""The encoder, waveform to latent vectors: strided convolutions with dilated residual units between them.
 
-A causal network with a delay, as the decoders are: with a lookahead of L frames it hears frame t + L before its vector
-for frame t is taken.  `step` gives every vector L frames late; `forward` appends L frames of silence and drops the
+A causal network with a delay, as the decoders are: with a lookahead of L frames the receptive field of vector t
+extends to frame t + L.  `step` gives every vector L frames late; `forward` appends L frames of silence and drops the
 first L.
 """
 
@@ -18,22 +18,22 @@ from vqaudio.nn.stem import SpectralStem
 
 
 class Latents(NamedTuple):
-    """vectors `b d t` · level_offset `b d t`: what is added after the first codebook, or None."""
+    """Latents: vectors `b d t` · level_offset `b d t`, added to the residual after the first codebook, or None."""
 
     vectors: Tensor
     level_offset: Tensor | None
 
 
 class Encoder(nn.Module):
-    """`b 1 n` -> `b d t`, causal, n a multiple of the product of the strides.
+    """A causal convolutional encoder: `b 1 n` -> `b d t`, n a multiple of the product of the strides.
 
     with a stem    audio (16 kHz) -> spectral stem /160 -> 3-tap -> units -> /2 -> units -> 1x1 -> vectors (50 Hz)
     without        audio (16 kHz) -> /8 -> units -> /5 -> units -> /4 -> units -> /2 -> units -> 1x1 -> vectors (50 Hz)
 
     The first stride is large on purpose: nearly all the cost of a waveform network sits in its fastest layers.
-    dilations: of the residual units after each stride.  lookahead_frames: how far the vector of a frame hears ahead.
+    dilations: of the residual units after each stride.  lookahead_frames: future frames in a vector's receptive field.
 
-    Where the stem takes the level off and is_level_sent, the level comes back as an offset: one direction of the latent
+    Where the stem normalises the level and is_level_sent, the level returns as an offset: one direction of the latent
     space times the level.  So the first code does not depend on the volume, and the others restore it.
     """
 
@@ -85,17 +85,17 @@ class Encoder(nn.Module):
 
     @property
     def context(self) -> int:
-        """Samples of the past that a vector of `step` depends on, besides the hop that it comes with."""
+        """Past samples in the receptive field of a vector of `step`, besides the hop that it comes with."""
         return self._whole.context
 
     def zero_state(self, batch: int) -> State:
-        """The state before the first sample."""
+        """Make the state before the first sample."""
         stem = () if self.stem is None else self.stem.zero_state(batch)
         levels = None if self.level is None else self.level.new_zeros(batch, self.lookahead_frames)
         return stem, self.body.zero_state(batch), levels
 
     def step(self, audio: Tensor, state: State) -> tuple[Latents, State]:
-        """audio: `b 1 n`.  Returns latents, t = n/hop, late by the lookahead, and the next state."""
+        """Encode audio `b 1 n` to latents, t = n/hop, delayed by the lookahead.  Returns the next state too."""
         stem_state, body_state, waiting = state
         levels, features = None, audio
         if self.stem is not None:
@@ -113,21 +113,21 @@ class Encoder(nn.Module):
         if self.level is None or levels is None or waiting is None:
             return None, waiting
         stride = self.body.stride
-        known = torch.cat([waiting, levels[:, stride - 1 :: stride]], dim=-1)
-        num_ready = known.shape[-1] - self.lookahead_frames
-        return self.level[:, None] * known[:, None, :num_ready], known[:, num_ready:]
+        pending = torch.cat([waiting, levels[:, stride - 1 :: stride]], dim=-1)
+        num_ready = pending.shape[-1] - self.lookahead_frames
+        return self.level[:, None] * pending[:, None, :num_ready], pending[:, num_ready:]
 
     def forward(self, audio: Tensor) -> Latents:
-        """audio: `b 1 n`.  Returns latents, t = n/hop, in time, heard as if silence followed."""
+        """Encode audio `b 1 n`, followed by silence, to latents, t = n/hop, without delay."""
         audio = F.pad(audio, (0, self.lookahead_frames * self.hop))
         return self.in_time(self.step(audio, self.zero_state(audio.shape[0]))[0])
 
     def in_time(self, latents: Latents) -> Latents:
-        """Latents of steps from a zero state, the first of them too early to mean anything, without those."""
+        """Remove the delay: drop the first latents of steps from a zero state, those of frames before the audio."""
         early = self.lookahead_frames
         offset = None if latents.level_offset is None else latents.level_offset[..., early:]
         return Latents(latents.vectors[..., early:], offset)
 
     def vectors_of(self, features: Tensor) -> Tensor:
-        """features: `b m t` as the stem gives them.  Returns `b d t/stride`, in time, less the lookahead."""
+        """Encode features `b m t` of the stem to vectors `b d t/stride`, without delay, fewer by the lookahead."""
         return self.body(features)[..., self.lookahead_frames :]

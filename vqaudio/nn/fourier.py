@@ -1,4 +1,4 @@
-"""Spectrum frames to waveform: an inverse short-time Fourier transform that streams."""
+"""A streaming inverse short-time Fourier transform: spectrum frames to waveform."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ QUIET = 1e-18  # power
 
 
 class ISTFTHead(nn.Module):
-    """`b d t` -> `b 1 t*hop`: a linear layer gives log magnitudes and phases, windows of four hops overlap and add.
+    """An inverse-STFT head, `b d t` -> `b 1 t*hop`: a linear layer gives log magnitudes and phases, then overlap-add.
 
         frame t    |--------window, n_fft = 4 hop-------|
         frame t+1          |----------------------------------|
@@ -44,22 +44,22 @@ class ISTFTHead(nn.Module):
 
     @property
     def scale(self) -> float:
-        """A sinusoid of amplitude 1 has this many units in a bin of the windowed transform."""
+        """Magnitude of a sinusoid of amplitude 1 in a bin of the windowed transform."""
         return self.n_fft / 4
 
     def zero_state(self, batch: int) -> State:
-        """What earlier frames still owe to the next three hops, `b 3 hop`, and the held frames, `b t f` complex."""
+        """Make the overlap tail of earlier frames, `b 3 hop`, and the held frames, `b t f` complex."""
         overlap_tail = self.project.weight.new_zeros(batch, OVERLAP - 1, self.hop)
         held = self.project.weight.new_zeros(batch, self.held_frames, self.n_fft // 2 + 1, dtype=torch.complex64)
         return overlap_tail, held
 
     def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x: `b d t`.  Returns natural log magnitudes (0 is a sinusoid of amplitude 1) and phases, `b t f` float32."""
+        """Predict natural log magnitudes (0 is a sinusoid of amplitude 1) and phases, `b t f` float32, of x `b d t`."""
         log_magnitudes, phases = self.project(x.transpose(1, 2)).float().chunk(2, dim=-1)
         return log_magnitudes.clamp(max=MAX_LOG_MAGNITUDE), phases
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """x: `b d t`.  Returns `b 1 t*hop`, late by the held frames, and the next state."""
+        """Synthesize audio `b 1 t*hop` of x `b d t`, delayed by the held frames.  Returns the next state too."""
         log_magnitudes, phases = self.spectrum(x)
         overlap_tail, held = state
         with torch.autocast(x.device.type, enabled=False):
@@ -73,12 +73,12 @@ class ISTFTHead(nn.Module):
         return audio.reshape(x.shape[0], 1, -1), (overlap_tail, held)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: `b d t`.  Returns `b 1 t*hop` with the network's own phases: `step` from a zero state, no iterations."""
+        """Synthesize audio `b 1 t*hop` of x `b d t` with the network's own phases, without Griffin-Lim iterations."""
         log_magnitudes, phases = self.spectrum(x)
         return self.synthesize(log_magnitudes, phases)
 
     def synthesize(self, log_magnitudes: Tensor, phases: Tensor) -> Tensor:
-        """log_magnitudes, phases: `b t f`.  Returns `b 1 t*hop`: overlap and add as they are."""
+        """Synthesize audio `b 1 t*hop` by overlap-add of log_magnitudes and phases `b t f` as they are."""
         batch, num_frames = log_magnitudes.shape[:2]
         overlap_tail = log_magnitudes.new_zeros(batch, OVERLAP - 1, self.hop)
         with torch.autocast(log_magnitudes.device.type, enabled=False):
@@ -86,7 +86,7 @@ class ISTFTHead(nn.Module):
         return added[:, :num_frames].reshape(batch, 1, -1)
 
     def _overlap_add(self, frames: Tensor, overlap_tail: Tensor) -> Tensor:
-        """frames: `b t f` complex, overlap_tail: `b 3 hop`.  Returns the sum of the windows, `b t+3 hop`."""
+        """Overlap and add frames `b t f` complex and overlap_tail `b 3 hop`: the sum of the windows, `b t+3 hop`."""
         # A Hann window squared and shifted by a quarter of its length sums to 3/2.
         waves = torch.fft.irfft(frames, n=self.n_fft) * (self.window / 1.5)
         batch, num_frames = waves.shape[:2]
@@ -99,17 +99,20 @@ class ISTFTHead(nn.Module):
         return added
 
     def _griffin_lim(self, frames: Tensor, overlap_tail: Tensor) -> Tensor:
-        """The frames `b t f` with phases under which their windows agree where they overlap."""
-        magnitudes, before = frames.abs(), torch.zeros_like(frames)
-        # The last hops lack the frames to come: what is there is brought to full level.
+        """Make the phases of frames `b t f` consistent where their windows overlap, by fast Griffin-Lim iterations."""
+        magnitudes, previous = frames.abs(), torch.zeros_like(frames)
+        # Scale: the last hops lack the frames to come, so their partial sums are brought to full level.
         share = torch.ones(frames.shape[1] + OVERLAP - 1, self.hop, device=frames.device)
         tail = (self.window.square() / 1.5).view(OVERLAP, self.hop)
         share[-(OVERLAP - 1) :] = tail.flip(0).cumsum(0)[:-1].flip(0)
         for _ in range(self.num_iterations):
+            # Project on consistent spectra: overlap-add, then transform again.
             sound = (self._overlap_add(frames, overlap_tail) / share.clamp(min=0.1)).flatten(1)
-            seen = torch.fft.rfft(sound.unfold(-1, self.n_fft, self.hop) * self.window)
-            ahead = seen - MOMENTUM / (1 + MOMENTUM) * before
-            before = seen
-            power = ahead.real.square() + ahead.imag.square()  # abs() of a complex number costs four times that
-            frames = ahead * (magnitudes * torch.rsqrt(power + QUIET))
+            consistent = torch.fft.rfft(sound.unfold(-1, self.n_fft, self.hop) * self.window)
+            # Momentum of the fast algorithm.
+            accelerated = consistent - MOMENTUM / (1 + MOMENTUM) * previous
+            previous = consistent
+            # Keep the phases, restore the magnitudes.
+            power = accelerated.real.square() + accelerated.imag.square()  # abs() costs four times that
+            frames = accelerated * (magnitudes * torch.rsqrt(power + QUIET))
         return frames

@@ -1,4 +1,4 @@
-"""The first strided convolution of an encoder, with kernels that are known instead of learned."""
+"""A spectral stem: the first strided convolution of an encoder, with fixed instead of learned kernels."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.mel import mel_filter_bank
 from vqaudio.nn.conv import State
 
-FLOOR = 2e-4  # amplitude of a sinusoid: -74 dB; weaker parts of speech are not heard beside the rest
+FLOOR = 2e-4  # amplitude of a sinusoid: -74 dB; weaker parts of speech are inaudible beside the rest
 TINY = 1e-16  # power: keeps the gradient of the square root finite in silence
 CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the features over read speech
 
@@ -19,14 +19,14 @@ RELEASE_PER_S = 0.5  # log10 amplitude: 10 dB, so that a pause between words har
 
 
 class StemOutput(NamedTuple):
-    """features `b m t` · levels `b t`: log10 amplitude over the nominal level, or None where it was not taken off."""
+    """Features `b m t` · levels `b t`, log10 amplitude over the nominal level, or None without a level split."""
 
     features: Tensor
     levels: Tensor | None
 
 
 class SpectralStem(nn.Module):
-    """`b 1 n` -> `b m n/hop`: log mel magnitudes of causal windows.
+    """A log-mel front end, `b 1 n` -> `b m n/hop`: log mel magnitudes of causal windows.
 
     A convolution with windowed cosines and sines, stride `hop`, computed by a fast Fourier transform; then the
     magnitude of each pair, mel bands, and a logarithm as the activation: what the ear, STOI and phonemes look at, from
@@ -51,25 +51,26 @@ class SpectralStem(nn.Module):
         self.follower = LevelFollower(sample_rate_hz / hop) if has_level_split else None
 
     def zero_state(self, batch: int) -> State:
-        """The samples of the past, `b 1 context`, and the level's state or None."""
+        """Make the state before the first sample: past samples `b 1 context`, and the level's state or None."""
         samples = self.window.new_zeros(batch, 1, self.context)
         return samples, None if self.follower is None else self.follower.zero_state(samples)
 
     def step(self, audio: Tensor, state: State) -> tuple[StemOutput, State]:
-        """audio: `b 1 n` with n a multiple of the hop.  Returns features and levels, t = n/hop, and the next state."""
+        """Compute features and levels, t = n/hop, of audio `b 1 n`, n a multiple of the hop, and the next state."""
         samples, level = state
-        seen = torch.cat([samples, audio.float()], dim=-1)
+        joined = torch.cat([samples, audio.float()], dim=-1)
         with torch.autocast(audio.device.type, enabled=False):
-            frames = seen[:, 0].unfold(-1, self.window_samples, self.stride)
+            frames = joined[:, 0].unfold(-1, self.window_samples, self.stride)
             spectra = torch.fft.rfft(frames * self.window)
             power = spectra.real.square() + spectra.imag.square()  # abs() of a complex number costs four times that
             output, level = self.features_from_power(power, level)
-        return output, (seen[..., seen.shape[-1] - self.context :], level)
+        return output, (joined[..., joined.shape[-1] - self.context :], level)
 
     def features_from_power(self, power: Tensor, level: Tensor | None) -> tuple[StemOutput, Tensor | None]:
-        """power: `b t f` of windows as `step` cuts them, a sinusoid of amplitude 1 having 1; level: the state, `b 1`.
+        """Compute features and levels from a power spectrogram.
 
-        Returns the features and levels of those windows and the next state.
+        power: `b t f` of windows as `step` cuts them, a sinusoid of amplitude 1 having 1; level: the state, `b 1`.
+        Returns the output and the next state.
         """
         mels, levels = (power + TINY).sqrt() @ self.bands, None
         if self.follower is not None:
@@ -82,12 +83,12 @@ class SpectralStem(nn.Module):
         return StemOutput(features, levels), level
 
     def forward(self, audio: Tensor) -> StemOutput:
-        """`step` from a zero state."""
+        """Run `step` from a zero state."""
         return self.step(audio, self.zero_state(audio.shape[0]))[0]
 
 
 class LevelFollower(nn.Module):
-    """Log10 amplitude of what was just heard: rises at once, falls slowly.
+    """A peak level meter, log10 amplitude of the signal so far: rises at once, falls slowly.
 
         level(t) = max over s <= t of  log10 amplitude(s) - release * (t - s)
 
@@ -100,11 +101,11 @@ class LevelFollower(nn.Module):
         self.release = RELEASE_PER_S / frame_rate_hz
 
     def zero_state(self, like: Tensor) -> Tensor:
-        """The level after endless silence, `b 1`, for signals `b ...` like this one."""
+        """Make the level after endless silence, `b 1`, for signals `b ...` like this one."""
         return like.new_full((like.shape[0], 1), QUIETEST)
 
     def step(self, power: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """power: `b t`, squared amplitude of each frame.  Returns levels `b t` and the next state."""
+        """Follow the level of frames of power `b t`, squared amplitude.  Returns levels `b t` and the next state."""
         loudness = 0.5 * torch.log10(power.clamp(min=10 ** (2 * QUIETEST)))
         fallen = self.release * torch.arange(power.shape[-1] + 1, device=power.device)
         levels = torch.cummax(torch.cat([state, loudness], dim=-1) + fallen, dim=-1).values - fallen

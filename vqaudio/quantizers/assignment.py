@@ -1,4 +1,4 @@
-"""Which code every frame of a training batch takes, how far off it is, and what the codebook learns from it."""
+"""Assignment of training frames to codes: nearest codes, quantization error, and the counts and sums by code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vqaudio.quantizers.search import count_codes, nearest_codes, sum_by_code
 
 
 class Assignment(NamedTuple):
-    """What frames `n d` and a codebook `v d` make of each other.
+    """The assignment of frames `n d` to the codes of a codebook `v d`.
 
     codes: `n` int64, the nearest of each frame.  vectors: `n d`, those codes' vectors.
     error: scalar, the frames' mean squared distance to them, as `frame_error` weighs it.

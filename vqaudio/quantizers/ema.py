@@ -1,4 +1,4 @@
-"""The codebook that follows the running mean of the vectors it is given."""
+"""The quantizer whose codebook follows exponential moving averages of the vectors assigned to it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class EmaQuantizer(nn.Module):
             return real.quantized(frames, codes.unsqueeze(1), commitment)
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
-        """One layer of a stack; see `SingleCodebook.quantize`."""
+        """Quantize frames as one layer of a stack; see `SingleCodebook.quantize`."""
         latents = self._latents(frames)
         _, chosen, codes, commitment = self._choose(latents, weights)
         if self.is_projected:
@@ -122,28 +122,28 @@ class EmaQuantizer(nn.Module):
         return Quantized(chosen, codes, commitment)
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
-        """Codes `... 1` of vectors `... d`."""
+        """Find the codes `... 1` of vectors `... d`."""
         return encode_single(self, vectors, num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `... 1`."""
+        """Look up the vectors `... d` of codes `... 1`."""
         return decode_single(self, codes)
 
     def nearest(self, frames: Tensor) -> Tensor:
-        """Codes `n` of frames `n d`."""
+        """Find the nearest codes `n` of frames `n d`."""
         return nearest_codes(self._latents(frames).detach(), self.codebook.vectors)
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `...`."""
+        """Look up the vectors `... d` of codes `...`."""
         return self.project_out(embedding(codes, self.codebook.vectors))
 
     def logits(self, vectors: Tensor) -> Tensor:
-        """Negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
+        """Compute negative squared distances `... v` of vectors `... d` to the codes, with gradients to the vectors."""
         with float32_inside(vectors):
             return -squared_distances(self._latents(vectors.float()), self.codebook.vectors)
 
     def statistics(self) -> list[CodebookUsage]:
-        """Usage of the one codebook in training since `reset_statistics`."""
+        """Compute the usage of the codebook in training since `reset_statistics`."""
         return [self.codebook.window.usage()]
 
     def reset_statistics(self) -> None:
@@ -155,7 +155,10 @@ class EmaQuantizer(nn.Module):
         return normalize(latents, dim=-1) if self.l2_normalized else latents
 
     def _choose(self, latents: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Code vectors `n d`, with latents' gradient and without, codes `n` and commitment; in training learns."""
+        """Choose the nearest codes of latents `n d`; in training update the codebook.
+
+        Returns code vectors `n d`, straight-through and without gradient, codes `n` and the commitment loss.
+        """
         frames = latents.detach()
         if not self.training:
             codes = nearest_codes(frames, self.codebook.vectors)
@@ -163,6 +166,6 @@ class EmaQuantizer(nn.Module):
             return straight_through(latents, chosen), chosen, codes, frame_error(latents, chosen, weights)
         if not self.codebook.has_started():
             self.codebook.start(frames)
-        found, scale = self.codebook.step(frames, weights)
-        straight, commitment = straight_through_with_error(latents, found.vectors, found.error, weights)
-        return straight, found.vectors, found.codes, commitment if scale is None else commitment * scale
+        assignment, scale = self.codebook.step(frames, weights)
+        straight, commitment = straight_through_with_error(latents, assignment.vectors, assignment.error, weights)
+        return straight, assignment.vectors, assignment.codes, commitment if scale is None else commitment * scale

@@ -1,4 +1,4 @@
-"""The state of a codebook that follows running means: counts and sums, and nothing else."""
+"""The state of a codebook of exponential moving averages: counts and sums, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Source = tuple[Tensor, int, Tensor, int]  # counts and sums, each with its vers
 
 
 class EmaCodebook(nn.Module):
-    """Codes `v d` as exponential moving averages of the vectors they stand for.
+    """A codebook `v d` of exponential moving averages of the vectors assigned to each code.
 
     Kept are each code's count c and the sum m of its vectors; the vectors e follow from them. With the counts n and
     sums s of one batch (of all processes):
@@ -90,13 +90,15 @@ class EmaCodebook(nn.Module):
         return self.sums / smoothed.unsqueeze(1)
 
     def step(self, frames: Tensor, weights: Tensor | None = None) -> tuple[Assignment, Tensor | None]:
-        """What `assign` finds for frames `n d`, to which the codebook then moves; and `ddp_loss_scale`."""
+        """Assign frames `n d` to codes as `assign` does, then update the codebook; returns `ddp_loss_scale` too."""
         loops = loops_for(frames, self.counts, self.sums)
+        # With torch: assign, then update.
         if loops is None:
-            found = assign(frames, self.vectors, weights)
-            return found, self.update(frames, found.counts, found.sums)
+            assignment = assign(frames, self.vectors, weights)
+            return assignment, self.update(frames, assignment.counts, assignment.sums)
+        # In compiled loops: one call does both, unless other parts or processes must add their counts and sums first.
         is_whole_batch = self.num_parts == 1 and world_size() == 1
-        found, least_use = compiled_step(
+        assignment, least_use = compiled_step(
             loops,
             frames,
             weights,
@@ -106,11 +108,12 @@ class EmaCodebook(nn.Module):
             move_by=1 - self.decay if is_whole_batch else None,
         )
         if not is_whole_batch:
-            return found, self.update(frames, found.counts, found.sums)
+            return assignment, self.update(frames, assignment.counts, assignment.sums)
         self._kept = None
+        # Dead codes.
         if least_use < self.dead_code_threshold:
             self._revive(frames, torch.full((1,), float(frames.shape[0])), None)
-        return found, None
+        return assignment, None
 
     @torch.no_grad()
     def update(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor | None:
@@ -131,59 +134,67 @@ class EmaCodebook(nn.Module):
         return ddp_loss_scale(frames.shape[0], sizes)
 
     def _move(self, frames: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
-        """The update of the class's docstring; returns how many frames each process brought."""
+        """Apply the moving averages of the class's docstring; returns how many frames each process brought."""
+        # Statistics of the whole batch, over all processes.
         all_counts, all_sums, sizes = sum_over_processes(counts, sums, frames.shape[0])
         assert all_sums is not None
         self.window.add(all_counts)
+        # Check: an empty batch, or one with a number that is not finite, leaves the codebook as it is.
         step: Tensor | float = 1 - self.decay
-        is_sound = None
+        is_finite = None
         if self.counts.is_cpu:
             if not math.isfinite(all_sums.sum()) or not sizes.any():
                 return sizes
-        else:  # no look at it: that would mean to wait
-            is_sound = (all_sums.sum() / sizes.sum()).isfinite()  # nor is 0 / 0
-            step = step * is_sound
+        else:  # as a factor 0 or 1 on the device: reading the result would make the host wait for it
+            is_finite = (all_sums.sum() / sizes.sum()).isfinite()  # 0 / 0, an empty batch, is not finite either
+            step = step * is_finite
             all_sums.nan_to_num_(0.0, 0.0, 0.0)
+        # Moving averages.
         self.counts.lerp_(all_counts, step)
         self.sums.lerp_(all_sums, step)
+        # Dead codes.
         if self.dead_code_threshold > 0:
-            self._revive(frames, sizes, is_sound)
+            self._revive(frames, sizes, is_finite)
         return sizes
 
     def has_started(self) -> bool:
-        """Whether the codes come from data; waits for the device until they do."""
+        """Return whether the codes come from data; waits for the device until they do."""
         if not self._knows_started:
             self._knows_started = bool(self.is_started)
         return self._knows_started
 
     @torch.no_grad()
     def start(self, frames: Tensor) -> None:
-        """K-means on frames `n d` of the first batch, or of its first part; nothing if none is sound.
+        """Initialise the codebook by k-means on frames `n d` of the first batch, or of its first part.
 
-        Like the moving average, counts are in frames per batch.
+        Changes nothing if there is no frame or a number is not finite.  Like the moving average, counts are in frames
+        per batch.
         """
-        found = kmeans_of_batch(frames, self.codebook_size, self.kmeans_iterations)
-        if found is None:
+        clusters = kmeans_of_batch(frames, self.codebook_size, self.kmeans_iterations)
+        if clusters is None:
             return
-        self.counts.copy_(found[0] * self.num_parts)
-        self.sums.copy_(found[1] * self.num_parts)
+        counts, sums = clusters
+        self.counts.copy_(counts * self.num_parts)
+        self.sums.copy_(sums * self.num_parts)
         copy_from_first([self.counts, self.sums])
         self.is_started.fill_(True)
 
-    def _revive(self, frames: Tensor, sizes: Tensor, is_sound: Tensor | None) -> None:
-        """Put codes of little use on random frames, count and sum together, with the weight of a mean code.
+    def _revive(self, frames: Tensor, sizes: Tensor, is_finite: Tensor | None) -> None:
+        """Replace dead codes by random frames, count and sum together, with the weight of a mean code.
 
-        On a CPU only when there is one; elsewhere always, on fixed shapes, because to look would mean to wait.
+        On a CPU only when there is one; elsewhere always, on fixed shapes, because to look would make the host wait.
         """
+        # Find the dead codes.
         limit = self.counts.mean() * self.dead_code_threshold
-        if is_sound is None and self.counts.amin() >= limit:
+        if is_finite is None and self.counts.amin() >= limit:
             return
         mean = self.counts.mean()
         is_dead = self.counts < limit
-        if is_sound is not None:
-            is_dead = is_dead & is_sound
-        fresh = frames_at(random_positions(self.codebook_size, sizes), frames, sizes)
-        self.sums.copy_(torch.where(is_dead.unsqueeze(1), fresh * mean, self.sums))
+        if is_finite is not None:
+            is_dead = is_dead & is_finite
+        # Draw one frame per code, the same on every process, and use those of the dead ones.
+        replacements = frames_at(random_positions(self.codebook_size, sizes), frames, sizes)
+        self.sums.copy_(torch.where(is_dead.unsqueeze(1), replacements * mean, self.sums))
         self.counts.copy_(torch.where(is_dead, mean, self.counts))
 
 

@@ -1,4 +1,4 @@
-"""Quantization without a codebook: every dimension is rounded to a few levels."""
+"""Finite scalar quantization, without a codebook: every dimension is rounded to a few levels."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ MARGIN = 1e-3  # the bound lies this fraction outside the outermost level, so th
 
 @dataclass(frozen=True)
 class FiniteScalarConfig:
-    """levels: of each dimension; their product is the number of codes."""
+    """The arguments of `FiniteScalarQuantizer`.
+
+    levels: of each dimension; their product is the number of codes.
+    """
 
     kind: str = "finite_scalar"
     levels: tuple[int, ...] = (8, 8, 8, 5)
 
     @property
     def num_codebooks(self) -> int:
-        """Always one."""
+        """Codes per vector: always one."""
         return 1
 
     @property
     def codebook_size(self) -> int:
-        """Points of the grid."""
+        """Number of points of the grid."""
         return prod(self.levels)
 
 
@@ -88,21 +91,21 @@ class FiniteScalarQuantizer(nn.Module):
             return real.quantized(frames, codes.unsqueeze(1), frames.new_zeros(()))
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
-        """Codes `... 1` of vectors `... d`."""
+        """Find the codes `... 1` of vectors `... d`."""
         check_num_codebooks(num_codebooks, 1)
         with real_frames(vectors, self.width) as real:
             codes = self._codes(self._bound(self.project_in(real.values)).detach().round())
             return codes.reshape(*real.leading, 1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `... 1`."""
+        """Look up the vectors `... d` of codes `... 1`."""
         check_codes(codes, 1)
         with float32_inside(codes):
             digits = codes // self.bases % self.levels
             return self.project_out((digits - self._half).to(torch.float32) / self._half)
 
     def statistics(self) -> list[CodebookUsage]:
-        """Usage of the codes in training since `reset_statistics`."""
+        """Compute the usage of the codes in training since `reset_statistics`."""
         return [self.window.usage()]
 
     def reset_statistics(self) -> None:

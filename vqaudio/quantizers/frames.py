@@ -1,4 +1,4 @@
-"""Between tensors `... d` with masks and the plain list of real frames `n d` that quantizers work on."""
+"""Conversion between tensors `... d` with masks and the list of real frames `n d` that quantizers work on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vqaudio.quantizers.interface import Quantized
 
 @dataclass(frozen=True)
 class Frames:
-    """The real frames of vectors `... d`, and the way back.
+    """The real frames of vectors `... d`, and the positions at which they are put back.
 
     values: `n d` float32.  positions: `n`, which of the vectors they are, None where all are real.
     leading: the axes before the vectors' own.
@@ -66,7 +66,7 @@ def float32_inside(tensor: Tensor) -> AbstractContextManager[object]:
 
 
 def check_codes(codes: Tensor, num_codebooks: int) -> None:
-    """Raise VqaudioError unless codes is `... k` of integers with 1 <= k <= num_codebooks."""
+    """Check that codes is `... k` of integers with 1 <= k <= num_codebooks.  Raises VqaudioError if it is not."""
     if codes.ndim < 1 or not 1 <= codes.shape[-1] <= num_codebooks or codes.is_floating_point():
         raise VqaudioError(
             f"got codes of shape {tuple(codes.shape)} and type {codes.dtype}, wanted integers (..., k) with "
@@ -75,7 +75,7 @@ def check_codes(codes: Tensor, num_codebooks: int) -> None:
 
 
 def check_num_codebooks(num_codebooks: int | None, available: int) -> int:
-    """Return `num_codebooks`, or all; raise VqaudioError if there are not so many."""
+    """Return `num_codebooks`, or all.  Raises VqaudioError if there are not so many."""
     if num_codebooks is None:
         return available
     if not 1 <= num_codebooks <= available:

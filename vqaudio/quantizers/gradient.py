@@ -1,4 +1,4 @@
-"""The codebook that learns by gradient descent, as in the first VQ-VAE."""
+"""The quantizer whose codebook learns by gradient descent, as in the first VQ-VAE."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GradientConfig:
 
 
 class GradientQuantizer(nn.Module):
-    """One codebook of trainable vectors.
+    """A quantizer with one codebook of trainable vectors.
 
     commitment: |sg[x] - e|^2 + beta |x - sg[e]|^2 as means over frames and dimensions; the first term moves the
     codes, the second the input. Add it to the loss with weight 1.
@@ -68,12 +68,12 @@ class GradientQuantizer(nn.Module):
         Raises VqaudioError if d is not the width or the mask does not fit.
         """
         with real_frames(vectors, self.width, mask) as real:
-            found = self.quantize(real.values)
-            vectors = straight_through(real.values, found.vectors)
-            return real.quantized(vectors, found.codes.unsqueeze(1), found.commitment)
+            quantized = self.quantize(real.values)
+            vectors = straight_through(real.values, quantized.vectors)
+            return real.quantized(vectors, quantized.codes.unsqueeze(1), quantized.commitment)
 
     def quantize(self, frames: Tensor, weights: Tensor | None = None) -> Quantized:
-        """One layer of a stack; see `SingleCodebook.quantize`."""
+        """Quantize frames as one layer of a stack; see `SingleCodebook.quantize`."""
         codes = self.nearest(frames)
         scale = None
         if self.training:
@@ -86,23 +86,23 @@ class GradientQuantizer(nn.Module):
         return Quantized(chosen.detach(), codes, codebook_error + self.beta * commitment)
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
-        """Codes `... 1` of vectors `... d`."""
+        """Find the codes `... 1` of vectors `... d`."""
         return encode_single(self, vectors, num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `... 1`."""
+        """Look up the vectors `... d` of codes `... 1`."""
         return decode_single(self, codes)
 
     def nearest(self, frames: Tensor) -> Tensor:
-        """Codes `n` of frames `n d`."""
+        """Find the nearest codes `n` of frames `n d`."""
         return nearest_codes(frames.detach(), self.vectors.detach())
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `...`."""
+        """Look up the vectors `... d` of codes `...`."""
         return embedding(codes, self.vectors)
 
     def statistics(self) -> list[CodebookUsage]:
-        """Usage of the one codebook in training since `reset_statistics`."""
+        """Compute the usage of the codebook in training since `reset_statistics`."""
         return [self.window.usage()]
 
     def reset_statistics(self) -> None:

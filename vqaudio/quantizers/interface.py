@@ -1,4 +1,4 @@
-"""What every quantizer promises, so that a codec can take any of them."""
+"""The interface of quantizers, so that a codec can take any of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vqaudio.quantizers.usage import CodebookUsage
 
 
 class Quantized(NamedTuple):
-    """What a quantizer makes of vectors `... d`.
+    """The output of a quantizer for vectors `... d`.
 
     vectors: `... d` float32, the chosen code vectors; in training gradients pass through them to the input.
     codes: `... k` int64.
@@ -24,7 +24,7 @@ class Quantized(NamedTuple):
 
 
 class Quantizer(Protocol):
-    """Vectors to codes and back; the vector axis is last, all axes before it are free (1-D, 2-D, 3-D latents)."""
+    """A quantizer: the vector axis is last, all axes before it are free (1-D, 2-D, 3-D latents)."""
 
     @property
     def width(self) -> int:
@@ -49,15 +49,15 @@ class Quantizer(Protocol):
         ...
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
-        """Codes `... k` int64 of vectors `... d`; k is `num_codebooks` or all. Never learns."""
+        """Find the codes `... k` int64 of vectors `... d`; k is `num_codebooks` or all. Never learns."""
         ...
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` float32 of codes `... k`; a stack takes fewer codebooks than it has."""
+        """Look up the vectors `... d` float32 of codes `... k`; a stack takes fewer codebooks than it has."""
         ...
 
     def statistics(self) -> list[CodebookUsage]:
-        """How evenly each codebook was used in training since `reset_statistics`. Waits for the device."""
+        """Compute the usage of each codebook in training since `reset_statistics`. Waits for the device."""
         ...
 
     def reset_statistics(self) -> None:
@@ -66,11 +66,11 @@ class Quantizer(Protocol):
 
 
 class QuantizerConfig(Protocol):
-    """What every quantizer's section of a recipe has; the dataclass stands beside the quantizer's class."""
+    """The section of a recipe for a quantizer; the dataclass stands beside the quantizer's class."""
 
     @property
     def kind(self) -> str:
-        """Its name in `vqaudio.quantizers.kinds`."""
+        """Name of the quantizer in `vqaudio.quantizers.kinds`."""
         ...
 
     @property
@@ -99,9 +99,9 @@ class SingleCodebook(Quantizer, Protocol):
         ...
 
     def nearest(self, frames: Tensor) -> Tensor:
-        """Codes `n` of frames `n d`. Never learns."""
+        """Find the nearest codes `n` of frames `n d`. Never learns."""
         ...
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `...`."""
+        """Look up the vectors `... d` of codes `...`."""
         ...

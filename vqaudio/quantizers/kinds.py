@@ -1,4 +1,4 @@
-"""Every quantizer by its name: the one place where a `kind:` becomes a class."""
+"""The quantizers by name: the one place where a `kind:` becomes a class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from vqaudio.quantizers.residual import ResidualQuantizer
 
 
 class Kind(NamedTuple):
-    """config: the dataclass of its section.  build: (config, width) -> quantizer of one codebook."""
+    """A kind of quantizer.
+
+    config: the dataclass of its section.  build: (config, width) -> quantizer of one codebook.
+    """
 
     config: type
     build: Callable[[Any, int], Any]

@@ -1,4 +1,4 @@
-"""Where a codebook starts: Lloyd's k-means on frames of the first batch."""
+"""Initialisation of a codebook: Lloyd's k-means on frames of the first batch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FRAMES_PER_CODE = 16  # as many as a sample of a large batch holds
 
 
 def kmeans_of_batch(frames: Tensor, num_codes: int, num_iterations: int) -> tuple[Tensor, Tensor] | None:
-    """Counts `v` and sums `v d` of the clusters of a batch, of which each process holds its frames `n d`.
+    """Cluster a batch, of which each process holds its frames `n d`, into counts `v` and sums `v d`.
 
     A large batch is represented by a sample, and the counts are scaled up to the batch.
-    None where there is no frame, or a number in the sample is not finite.
+    Returns None where there is no frame, or a number in the sample is not finite.
     """
     _, _, sizes = sum_over_processes(frames.new_zeros(1), None, frames.shape[0])
     total = int(sizes.sum())
@@ -32,7 +32,7 @@ def kmeans_of_batch(frames: Tensor, num_codes: int, num_iterations: int) -> tupl
 
 @torch.no_grad()
 def kmeans(frames: Tensor, num_codes: int, num_iterations: int) -> tuple[Tensor, Tensor]:
-    """Counts `v` and sums `v d` of the clusters; the means are sums / counts.
+    """Cluster frames into counts `v` and sums `v d`; the means are sums / counts.
 
     frames: `n d` float32, n >= 1.  Starts from random frames; a cluster that lost all its frames gets a random
     frame and counts as one of mean size, so every count is above 0.

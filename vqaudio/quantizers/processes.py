@@ -1,4 +1,4 @@
-"""One batch spread over processes: every rank issues the same collectives and sees the same global figures.
+"""Statistics of a batch spread over processes: every rank issues the same collectives and gets the same figures.
 
 The global batch is rank 0's frames, then rank 1's, and so on; `sizes` holds how many frames each rank brought.
 Random numbers come from rank 0. So 2 processes do what 1 process does with the whole batch, up to rounding.
@@ -12,12 +12,12 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """Processes that train together; 1 where torch.distributed is not set up."""
+    """Count the processes that train together; 1 where torch.distributed is not set up."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def sum_over_processes(counts: Tensor, sums: Tensor | None, num_frames: int) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Global counts `v` and sums `v d`, and how many frames each rank brought, in one all-reduce."""
+    """Sum counts `v` and sums `v d` over all ranks, and gather how many frames each brought, in one all-reduce."""
     if world_size() == 1:
         return counts, sums, torch.full((1,), float(num_frames), device=counts.device)
     sizes = counts.new_zeros(world_size())
@@ -30,9 +30,9 @@ def sum_over_processes(counts: Tensor, sums: Tensor | None, num_frames: int) -> 
 
 
 def ddp_loss_scale(num_frames: int, sizes: Tensor) -> Tensor | None:
-    """What makes a rank's mean over `num_frames` frames its share of the mean over all, under DDP's average of ranks.
+    """Compute the factor by which a rank's mean over `num_frames` frames becomes its share of the mean over all ranks.
 
-    None where it is 1 because there is one process.
+    DDP averages the gradients of ranks, whatever their numbers of frames.  None for one process, where it is 1.
     """
     if world_size() == 1:
         return None
@@ -40,7 +40,7 @@ def ddp_loss_scale(num_frames: int, sizes: Tensor) -> Tensor | None:
 
 
 def random_positions(num: int, sizes: Tensor) -> Tensor:
-    """Uniform positions `num` in the global batch, drawn by rank 0, the same on every rank."""
+    """Draw `num` uniform positions in the global batch, by rank 0, the same on every rank."""
     draws = torch.rand(num, dtype=torch.float64, device=sizes.device)
     if world_size() > 1:
         dist.broadcast(draws, src=0)
@@ -49,7 +49,7 @@ def random_positions(num: int, sizes: Tensor) -> Tensor:
 
 
 def random_rows(num_rows: int, num_columns: int, device: torch.device) -> Tensor:
-    """Uniform numbers `r c` in [0, 1) for this rank's rows of the global batch; rank 0 draws those of all rows.
+    """Draw uniform numbers `r c` in [0, 1) for this rank's rows of the global batch; rank 0 draws those of all rows.
 
     num_rows: the same on every rank.  Rows are drawn one after the other, so parts of a batch get the numbers that
     the whole would have got (on a CPU, and by one process).
@@ -62,7 +62,7 @@ def random_rows(num_rows: int, num_columns: int, device: torch.device) -> Tensor
 
 
 def frames_at(positions: Tensor, frames: Tensor, sizes: Tensor) -> Tensor:
-    """Frames `m d` of the global batch, from the frames `n d` that each rank holds; the same on every rank."""
+    """Gather frames `m d` of the global batch, from the frames `n d` that each rank holds; the same on every rank."""
     num_frames = frames.shape[0]
     if world_size() == 1 and num_frames > 0:
         return frames[positions]

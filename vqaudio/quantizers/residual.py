@@ -1,4 +1,4 @@
-"""A stack of codebooks, each quantizing what the ones before it left over."""
+"""Residual vector quantization: a stack of codebooks, each quantizing the residual of the ones before it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from vqaudio.quantizers.usage import CodebookUsage
 
 
 class ResidualQuantizer(nn.Module):
-    """The sum of the codes of several codebooks; the first k alone are a coarser version of the same vector.
+    """A residual quantizer, the sum of several codebooks; the first k alone are a coarser version of the same vector.
 
-    commitment: the mean over codebooks of each layer's own commitment, between what was left over and its code.
-    Each layer gets the left-over with the codes before it detached, so layer i's loss moves the input, never the
+    commitment: the mean over codebooks of each layer's own commitment, between its residual and its code.
+    Each layer gets the residual with the codes before it detached, so layer i's loss moves the input, never the
     other codebooks; and one straight-through step spans the whole stack, so the input gets its gradient once.
     Source: Zeghidour et al. 2021 (SoundStream), arXiv:2107.03312, section III-C.
     """
@@ -29,7 +29,7 @@ class ResidualQuantizer(nn.Module):
         """Stack quantizers of one codebook each (`EmaQuantizer`, `GradientQuantizer`), equal in width and size.
 
         dropout: probability that a sample (an entry of axis 0) is trained with its first 1..k codebooks only, their
-        number uniform. All layers still learn from every frame: a codebook should know the left-overs of all
+        number uniform. All layers still learn from every frame: a codebook should know the residuals of all
         speech, and statistics of a random half of them would only be noisier. Where several processes train
         together, each must bring as many samples as the others.
         rotation_trick: turn the gradient of the sum; see `rotate_to`.
@@ -61,22 +61,22 @@ class ResidualQuantizer(nn.Module):
             return real.quantized(cross(frames, total), codes, commitment)
 
     def _stack(self, frames: Tensor, offset: Tensor | None, num_active: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Sum of the codes `n d`, codes `n k`, and commitment, of frames `n d` and their level offset `n d`."""
+        """Quantize frames `n d` with their level offset `n d`: sum of the codes `n d`, codes `n k`, and commitment."""
         residual, total = frames, torch.zeros_like(frames)
         codes, commitments = [], []
         for i, layer in enumerate(self._books()):
             weights = None if num_active is None else (num_active > i).to(frames.dtype)
-            found = layer.quantize(residual, weights)
-            total = total + (found.vectors if weights is None else found.vectors * weights.unsqueeze(1))
-            residual = residual - found.vectors.detach()
+            quantized = layer.quantize(residual, weights)
+            total = total + (quantized.vectors if weights is None else quantized.vectors * weights.unsqueeze(1))
+            residual = residual - quantized.vectors.detach()
             if i == 0 and offset is not None:
                 residual = residual + offset
-            codes.append(found.codes)
-            commitments.append(found.commitment)
+            codes.append(quantized.codes)
+            commitments.append(quantized.commitment)
         return total, torch.stack(codes, dim=1), torch.stack(commitments).mean()
 
     def _num_active(self, real: Frames) -> Tensor | None:
-        """Codebooks in use for every frame `n`, or None for all; equal within a sample."""
+        """Draw the number of codebooks in use for every frame `n`, equal within a sample; None for all."""
         if not self.training or self.dropout == 0:
             return None
         coin, choice = random_rows(real.leading[0], 2, real.values.device).unbind(dim=1)
@@ -86,7 +86,7 @@ class ResidualQuantizer(nn.Module):
         return real.take(num_active.unsqueeze(-1)).squeeze(1)
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
-        """Codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks."""
+        """Find the codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks."""
         num_codebooks = check_num_codebooks(num_codebooks, self.num_codebooks)
         codes = []
         with real_frames(vectors, self.width) as real:
@@ -99,7 +99,7 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(codes, dim=1).reshape(*vectors.shape[:-1], num_codebooks)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors `... d` of codes `... k`, k being the first 1 to all codebooks."""
+        """Look up the vectors `... d` of codes `... k`, k being the first 1 to all codebooks."""
         check_codes(codes, self.num_codebooks)
         total = torch.zeros(*codes.shape[:-1], self.width, device=codes.device)
         with float32_inside(codes):
@@ -108,7 +108,7 @@ class ResidualQuantizer(nn.Module):
         return total
 
     def statistics(self) -> list[CodebookUsage]:
-        """Usage of each codebook in training since `reset_statistics`."""
+        """Compute the usage of each codebook in training since `reset_statistics`."""
         return [usage for layer in self._books() for usage in layer.statistics()]
 
     def reset_statistics(self) -> None:

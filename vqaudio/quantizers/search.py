@@ -20,7 +20,7 @@ MAX_PADDING = MAX_PARTS * PART_STEP
 
 @torch.no_grad()
 def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
-    """Index of the code with the smallest squared distance; the lowest index where codes tie.
+    """Find the code with the smallest squared distance; the lowest index where codes tie.
 
     frames: `n d` float32.  codebook: `v d` float32.  Returns `n` int64.
     |x - e|^2 = |x|^2 - 2 (x.e - |e|^2 / 2), and |x|^2 is the same for every code: so take the largest x.e - |e|^2 / 2.
@@ -40,14 +40,14 @@ def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
 
 
 def _by_rows(frames: Tensor, codebook: Tensor, norms: Tensor, scores: Tensor) -> Tensor:
-    """Codes `n` by scores `n v`, which overwrite `scores`."""
+    """Find codes `n` by scores `n v`, which overwrite `scores`."""
     shape = frames.shape[0], codebook.shape[0]
     out = scores[: math.prod(shape)].view(shape)
     return torch.addmm(norms, frames, codebook.t(), beta=-0.5, out=out).argmax(dim=1)
 
 
 def _by_columns(frames: Tensor, codebook: Tensor, norms: Tensor, scores: Tensor) -> Tensor:
-    """Codes `n` by scores `v n`, several parts of the frames side by side, which overwrite `scores`."""
+    """Find codes `n` by scores `v n`, several parts of the frames side by side, which overwrite `scores`."""
     num_frames = frames.shape[0]
     num_parts = min(MAX_PARTS, max(1, num_frames // MIN_PART_FRAMES))
     missing = -num_frames % (num_parts * PART_STEP)
@@ -61,7 +61,7 @@ def _by_columns(frames: Tensor, codebook: Tensor, norms: Tensor, scores: Tensor)
 
 
 def _row_of_largest(scores: Tensor) -> Tensor:
-    """Row of the largest score in each column of scores `b v n`, as one list `b * n`.
+    """Find the row of the largest score in each column of scores `b v n`, as one list `b * n`.
 
     That is `scores.argmax(dim=1)`, which torch computes element by element. Its max pooling of images in
     channels-last memory is vectorised and 5 to 10 times as fast: so the scores are images of v x 1 pixels with n
@@ -75,7 +75,7 @@ def _row_of_largest(scores: Tensor) -> Tensor:
 
 @torch.no_grad()
 def count_codes(codes: Tensor, num_codes: int) -> Tensor:
-    """How often each code occurs in codes `n`: `v` float32."""
+    """Count how often each code occurs in codes `n`: `v` float32."""
     if codes.device.type == "cpu":
         return torch.bincount(codes, minlength=num_codes).to(torch.float32)
     # bincount makes the host wait for a GPU, to learn the largest code.
@@ -85,5 +85,5 @@ def count_codes(codes: Tensor, num_codes: int) -> Tensor:
 
 @torch.no_grad()
 def sum_by_code(frames: Tensor, codes: Tensor, num_codes: int) -> Tensor:
-    """Sum of the frames `n d` that took each code: `v d`."""
+    """Sum the frames `n d` assigned to each code: `v d`."""
     return frames.new_zeros(num_codes, frames.shape[1]).index_add_(0, codes, frames)

@@ -1,4 +1,4 @@
-"""The two doors that every quantizer of one codebook has: vectors to codes and back."""
+"""`encode` and `decode`, the same for every quantizer of one codebook: vectors to codes and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How gradients cross the rounding: straight through, or turned with the vector."""
+"""Gradient estimators for quantization: straight-through, or rotated with the vector."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def straight_through(vectors: Tensor, quantized: Tensor) -> Tensor:
-    """`quantized`, bit for bit, whose gradient reaches `vectors` unchanged (and `quantized`, if it wants one).
+    """Return `quantized`, bit for bit, whose gradient reaches `vectors` unchanged (and `quantized`, if it wants one).
 
     vectors, quantized: `... d`.  Source: Bengio et al. 2013, arXiv:1308.3432; van den Oord et al. 2017.
     The usual `vectors + (quantized - vectors).detach()` gives `quantized` only up to rounding, and costs two passes.
@@ -53,7 +53,7 @@ class _StraightThroughWithError(torch.autograd.Function):
 def straight_through_with_error(
     vectors: Tensor, quantized: Tensor, error: Tensor, weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """`straight_through(vectors, quantized)`, and their `frame_error` with its gradient for `vectors` alone.
+    """Return `straight_through(vectors, quantized)`, and their `frame_error` with its gradient for `vectors` alone.
 
     vectors, quantized: `n d`.  error: scalar, the value of that error, which is known.  weights: `n`, those in it.
     """
@@ -63,7 +63,7 @@ def straight_through_with_error(
 
 
 def rotate_to(vectors: Tensor, quantized: Tensor) -> Tensor:
-    """`quantized`, bit for bit, whose gradient reaches `vectors` rotated and scaled as vector was to code.
+    """Return `quantized`, bit for bit, whose gradient reaches `vectors` rotated and scaled as vector was to code.
 
     The forward pass is `s R x` with s = |q| / |x| and R the rotation that carries x onto q, both constants for the
     gradient: g arrives as s R^T g, so that angles between gradient and vector are kept.

@@ -1,4 +1,4 @@
-"""How evenly a codebook is used, over a window as long as the caller likes."""
+"""Codebook usage, over a window as long as the caller likes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class CodebookUsage:
-    """Health of one codebook over `num_frames` frames.
+    """The usage of one codebook over `num_frames` frames.
 
     usage: share of the codes that occurred.  perplexity: exp of the entropy, 1 (collapsed) to the codebook size.
     num_dead: codes that never occurred.  top_share: share of the frames that took the commonest code.
@@ -24,7 +24,7 @@ class CodebookUsage:
 
     @classmethod
     def from_counts(cls, counts: Tensor) -> CodebookUsage:
-        """The figures of counts `v`; without any frame usage, perplexity and top share are 0."""
+        """Compute the figures of counts `v`; without any frame usage, perplexity and top share are 0."""
         counts = counts.detach().to("cpu", torch.float64)
         total = counts.sum()
         if total == 0:
@@ -40,7 +40,7 @@ class CodebookUsage:
 
 
 class UsageWindow(nn.Module):
-    """Counts of the codes seen in training since the last reset; they stay on the device until asked for.
+    """Running counts of the codes chosen in training since the last reset; they stay on the device until asked for.
 
     The window is a view on training, not a part of the model: it is not saved.
     """
@@ -61,5 +61,5 @@ class UsageWindow(nn.Module):
         self.counts.zero_()
 
     def usage(self) -> CodebookUsage:
-        """The figures of the window so far."""
+        """Compute the figures of the window so far."""
         return CodebookUsage.from_counts(self.counts)

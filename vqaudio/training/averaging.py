@@ -1,4 +1,4 @@
-"""Weights from elsewhere: a moving average for evaluation, and another network's to start from."""
+"""Weight averaging for evaluation, and initialisation from another network's weights."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ from vqaudio.core.errors import VqaudioError
 
 
 class WeightAverage:
-    """average <- decay * average + (1 - decay) * weight, for every parameter; buffers are copied as they are.
+    """An exponential moving average of the weights: average <- decay * average + (1 - decay) * weight.
 
-    The decay rises with the steps, min(decay, (1 + step) / (10 + step)), so that the start is forgotten soon.
+    It covers every parameter; buffers are copied as they are.  The decay rises with the steps,
+    min(decay, (1 + step) / (10 + step)), so that the start is forgotten soon.
     Source: Polyak averaging as in EnCodec's and TensorFlow's ExponentialMovingAverage.
     """
 
@@ -22,7 +23,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Takes in the weights after a step."""
+        """Update the averages with the weights after a step."""
         decay = min(self.decay, (1 + step) / (10 + step))
         names = dict(module.named_parameters())
         averages = [self.tensors[name] for name in names]
@@ -30,7 +31,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def swap(self, module: nn.Module) -> None:
-        """Exchanges the module's weights with the averages; a second call restores both."""
+        """Exchange the module's weights with the averages; a second call restores both."""
         for name, value in module.named_parameters():
             kept: Tensor = value.detach().clone()
             value.copy_(self.tensors[name])
@@ -38,7 +39,7 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def applied(self, module: nn.Module) -> Iterator[None]:
-        """The module has the averages inside the block and its own weights after it."""
+        """Apply the averages to the module inside the block; it has its own weights after it."""
         self.swap(module)
         try:
             yield
@@ -47,7 +48,7 @@ class WeightAverage:
 
 
 def load_matching_weights(module: nn.Module, source: nn.Module) -> None:
-    """Copies every tensor of the source that has the name and the shape of one of the module's.
+    """Copy every tensor of the source that has the name and the shape of one of the module's.
 
     Raises VqaudioError if there is none.
     """

@@ -1,4 +1,4 @@
-"""All that a run must remember, in one safetensors file that is replaced atomically.  No pickle."""
+"""Checkpoints: the whole state of a run, in one safetensors file that is replaced atomically.  No pickle."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from vqaudio.core.errors import VqaudioError
 
 
 def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """tensors: by name; facts: JSON values, such as the step and the configuration."""
+    """Write a checkpoint.  tensors: by name; facts: JSON values, such as the step and the configuration."""
     path = Path(path)
     make_folder(path.parent)
     unshared = {name: tensor.detach().to("cpu").clone().contiguous() for name, tensor in tensors.items()}
@@ -25,7 +25,7 @@ def save_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[st
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_checkpoint` wrote.  Raises VqaudioError for anything else."""
+    """Read what `save_checkpoint` wrote.  Raises VqaudioError for anything else."""
     try:
         with safe_open(str(path), framework="pt") as stored:
             facts = (stored.metadata() or {}).get("facts")
@@ -37,17 +37,17 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Puts a prefix before every name."""
+    """Put a prefix before every name."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def part(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `under`: the tensors below a prefix."""
+    """Select the tensors below a prefix: the inverse of `under`."""
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's moments by parameter number: `12/exp_avg`."""
+    """Collect the optimiser's moments by parameter number: `12/exp_avg`."""
     return {
         f"{number}/{key}": torch.as_tensor(value).clone()
         for number, state in optimizer.state_dict()["state"].items()
@@ -56,7 +56,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Puts back what `optimizer_tensors` took out."""
+    """Restore the moments that `optimizer_tensors` collected."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         number, key = name.split("/")
@@ -68,34 +68,34 @@ Part = nn.Module | Optimizer | dict[str, Tensor]
 
 
 def run_tensors(parts: dict[str, Part]) -> dict[str, Tensor]:
-    """Every tensor of a run's parts, each under its part's name, and the states of the random generators."""
+    """Collect every tensor of a run's parts, each under its part's name, and the states of the random generators."""
     tensors = under("generators", generator_tensors())
-    for name, one in parts.items():
-        if isinstance(one, Optimizer):
-            tensors |= under(name, optimizer_tensors(one))
+    for name, member in parts.items():
+        if isinstance(member, Optimizer):
+            tensors |= under(name, optimizer_tensors(member))
         else:
-            tensors |= under(name, one.state_dict() if isinstance(one, nn.Module) else one)
+            tensors |= under(name, member.state_dict() if isinstance(member, nn.Module) else member)
     return tensors
 
 
 def restore_run(parts: dict[str, Part], tensors: dict[str, Tensor]) -> None:
-    """Puts back what `run_tensors` took out; parts that the checkpoint does not know stay as they are."""
-    for name, one in parts.items():
+    """Restore what `run_tensors` collected; parts that are not in the checkpoint stay as they are."""
+    for name, member in parts.items():
         stored = part(name, tensors)
         if not stored:
             continue
-        if isinstance(one, Optimizer):
-            restore_optimizer(one, stored)
-        elif isinstance(one, nn.Module):
-            one.load_state_dict(stored)
+        if isinstance(member, Optimizer):
+            restore_optimizer(member, stored)
+        elif isinstance(member, nn.Module):
+            member.load_state_dict(stored)
         else:
             for key, value in stored.items():
-                one[key].copy_(value)
+                member[key].copy_(value)
     restore_generators(part("generators", tensors))
 
 
 def restore_codec_run(path: str | Path, parts: dict[str, Part], codec: Any) -> int:
-    """Puts back what a run with this configuration of the codec saved, and returns the step that it had reached.
+    """Restore what a run with this configuration of the codec saved; returns the step that it had reached.
 
     Raises VqaudioError if that run had another codec.
     """
@@ -107,7 +107,7 @@ def restore_codec_run(path: str | Path, parts: dict[str, Part], codec: Any) -> i
 
 
 def generator_tensors() -> dict[str, Tensor]:
-    """The states of torch's random generators: the CPU's, and the current GPU's where there is one."""
+    """Collect the states of torch's random generators: the CPU's, and the current GPU's where there is one."""
     tensors = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["cuda"] = torch.cuda.get_rng_state()
@@ -115,7 +115,7 @@ def generator_tensors() -> dict[str, Tensor]:
 
 
 def restore_generators(tensors: dict[str, Tensor]) -> None:
-    """Puts back what `generator_tensors` took out, as far as this machine has the device."""
+    """Restore what `generator_tensors` collected, as far as this machine has the device."""
     torch.set_rng_state(tensors["cpu"])
     if "cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["cuda"])

@@ -33,7 +33,7 @@ Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of ever
 
 
 class Comparison(NamedTuple):
-    """What a codec gave, with its gradient, beside what was recorded.
+    """A codec's output, with its gradient, beside its target.
 
     given, wanted: audio `b 1 n` or log magnitudes `b t f`; losses: those that compare the two.
     """
@@ -45,12 +45,12 @@ class Comparison(NamedTuple):
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each loss counts.
+    """The weights of the losses.
 
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
-    reencoding: of the latents that the decoded sound has when it is encoded again: it makes codes stable and asks the
-    decoder for what the encoder hears.  adversarial_share: the size of the discriminators' gradient, where they look,
-    beside that of the losses there: of spectrum, or of mel and waveform together.
+    reencoding: of the latents that the decoded sound has when it is encoded again: it makes codes stable and keeps
+    what the encoder reads in the decoded sound.  adversarial_share: the norm of the discriminators' gradient at their
+    input, beside that of the losses there: of spectrum, or of mel and waveform together.
     """
 
     spectrum: float = 0.0
@@ -64,12 +64,12 @@ class LossWeights:
 
     @property
     def has_sound(self) -> bool:
-        """Whether any loss looks at the decoded waveform."""
+        """Whether any loss depends on the decoded waveform."""
         return self.mel > 0 or self.waveform > 0
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """Where the decoded is compared with the recorded: see `CodecLosses.compare`."""
+        """Names of the comparisons of decoded with recorded speech: see `CodecLosses.compare`."""
         return ("spectrum",) * (self.spectrum > 0) + ("waveform",) * self.has_sound
 
 
@@ -98,9 +98,9 @@ def add_gradients(
                 (gradient,) = torch.autograd.grad(weighted_sum(comparison.losses), comparison.given)
                 values |= comparison.losses
                 if discriminators is not None and discriminators.place == name:
-                    verdict, found = discriminator_step(discriminators, losses, comparison, share=share)
+                    verdict, verdict_losses = discriminator_step(discriminators, losses, comparison, share=share)
                     gradient = balance_gradients(gradient, verdict, share=losses.weights.adversarial_share)
-                    values |= found
+                    values |= verdict_losses
                 roots, gradients = [*roots, comparison.given], [*gradients, gradient * share]
         # Codec: all gradients in one pass back.
         torch.autograd.backward(roots, gradients)
@@ -111,7 +111,7 @@ def add_gradients(
 def discriminator_step(
     discriminators: Discriminators, losses: "CodecLosses", comparison: Comparison, *, share: float = 1.0
 ) -> tuple[Tensor, Losses]:
-    """Leave the discriminators' own gradients with them, times `share`.
+    """Add the discriminators' own gradients, times `share`, and differentiate their verdict.
 
     Returns the gradient of their verdict at what the codec gave, shaped as that, and the losses.
     """
@@ -139,7 +139,7 @@ def run_discriminators(discriminators: nn.Module, comparison: Comparison) -> tup
 def balance_gradients(reconstruction: Tensor, verdict: Tensor, *, share: float) -> Tensor:
     """Add two gradients of one shape, the second scaled to a fixed share of the first one's norm.
 
-    So no weight must be tuned to the discriminators' mood.
+    So no weight must be tuned to the strength of the discriminators.
     Source: adaptive weight of VQGAN, arXiv:2012.09841, eq. 7.
     """
     powers = mean_over_processes(torch.stack([reconstruction.square().sum(), verdict.square().sum()]))
@@ -153,7 +153,7 @@ def weighted_sum(losses: Losses) -> Tensor:
 
 
 class CodecLosses(nn.Module):
-    """Turns what a codec gave into named losses with their weights."""
+    """The losses of a codec's output, by name, with their weights."""
 
     def __init__(self, weights: LossWeights, sample_rate_hz: int) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class CodecLosses(nn.Module):
         self.spectrum = LogMagnitudeLoss(sample_rate_hz)
 
     def compare(self, codec: NeuralCodec, output: CodecOutput, audio: Tensor) -> dict[str, Comparison]:
-        """Set the decoded beside the recorded: `spectrum` and `waveform`, as far as these losses count."""
+        """Compare decoded with recorded speech: `spectrum` and `waveform`, as far as these losses have a weight."""
         comparisons = {}
         with torch.autocast(audio.device.type, enabled=False):
             if self.weights.spectrum:
@@ -183,7 +183,7 @@ class CodecLosses(nn.Module):
         return comparisons
 
     def of_latents(self, codec: NeuralCodec, output: CodecOutput) -> Losses:
-        """Weigh what the codes decide, and how far the latents of the decoded sound are from its own."""
+        """Compute the commitment and re-encoding losses, with their weights."""
         losses = {"commitment": (output.commitment, self.weights.commitment)}
         if self.weights.reencoding:
             losses["reencoding"] = (self._reencoding(codec, output), self.weights.reencoding)

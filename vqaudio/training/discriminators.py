@@ -1,7 +1,7 @@
-"""Networks that tell recorded from decoded speech.
+"""Discriminators: networks that separate recorded from decoded speech.
 
-Some look at the waveform, audio `b 1 n`; others at the natural log magnitudes `b t f` that a decoder predicts, which
-need no phase and no waveform: what a CPU can afford.  Each maps what it sees to (score map, list of features).
+Some read the waveform, audio `b 1 n`; others the natural log magnitudes `b t f` that a decoder predicts, which
+need no phase and no waveform: what a CPU can afford.  Each maps its input to (score map, list of features).
 """
 
 import itertools
@@ -27,7 +27,9 @@ SLOPE = 0.1
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """kind: `none`, `waveform` (five periods, three resolutions) or `spectrum` (five bands of bins, and mel bands).
+    """The choice and the sizes of the discriminators.
+
+    kind: `none`, `waveform` (five periods, three resolutions) or `spectrum` (five bands of bins, and mel bands).
 
     period_width, spectrum_width: channels of a discriminator's first layer; later ones have a multiple.
     rate_ratio: their learning rate over the codec's; small ones learn too slowly at the codec's own.
@@ -40,7 +42,7 @@ class DiscriminatorConfig:
 
 
 class PeriodDiscriminator(nn.Module):
-    """Folds the waveform into rows of one period and looks along the columns.
+    """A discriminator of the waveform folded into rows of one period, with convolutions along the columns.
 
     Source: HiFi-GAN, arXiv:2010.05646, section 2.3.
     """
@@ -57,13 +59,13 @@ class PeriodDiscriminator(nn.Module):
         self.score = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
 
     def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """audio: `b 1 n`."""
+        """Score audio `b 1 n`.  Returns the score map and the features of every layer."""
         padded = F.pad(audio, (0, -audio.shape[-1] % self.period), mode="reflect")
         return _scored(rearrange(padded, "b c (t p) -> b c t p", p=self.period), self.convs, self.score)
 
 
 class SpectrumDiscriminator(nn.Module):
-    """Looks at the complex short-time spectrum as a picture with two channels.
+    """A discriminator of the complex short-time spectrum, an image with two channels.
 
     Source: EnCodec, arXiv:2210.13438, section 3.4, and DAC, arXiv:2306.06546.
     """
@@ -83,7 +85,7 @@ class SpectrumDiscriminator(nn.Module):
         self.score = weight_norm(nn.Conv2d(width, 1, (3, 3), padding=(1, 1)))
 
     def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """audio: `b 1 n`."""
+        """Score audio `b 1 n`.  Returns the score map and the features of every layer."""
         with torch.autocast(audio.device.type, enabled=False):
             # speech spans 60 dB: the power 0.3 of the magnitude brings its weak parts into view
             values = torch.view_as_real(spectrum(audio.float(), self.window))
@@ -93,9 +95,9 @@ class SpectrumDiscriminator(nn.Module):
 
 
 class MagnitudeDiscriminator(nn.Module):
-    """Looks at log magnitudes as a picture `b 1 t f`: at one band of the bins, or at mel bands of all of them.
+    """A discriminator of log magnitudes, an image `b 1 t f`: of one band of the bins, or of mel bands of all of them.
 
-    band: its edges as shares of the bins; None for mel bands, a coarser picture with a wider view.
+    band: its edges as shares of the bins; None for mel bands, a coarser image with a wider receptive field.
     Source: the bands of DAC, arXiv:2306.06546, section 3.3, without phases.
     """
 
@@ -110,7 +112,7 @@ class MagnitudeDiscriminator(nn.Module):
         self.score = weight_norm(nn.Conv2d(widths[-1], 1, (3, 3), padding=(1, 1)))
 
     def forward(self, log_magnitudes: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """log_magnitudes: `b t f` natural, 0 for a sinusoid of amplitude 1."""
+        """Score natural log_magnitudes `b t f`, 0 for a sinusoid of amplitude 1."""
         with torch.autocast(log_magnitudes.device.type, enabled=False):
             # on the scale of the encoder's features
             picture = (torch.log10(self._amplitudes(log_magnitudes) + FLOOR) - CENTRE) / SPREAD
@@ -126,25 +128,25 @@ class MagnitudeDiscriminator(nn.Module):
 
 
 class Discriminators(nn.Module):
-    """Several of them that look at the same place of a codec's pass: `waveform` or `spectrum`."""
+    """Several discriminators of the same output of a codec: `waveform` or `spectrum`."""
 
     def __init__(self, place: str, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.place, self.members = place, nn.ModuleList(members)
 
-    def forward(self, seen: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
-        """seen: audio `b 1 n` or log magnitudes `b t f`.  Returns the scores and the features of every member."""
-        judged = [member(seen) for member in self.members]
-        return [score for score, _ in judged], [features for _, features in judged]
+    def forward(self, signal: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """Score audio `b 1 n` or log magnitudes `b t f`.  Returns the scores and the features of every member."""
+        outputs = [member(signal) for member in self.members]
+        return [score for score, _ in outputs], [features for _, features in outputs]
 
 
 def build_discriminators(
     config: DiscriminatorConfig, *, sample_rate_hz: int, compared: Sequence[str]
 ) -> Discriminators | None:
-    """Fresh ones; None for the kind `none`.
+    """Build discriminators with fresh weights; None for the kind `none`.
 
-    compared: where the losses set decoded beside recorded speech.  Raises VqaudioError for an unknown kind, and
-    for one that would look where nothing is compared: the verdict has a share of that comparison's gradient.
+    compared: names of the comparisons that the losses make.  Raises VqaudioError for an unknown kind, and
+    for one whose input is not compared: the verdict has a share of that comparison's gradient.
     """
     members: list[nn.Module] = []
     if config.kind == "none":

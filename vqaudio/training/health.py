@@ -1,4 +1,4 @@
-"""How a run is doing: codebooks, held-out speech, memory."""
+"""Health of a training run: codebook usage, held-out speech, memory."""
 
 import sys
 
@@ -13,7 +13,7 @@ MAX_TOP_SHARE = 0.25  # one code for a quarter of all frames: it stands for sile
 
 
 def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[str]]:
-    """Usage, perplexity, dead codes and top-code share per codebook since the last call, and warnings in words.
+    """Report usage, perplexity, dead codes and top-code share per codebook since the last call, and warnings in words.
 
     Nothing of codebooks that saw no frame, because they do not learn.
     """
@@ -40,7 +40,7 @@ def health_report(quantizer: Quantizer) -> tuple[dict[str, list[float]], list[st
 def held_out_figures(
     codec: NeuralCodec, distance: nn.Module, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None
 ) -> dict[str, float]:
-    """How far decoded speech is from audio `b 1 n`, with one codebook and with all, and how stable first codes are.
+    """Measure the distance of decoded speech from audio `b 1 n`, with one and all codebooks, and first-code stability.
 
     codec: in eval mode.  distance: of decoded and original sound, as `MelLoss`.  speakers, lengths: `b` or None.
     """
@@ -55,7 +55,7 @@ def held_out_figures(
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory that tensors took on a GPU, or that this process took on a CPU; 0 where it cannot be asked."""
+    """Return the peak memory of tensors on a GPU, or of this process on a CPU; 0 where it is not known."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     try:

@@ -1,4 +1,4 @@
-"""One process or many: the same recipe under `python` and under `torchrun`."""
+"""Process groups: the same recipe under `python` and under `torchrun`."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 
 @dataclass(frozen=True)
 class Launch:
-    """Where this process stands among those of the run."""
+    """A process of the run: its device and its rank among all."""
 
     device: torch.device
     rank: int = 0
@@ -28,7 +28,7 @@ class Launch:
         return self.rank == 0
 
     def autocast(self, precision: str = "auto") -> torch.autocast:
-        """bfloat16 for convolutions and matrix products; quantizers, spectra and losses stay in float32.
+        """Make an autocast to bfloat16 for convolutions and matrix products; quantizers and losses stay in float32.
 
         precision: `auto` (bfloat16 on a GPU, float32 on a CPU), `bfloat16` or `float32`.
         Raises VqaudioError for another one.
@@ -41,7 +41,7 @@ class Launch:
 
 @contextlib.contextmanager
 def launched(device: str = "auto") -> Iterator[Launch]:
-    """Joins the process group that `torchrun` announces in the environment, and leaves it at the end.
+    """Join the process group that `torchrun` announces in the environment, and leave it at the end.
 
     device: `auto`, `cpu` or `cuda`.  Raises VqaudioError for a GPU that is not there.
     """
@@ -49,21 +49,21 @@ def launched(device: str = "auto") -> Iterator[Launch]:
         raise VqaudioError("device=cuda was asked for, but torch sees no GPU; use device=cpu or device=auto")
     has_gpu = device != "cpu" and torch.cuda.is_available()
     world_size, local_rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
-    place = torch.device("cuda", local_rank) if has_gpu else torch.device("cpu")
+    target = torch.device("cuda", local_rank) if has_gpu else torch.device("cpu")
     if has_gpu:
-        torch.cuda.set_device(place)
+        torch.cuda.set_device(target)
     if world_size == 1:
-        yield Launch(place)
+        yield Launch(target)
         return
     dist.init_process_group("nccl" if has_gpu else "gloo")
     try:
-        yield Launch(place, rank=dist.get_rank(), world_size=world_size)
+        yield Launch(target, rank=dist.get_rank(), world_size=world_size)
     finally:
         dist.destroy_process_group()
 
 
 def average_gradients(modules: Iterable[nn.Module], world_size: int) -> None:
-    """The mean of every gradient over the processes, in one call.
+    """Average every gradient over the processes, in one call.
 
     All gradients travel as one flat tensor: every process issues the same single collective, whatever the losses were.
     """
@@ -79,7 +79,7 @@ def average_gradients(modules: Iterable[nn.Module], world_size: int) -> None:
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
-    """The mean of a tensor over the processes of the run, without gradient; the tensor itself where there is one.
+    """Average a tensor over the processes of the run, without gradient; the tensor itself where there is one process.
 
     Where a loss divides by a mean of its batch, the mean must be that of the whole batch, not of this process's share.
     """
@@ -92,12 +92,12 @@ def mean_over_processes(value: Tensor) -> Tensor:
 
 
 def share_weights(module: nn.Module, world_size: int) -> None:
-    """Gives every process the weights and buffers of the first one."""
+    """Copy the weights and buffers of the first process to every other."""
     if world_size > 1:
         for tensor in module.state_dict().values():
             dist.broadcast(tensor, src=0)
 
 
 def clip_gradients(module: nn.Module, max_norm: float) -> Tensor:
-    """Scales the gradients down to a norm of at most max_norm.  Returns the norm before, which may be non-finite."""
+    """Scale the gradients down to a norm of at most max_norm.  Returns the norm before, which may be non-finite."""
     return nn.utils.clip_grad_norm_([p for p in module.parameters() if p.grad is not None], max_norm)

@@ -1,4 +1,4 @@
-"""A network that learns: its optimiser, its learning rate, and one step from the gradients of all processes."""
+"""A network in training: its optimiser, its learning rate, and one step from the gradients of all processes."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from vqaudio.training.launch import Launch, average_gradients, clip_gradients, s
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW, the same for the codec and the discriminators."""
+    """The settings of AdamW, the same for the codec and the discriminators."""
 
     learning_rate: float = 5e-4
     betas: tuple[float, float] = (0.8, 0.99)
@@ -23,8 +23,9 @@ class OptimizerConfig:
 
 
 class Learner:
-    """One step is `begin`, a backward pass or several, `finish`.  All processes start with the first one's weights.
+    """A network with its optimiser.  One step is `begin`, one or more backward passes, `finish`.
 
+    All processes start with the first one's weights.
     num_skipped: steps that were left out because a gradient was not finite; they would have destroyed the weights.
     """
 
@@ -41,13 +42,13 @@ class Learner:
         )
 
     def begin(self, step: int) -> None:
-        """Sets the learning rate of a step and forgets the gradients of the last one."""
+        """Set the learning rate of a step and clear the gradients of the last one."""
         share = warmup_cosine(step, num_steps=self.num_steps, warmup_steps=self.settings.warmup_steps)
         set_learning_rate(self.optimizer, self.settings.learning_rate * share)
         self.optimizer.zero_grad(set_to_none=True)
 
     def finish(self) -> None:
-        """Takes the step: gradients averaged over the processes, then clipped."""
+        """Update the weights: gradients are averaged over the processes, then clipped."""
         average_gradients([self.module], self.launch.world_size)
         norm = clip_gradients(self.module, self.settings.max_gradient_norm)
         if torch.isfinite(norm):
@@ -57,7 +58,7 @@ class Learner:
 
 
 def warmup_cosine(step: int, *, num_steps: int, warmup_steps: int, floor: float = 0.02) -> float:
-    """The share of the peak rate at a step: a linear rise, then half a cosine down to `floor`.
+    """Compute the share of the peak rate at a step: a linear rise, then half a cosine down to `floor`.
 
     Source: SGDR without restarts, arXiv:1608.03983, eq. 5.  Raises VqaudioError for a warm-up as long as the run.
 
@@ -73,6 +74,6 @@ def warmup_cosine(step: int, *, num_steps: int, warmup_steps: int, floor: float 
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Sets the rate of every group of parameters."""
+    """Set the rate of every group of parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate

@@ -1,4 +1,4 @@
-"""What a run writes down: a JSON line per report, TensorBoard scalars if it is installed, a progress bar."""
+"""The log of a run: a JSON line per report, TensorBoard scalars if it is installed, a progress bar."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Logbook:
-    """Writes `log.jsonl` (and `tensorboard/`) into a folder and shows progress with the time that is left.
+    """A writer of `log.jsonl` (and `tensorboard/`) into a folder, with a progress bar and the time that is left.
 
     Only the main process should make one with is_active=True; the others keep silent ones.
     """
@@ -46,12 +46,12 @@ class Logbook:
             self._tensorboard.close()
 
     def advance(self, step: int) -> None:
-        """Moves the progress bar to a step."""
+        """Move the progress bar to a step."""
         if self._progress is not None:
             self._progress.update(self._task, completed=step)
 
     def report(self, step: int, event: str, values: dict[str, Any]) -> None:
-        """One line in log.jsonl and on the console; the numbers among the values go to TensorBoard too."""
+        """Write one line to log.jsonl and the console; the numbers among the values go to TensorBoard too."""
         if self._file is None:
             return
         steps_per_s = (step - self._first_step) / max(time.monotonic() - self._start_s, 1e-9)
@@ -66,7 +66,7 @@ class Logbook:
                     self._tensorboard.add_scalar(f"{event}/{key}", value, step)
 
     def warn(self, step: int, message: str) -> None:
-        """A line that asks for attention."""
+        """Write a warning to log.jsonl and the console."""
         if self._file is not None:
             self._file.write(json.dumps({"step": step, "event": "warning", "message": message}) + "\n")
             self._file.flush()
@@ -74,7 +74,7 @@ class Logbook:
 
 
 def _tensorboard_writer(folder: Path) -> Any:
-    """A SummaryWriter, or None where TensorBoard is not installed: log.jsonl holds the same numbers."""
+    """Make a SummaryWriter, or None where TensorBoard is not installed: log.jsonl holds the same numbers."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

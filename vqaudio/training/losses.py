@@ -16,11 +16,14 @@ from vqaudio.training.launch import mean_over_processes
 # window in samples at 16 kHz: mel bands.  DAC (arXiv:2306.06546, section 3.3) halves both from scale to scale.
 MEL_SCALES = {64: 5, 128: 10, 256: 20, 512: 40, 1024: 80, 2048: 160}
 SPECTRUM_WINDOWS = (128, 512, 1280)
-SILENT = 1e-8  # amplitude, far below what is told from silence (FLOOR)
+SILENT = 1e-8  # amplitude, far below the floor of the log magnitudes (FLOOR)
 
 
 class MelLoss(nn.Module):
-    """Mean L1 distance of log10 mel spectra over several resolutions.  Source: DAC, arXiv:2306.06546, section 3.3."""
+    """The mean L1 distance of log10 mel spectra over several resolutions.
+
+    Source: DAC, arXiv:2306.06546, section 3.3.
+    """
 
     def __init__(self, sample_rate_hz: int, scales: dict[int, int] | None = None) -> None:
         super().__init__()
@@ -30,13 +33,13 @@ class MelLoss(nn.Module):
         )
 
     def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
-        """decoded, original: `b 1 n`.  Returns a scalar."""
+        """Compute the loss of decoded against original audio, both `b 1 n`.  Returns a scalar."""
         distances = [(mel(decoded) - mel(original)).abs().mean() for mel in self.spectra]
         return torch.stack(distances).mean()
 
 
 class LogMagnitudeLoss(nn.Module):
-    """L1 and squared distance of log10 magnitudes that a decoder predicts, in mel bands and in single bins.
+    """The L1 and squared distance of log10 magnitudes that a decoder predicts, in mel bands and in single bins.
 
     Needs no phase and no waveform.  Squared error of log magnitudes spends bits where the ear, STOI and phonemes look.
     """
@@ -46,7 +49,7 @@ class LogMagnitudeLoss(nn.Module):
         self.sample_rate_hz, self.num_bands, self.bin_weight = sample_rate_hz, num_bands, bin_weight
 
     def forward(self, log_magnitudes: Tensor, wanted: Tensor) -> Tensor:
-        """log_magnitudes, wanted: `b t f` natural, 0 for a sinusoid of amplitude 1.  Returns a scalar."""
+        """Compute the loss of log_magnitudes against wanted, `b t f` natural, 0 for a sinusoid of amplitude 1."""
         size = 2 * (log_magnitudes.shape[-1] - 1)
         given, wanted = torch.exp(log_magnitudes), torch.exp(wanted)
         total = self.bin_weight * _log_distance(given, wanted)
@@ -57,7 +60,7 @@ class LogMagnitudeLoss(nn.Module):
 
 
 def recorded_spectrum(audio: Tensor, *, num_frames: int, hop: int, delay_frames: int) -> Tensor:
-    """The log magnitudes that a decoder with windows of four hops should predict for audio `b 1 n`.
+    """Compute the log magnitudes that a decoder with windows of four hops should predict for audio `b 1 n`.
 
     Returns `b num_frames f` natural, 0 for a sinusoid of amplitude 1.  Frame j covers the samples from
     (j - delay_frames) * hop on; silence lies around the audio.
@@ -76,9 +79,9 @@ def _log_distance(given: Tensor, wanted: Tensor) -> Tensor:
 
 
 class ComplexStftLoss(nn.Module):
-    """Complex spectrum L1 relative to the batch's mean magnitude: the waveform, phase included, at every frequency.
+    """The complex spectrum's L1 distance relative to the batch's mean magnitude: phase included, at every frequency.
 
-    The batch's mean, not each crop's own level: that would blow up on silence (DESIGN, facts for the codec).
+    The batch's mean, not each crop's own level: dividing by the level of a silent crop would blow the loss up.
     """
 
     def __init__(self, windows: tuple[int, ...] = SPECTRUM_WINDOWS) -> None:
@@ -86,28 +89,31 @@ class ComplexStftLoss(nn.Module):
         self.windows = nn.ParameterList(nn.Parameter(torch.hann_window(w), requires_grad=False) for w in windows)
 
     def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
-        """decoded, original: `b 1 n`.  Returns a scalar."""
+        """Compute the loss of decoded against original audio, both `b 1 n`.  Returns a scalar."""
         wanted = [spectrum(original, window) for window in self.windows]
-        levels = mean_over_processes(torch.stack([torch.view_as_real(one).abs().mean() for one in wanted]))
+        levels = mean_over_processes(torch.stack([torch.view_as_real(target).abs().mean() for target in wanted]))
         errors = [
-            torch.view_as_real(spectrum(decoded, window) - one).abs().mean()
-            for window, one in zip(self.windows, wanted, strict=True)
+            torch.view_as_real(spectrum(decoded, window) - target).abs().mean()
+            for window, target in zip(self.windows, wanted, strict=True)
         ]
         return (torch.stack(errors) / levels.clamp(min=1e-4)).mean()
 
 
 def discriminator_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """Least-squares loss of the discriminators.  Source: LSGAN, arXiv:1611.04076, eq. 2."""
+    """Compute the least-squares loss of the discriminators.  Source: LSGAN, arXiv:1611.04076, eq. 2."""
     return torch.stack([(1 - r).square().mean() + f.square().mean() for r, f in zip(real, fake, strict=True)]).mean()
 
 
 def adversarial_loss(fake: list[Tensor]) -> Tensor:
-    """Least-squares loss of the generator.  Source: LSGAN, arXiv:1611.04076, eq. 2."""
+    """Compute the least-squares loss of the generator.  Source: LSGAN, arXiv:1611.04076, eq. 2."""
     return torch.stack([(1 - f).square().mean() for f in fake]).mean()
 
 
 def feature_matching_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
-    """Mean L1 distance of discriminator features, relative to their size.  Source: MelGAN, arXiv:1910.06711, eq. 3."""
+    """Compute the mean L1 distance of discriminator features, relative to their size.
+
+    Source: MelGAN, arXiv:1910.06711, eq. 3.
+    """
     pairs = [
         (f, r.detach()) for reals, fakes in zip(real, fake, strict=True) for r, f in zip(reals, fakes, strict=True)
     ]
@@ -116,7 +122,7 @@ def feature_matching_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) ->
 
 
 def reencoding_loss(again: Tensor, latents: Tensor) -> Tensor:
-    """Squared distance of the latents of the decoded sound to the latents it was decoded from, over their variance.
+    """Compute the squared distance of re-encoded latents to the latents that were decoded, over their variance.
 
     again, latents: `b d t`.  The latents are the target and get no gradient: else the nearest way would be to make all
     latents alike.

@@ -13,10 +13,10 @@ class Terminal(io.StringIO):
 def run(stream: io.StringIO, *, line_every_s: float = 5.0, is_quiet: bool = False) -> str:
     with shown(RunProgress(100, 4, stream=stream, line_every_s=line_every_s, is_quiet=is_quiet)) as progress:
         for files in range(4):
-            progress.tell(900.0 * files)
+            progress.update(900.0 * files)
             progress.finish_file(25)
         progress.note("failed: a.wav: [empty]")
-        progress.tell(3600.0)
+        progress.update(3600.0)
     return stream.getvalue()
 
 

@@ -1,1 +1,1 @@
-"""What verbs show on a terminal: progress, tables, and how a run is interrupted."""
+"""Output of verbs on a terminal: progress, tables, and interruption of a run."""

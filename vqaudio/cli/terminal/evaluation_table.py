@@ -1,4 +1,4 @@
-"""A report on the terminal: what is heard, what is measured, how the codebooks are used, what was left out."""
+"""An evaluation report on the terminal: scores, codebook usage, and what was left out."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ WIDEST = 130  # of a table, where the terminal does not say
 
 
 def print_report(report: Report, stream: TextIO | None = None) -> None:
-    """Tables to a stream, standard output unless told otherwise."""
+    """Print the tables to a stream, standard output by default."""
     target = stream or sys.stdout
     console = Console(file=target, width=None if target.isatty() else WIDEST, highlight=False)
     console.print(

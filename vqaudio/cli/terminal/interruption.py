@@ -1,4 +1,4 @@
-"""Ctrl-C as a request that the run sees between two files, so that what is finished is kept."""
+"""Ctrl-C as a request that the run reads between two files, so that what is finished is kept."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ EXIT_STATUS = 128 + signal.SIGINT  # what a shell reports for it
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Gives an event that the first Ctrl-C sets; the second one interrupts as usual."""
+    """Yield an event that the first Ctrl-C sets; the second one interrupts as usual."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
         yield stop

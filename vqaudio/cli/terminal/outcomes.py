@@ -1,4 +1,4 @@
-"""What verbs that go through recordings one by one share: the loop, the notes on single files, the end."""
+"""The shared part of verbs that process recordings one by one: the loop, the notes on files, the summary."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ MAX_NOTES = 20  # lines about single files; what they have in common is in the s
 
 
 class Outcome(Protocol):
-    """What came of one recording; a reason says why nothing did."""
+    """The outcome of one recording; a reason says why it failed."""
 
     @property
     def source(self) -> Source:
@@ -28,7 +28,7 @@ class Outcome(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to look at, in words."""
+        """Warnings for the user, in words."""
         ...
 
 
@@ -36,7 +36,7 @@ Kept = TypeVar("Kept", bound=Outcome)
 
 
 class Summary(Protocol):
-    """Counts of a run, told at its end."""
+    """The counts of a run, printed at its end."""
 
     @property
     def num_failures(self) -> int:
@@ -44,7 +44,7 @@ class Summary(Protocol):
         ...
 
     def lines(self, wall_s: float) -> list[str]:
-        """The report.  wall_s: how long the run took, in seconds."""
+        """Format the summary.  wall_s: how long the run took, in seconds."""
         ...
 
 
@@ -63,7 +63,7 @@ def keep_outcomes(
     num_notes = 0
     total_bytes = sum(source.num_bytes for source in sources)
     with shown(RunProgress(total_bytes, len(sources), is_quiet=is_quiet)) as progress:
-        for outcome in outcomes(lambda: progress.tell(audio_s())):
+        for outcome in outcomes(lambda: progress.update(audio_s())):
             keep(outcome)
             progress.finish_file(outcome.source.num_bytes)
             for line in notes_on(outcome):
@@ -73,7 +73,7 @@ def keep_outcomes(
 
 
 def notes_on(outcome: Outcome) -> list[str]:
-    """Say what a user should know of one file."""
+    """Format the failure or the warnings of one file."""
     name = outcome.source.id
     failed = [f"failed: {name}: {outcome.reason}"] if outcome.reason else []
     return failed + [f"warning: {name}: {warning}" for warning in outcome.warnings]
@@ -101,7 +101,7 @@ def print_summary(
         print(f"stopped; {stopped}: the same command with --resume goes on", file=sys.stderr)
         return EXIT_STATUS
     if summary.num_failures > max_failures:
-        told = f"{summary.num_failures} files failed, --max-failures is {max_failures}; the reasons are in {reasons}"
-        print(told + advice, file=sys.stderr)
+        failure = f"{summary.num_failures} files failed, --max-failures is {max_failures}; the reasons are in {reasons}"
+        print(failure + advice, file=sys.stderr)
         return EXIT_FAILURES
     return 0

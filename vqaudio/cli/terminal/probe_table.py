@@ -15,7 +15,7 @@ WIDEST = 130  # of a table, where the terminal does not say
 
 
 def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
-    """Tables to a stream, standard output unless told otherwise."""
+    """Print the tables to a stream, standard output by default."""
     target = stream or sys.stdout
     console = Console(file=target, width=None if target.isatty() else WIDEST, highlight=False)
 

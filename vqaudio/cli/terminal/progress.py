@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line every few seconds elsewhere.  On stderr, so that stdout stays clean."""
+"""Progress of a run: a bar on a terminal, a line every few seconds elsewhere, on stderr, so that stdout stays clean."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ LINE_EVERY_S = 5.0
 
 
 class HasBar(Protocol):
-    """Something with a bar, or with none where there is no terminal."""
+    """A progress with a bar, or with none where there is no terminal."""
 
     bar: Progress | None
 
@@ -23,15 +23,16 @@ Told = TypeVar("Told", bound=HasBar)
 
 @contextmanager
 def shown(progress: Told) -> Iterator[Told]:
-    """Its bar stands on the terminal until the block ends, however it ends."""
+    """Show the bar on the terminal until the block ends, however it ends."""
     with progress.bar or nullcontext():
         yield progress
 
 
 class RunProgress:
-    """Audio-hours, times real time, and the time left: guessed from bytes, as headers may lie about seconds.
+    """The progress of a run: audio-hours, times real time, and the time left.
 
-    total_bytes, total_files: what the run will see.  is_quiet: say nothing.
+    The time left is estimated from bytes, as headers may lie about seconds.
+    total_bytes, total_files: of the whole run.  is_quiet: say nothing.
     """
 
     def __init__(
@@ -49,15 +50,15 @@ class RunProgress:
         self._num_bytes = self._num_files = 0
         self._audio_s = 0.0
         self._line_every_s = line_every_s
-        self._start_s = self._told_s = time.monotonic()
+        self._start_s = self._printed_s = time.monotonic()
         self.bar: Progress | None = None
         if self._stream.isatty() and not is_quiet:
-            columns = (BarColumn(), TextColumn("{task.fields[told]}"))
+            columns = (BarColumn(), TextColumn("{task.fields[state]}"))
             self.bar = bar = Progress(*columns, console=Console(file=self._stream), transient=True)
-            self._task = bar.add_task("", total=self._total_bytes, told="")
+            self._task = bar.add_task("", total=self._total_bytes, state="")
 
     def note(self, line: str) -> None:
-        """A line that stays, above the bar."""
+        """Print a line that stays, above the bar."""
         if self._is_quiet:
             return
         if self.bar:
@@ -66,28 +67,28 @@ class RunProgress:
             print(line, file=self._stream, flush=True)
 
     def finish_file(self, num_bytes: int) -> None:
-        """One more file is done, or has failed."""
+        """Count one more file that is done, or has failed."""
         self._num_files += 1
         self._num_bytes += num_bytes
 
-    def tell(self, audio_s: float) -> None:
+    def update(self, audio_s: float) -> None:
         """Show the state, as often as it is worth it.  audio_s: seconds of audio that went through so far."""
         self._audio_s = audio_s
         now_s = time.monotonic()
         if self.bar:
-            self.bar.update(self._task, completed=self._num_bytes, told=self._told(now_s))
-        elif not self._is_quiet and now_s - self._told_s >= self._line_every_s:
-            self._told_s = now_s
-            print(self._told(now_s), file=self._stream, flush=True)
+            self.bar.update(self._task, completed=self._num_bytes, state=self._format_state(now_s))
+        elif not self._is_quiet and now_s - self._printed_s >= self._line_every_s:
+            self._printed_s = now_s
+            print(self._format_state(now_s), file=self._stream, flush=True)
 
-    def _told(self, now_s: float) -> str:
+    def _format_state(self, now_s: float) -> str:
         taken_s = max(now_s - self._start_s, 1e-9)
-        told = f"{self._num_files:,}/{self._total_files:,} files, {self._audio_s / 3600:.2f} h"
-        told += f", {self._audio_s / taken_s:.0f} x real time"
+        state = f"{self._num_files:,}/{self._total_files:,} files, {self._audio_s / 3600:.2f} h"
+        state += f", {self._audio_s / taken_s:.0f} x real time"
         if not self._num_bytes:
-            return told
+            return state
         left_s = taken_s * (self._total_bytes - self._num_bytes) / self._num_bytes
-        return told + f", about {_clock(left_s)} left"
+        return state + f", about {_clock(left_s)} left"
 
 
 def _clock(time_s: float) -> str:

@@ -1,4 +1,4 @@
-"""The folder that alignments are written to: one TextGrid for each recording, and what is missing and why."""
+"""The output folder of an alignment run: one TextGrid for each recording, and what is missing and why."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,14 +18,17 @@ UNKNOWN_WORDS = "unknown_words.txt"
 
 
 class AlignedFolder:
-    """mode: "new" refuses TextGrids that are there, "resume" leaves their recordings out, "overwrite" replaces them.
+    """The output folder of an alignment run.
 
+    mode: "new" refuses TextGrids that are there, "resume" leaves their recordings out, "overwrite" replaces them.
     Raises VqaudioError if the folder cannot be written, another run writes it, or by the mode.
     """
 
     def __init__(self, folder: Path, sources: Sequence[Source], mode: str) -> None:
         self.folder = folder
-        self._paths = {name: folder / path for name, path in output_names([one.id for one in sources], SUFFIX).items()}
+        self._paths = {
+            name: folder / path for name, path in output_names([source.id for source in sources], SUFFIX).items()
+        }
         there = {name for name, path in self._paths.items() if path.exists()}
         if there and mode == "new":
             raise VqaudioError(
@@ -61,7 +64,7 @@ class AlignedFolder:
             path.unlink(missing_ok=True)
             return
         lines = "".join(
-            f"{word}\t{count}\n" for word, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+            f"{word}\t{count}\n" for word, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
         )
         replace_durably(path, lambda temporary: temporary.write_text(lines, encoding="utf-8"))
 

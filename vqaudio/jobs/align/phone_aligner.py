@@ -1,4 +1,4 @@
-"""Words and phones of a recording whose English text is known."""
+"""Forced alignment of the words and phones of a recording whose English text is known."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ class UnknownWordsError(VqaudioError):
 
 
 class PhoneAligner:
-    """Aligns one recording after the other; none changes what comes of the next.
+    """A forced aligner of one recording after the other; none changes the result of the next.
 
     pronunciations: (word, phones) that are added to the dictionary.  accepts_unknown: words without a pronunciation
     become one stretch of unknown phones (+SPN+) in place of an error.
@@ -36,7 +36,7 @@ class PhoneAligner:
         self._decoder = SphinxDecoder(self._pronunciations)
 
     def align(self, samples: np.ndarray, text: str) -> Alignment:
-        """The words of `text` in `samples` (`n` float32 at 16 kHz).
+        """Align the words of `text` with `samples` (`n` float32 at 16 kHz).
 
         Raises UnknownWordsError, or VqaudioError if there is no word or the recording cannot be these words.
         """
@@ -49,14 +49,14 @@ class PhoneAligner:
         learnt.update(dict.fromkeys(spoken.unknown, UNKNOWN))
         warnings = [f"left out of the text: {marker}" for marker in spoken.markers]
         warnings += [f"not in the dictionary, so without phones: {word}" for word in spoken.unknown]
-        found = self._first_try(levelled(samples), spoken.words, learnt)
-        if found is None:
-            found = self._second_try(levelled(samples), spoken.words, learnt)
+        alignment = self._first_try(levelled(samples), spoken.words, learnt)
+        if alignment is None:
+            alignment = self._second_try(levelled(samples), spoken.words, learnt)
             warnings.append("hard to align: look whether it is right")
-        return replace(found, warnings=tuple(warnings))
+        return replace(alignment, warnings=tuple(warnings))
 
     def _knows(self, word: str, learnt: dict[str, str]) -> bool:
-        """Whether there is a pronunciation.  Possessives are made of their owner's, as English does: Basle's."""
+        """Return whether there is a pronunciation.  Possessives are made of their owner's, as English does: Basle's."""
         owner = self._decoder.pronunciation(word[:-2]) if word.endswith("'s") else None
         if owner and self._decoder.pronunciation(word) is None:
             learnt[word] = f"{owner} {possessive_ending(owner)}"
@@ -76,7 +76,7 @@ class PhoneAligner:
                 self._decoder = SphinxDecoder(self._pronunciations)
 
     def _second_try(self, samples: np.ndarray, words: Sequence[str], learnt: dict[str, str]) -> Alignment:
-        """Slower: with a wide beam."""
+        """Align again, slower: with a wide beam."""
         decoder = SphinxDecoder((*self._pronunciations, *learnt.items()), beam=WIDE_BEAM)
         try:
             return align_in_pieces(decoder, samples, words)
@@ -88,25 +88,25 @@ class PhoneAligner:
 
 
 def align_in_pieces(decoder: SphinxDecoder, samples: np.ndarray, words: Sequence[str]) -> Alignment:
-    """A long recording is cut where the first pass finds pauses: the second holds every phone at every frame.
+    """Align a long recording in pieces, cut at pauses of the first pass: the second holds every phone at every frame.
 
     Raises NoAlignmentError.
     """
     if len(samples) <= LONGEST_PIECE_S * RATE_HZ:
         return decoder.align(samples, words)
-    found = Alignment([], [])
+    alignment = Alignment([], [])
     start = 0
     for stop_frame, piece_words in pieces(decoder.find_words(samples, words)):
         stop = len(samples) if stop_frame is None else stop_frame * FRAME_SAMPLES + round(SHIFT_S * RATE_HZ)
         piece = decoder.align(samples[start:stop], piece_words)
-        append_shifted(found.words, piece.words, start / RATE_HZ)
-        append_shifted(found.phones, piece.phones, start / RATE_HZ)
+        append_shifted(alignment.words, piece.words, start / RATE_HZ)
+        append_shifted(alignment.phones, piece.phones, start / RATE_HZ)
         start = stop
-    return found
+    return alignment
 
 
 def possessive_ending(phones: str) -> str:
-    """How 's sounds after these phones: IH Z after a sibilant, S after a voiceless sound, else Z."""
+    """Pronounce 's after these phones: IH Z after a sibilant, S after a voiceless sound, else Z."""
     last = phones.split()[-1]
     if last in ("S", "Z", "SH", "ZH", "CH", "JH"):
         return "IH Z"
@@ -114,7 +114,7 @@ def possessive_ending(phones: str) -> str:
 
 
 def levelled(samples: np.ndarray) -> np.ndarray:
-    """At one loudness, so that 16 bits resolve quiet recordings; never clipped."""
+    """Normalise the level, so that 16 bits resolve quiet recordings; nothing is clipped."""
     power = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
     if power == 0.0:
         return samples

@@ -13,7 +13,7 @@ COMMENTS = (";;;", "#")
 
 
 def read_pronunciations(path: Path) -> list[tuple[str, str]]:
-    """(word, phones) of a dictionary in the CMU form: a word and its phones on a line, a word's variants on several.
+    """Read (word, phones) of a dictionary in the CMU form: a word and its phones on a line, variants on several.
 
     Words become lower case, stress digits and numbers between word and phones are dropped, `word(2)` is a variant.
     Lines that begin with `;;;` or `#` are comments.
@@ -23,10 +23,10 @@ def read_pronunciations(path: Path) -> list[tuple[str, str]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise VqaudioError(f"{path} cannot be read as a UTF-8 dictionary: {error}") from None
-    found = list(dict.fromkeys(_entries(path, lines)))
-    if not found:
+    entries = list(dict.fromkeys(_entries(path, lines)))
+    if not entries:
         raise VqaudioError(f"{path} has no pronunciations; wanted lines such as `woodcutters W UH D K AH T ER Z`")
-    return found
+    return entries
 
 
 def _entries(path: Path, lines: list[str]) -> Iterator[tuple[str, str]]:

@@ -21,13 +21,13 @@ NO_TRANSCRIPT = "there is no transcript of it"
 
 
 def default_num_workers() -> int:
-    """One for each CPU that this process may use."""
+    """Return one aligner for each CPU that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class AlignOutcome:
-    """What came of one recording: tiers `words` and `phones` that cover it, or the reason why there are none.
+    """The outcome of one recording: tiers `words` and `phones` that cover it, or the reason why there are none.
 
     unknown_words: what the dictionary does not have, where that is the reason.
     """
@@ -63,7 +63,7 @@ class AlignRun:
         self._results: queue.SimpleQueue[AlignOutcome | BaseException] = queue.SimpleQueue()
 
     def outcomes(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[AlignOutcome]:
-        """The outcome of every source, as they come; `on_wait` is called several times a second."""
+        """Yield the outcome of every source, as they come; `on_wait` is called several times a second."""
         workers = [WorkerProcess("aligner", WORKER_CODE, PATIENCE_S) for _ in range(self._num_workers)]
         threads = [threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in workers]
         for thread in threads:
@@ -91,7 +91,7 @@ class AlignRun:
                 worker.close()
 
     def _work(self, worker: WorkerProcess) -> None:
-        """A thread's mistake ends the run, where everybody sees it."""
+        """Serve one aligner process; an error of the thread ends the run in the caller."""
         try:
             while (source := self._claim()) is not None:
                 self._results.put(self._align(worker, source))
@@ -114,8 +114,8 @@ class AlignRun:
 
 
 def outcome_of(source: Source, facts: Mapping[str, Any], *, is_done: bool) -> AlignOutcome:
-    """The outcome that an aligner's answer tells of."""
+    """Read the outcome from an aligner's answer."""
     if not is_done:
         return AlignOutcome(source, reason=facts["reason"], unknown_words=tuple(facts.get("unknown_words", ())))
-    tiers = {name: [Interval(*one) for one in facts[name]] for name in ("words", "phones")}
+    tiers = {name: [Interval(*fields) for fields in facts[name]] for name in ("words", "phones")}
     return AlignOutcome(source, tiers, facts["duration_s"], tuple(facts["warnings"]))

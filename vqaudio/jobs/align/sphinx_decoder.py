@@ -1,4 +1,4 @@
-"""pocketsphinx, as far as alignment needs it: its dictionary, and its two passes over a recording.
+"""The interface to pocketsphinx for alignment: its dictionary, and its two passes over a recording.
 
 The first pass finds the words and the pauses between them, the second the phones in each word.  The English acoustic
 model and the CMU dictionary come with pocketsphinx's wheel.
@@ -19,11 +19,13 @@ VARIANT = re.compile(r"\(\d+\)$")
 
 
 class NoAlignmentError(VqaudioError):
-    """The words cannot be found in the recording."""
+    """An error: the words cannot be found in the recording."""
 
 
 class SphinxDecoder:
-    """beam: how unlikely a path may be, beside the best one, and still be followed.
+    """The dictionary and the decoder of pocketsphinx.
+
+    beam: how unlikely a path may be, beside the best one, and still be followed.
 
     pronunciations: (word, phones), added to the dictionary; for a word that it has they are further variants.
     After a NoAlignmentError make a new one: pocketsphinx's own state is no longer sound.
@@ -43,7 +45,7 @@ class SphinxDecoder:
             self.learn(word, phones)
 
     def pronunciation(self, word: str) -> str | None:
-        """The first one of the dictionary, None if it has none."""
+        """Look up the first pronunciation in the dictionary, None if it has none."""
         return None if not word or is_pause(word) or VARIANT.search(word) else self._decoder.lookup_word(word)
 
     def learn(self, word: str, phones: str) -> None:
@@ -54,32 +56,40 @@ class SphinxDecoder:
         self._decoder.add_word(name, phones, True)
 
     def find_words(self, samples: np.ndarray, words: Sequence[str]) -> list[FoundWord]:
-        """The first pass.  samples: `n` float32 in [-1, 1] at 16 kHz.  Raises NoAlignmentError."""
+        """Recognise the words and pauses: the first pass.
+
+        samples: `n` float32 in [-1, 1] at 16 kHz.  Raises NoAlignmentError.
+        """
         try:
             self._decoder.set_align_text(" ".join(words))
             self._decode(samples)
-            segments = [(one.word, one.start_frame, one.end_frame + 1) for one in self._decoder.seg() or ()]
+            segments = [
+                (segment.word, segment.start_frame, segment.end_frame + 1) for segment in self._decoder.seg() or ()
+            ]
         except RuntimeError as error:
             raise NoAlignmentError(str(error)) from None
-        found = [FoundWord(VARIANT.sub("", word), start, stop) for word, start, stop in segments]
-        if [one.word for one in found if not one.is_pause] != list(words):
+        found_words = [FoundWord(VARIANT.sub("", word), start, stop) for word, start, stop in segments]
+        if [segment.word for segment in found_words if not segment.is_pause] != list(words):
             raise NoAlignmentError("no path through all words")
-        return found
+        return found_words
 
     def align(self, samples: np.ndarray, words: Sequence[str]) -> Alignment:
-        """Both passes.  Memory grows with the square of the length.  Raises NoAlignmentError."""
+        """Align words and phones, by both passes.
+
+        Memory grows with the square of the length.  Raises NoAlignmentError.
+        """
         self.find_words(samples, words)
         try:
             self._decoder.set_alignment()
             self._decode(samples)
             # Entries are read while the alignment is alive: they are pointers into it.
-            found = [
+            aligned = [
                 (word.name, [(phone.name, phone.start) for phone in word]) for word in self._decoder.get_alignment()
             ]
         except RuntimeError as error:
             raise NoAlignmentError(str(error)) from None
-        spelled = [(_spelling(word), phones[0][1]) for word, phones in found]
-        phones = [one for _, some in found for one in some]
+        spelled = [(_spelling(word), phones[0][1]) for word, phones in aligned]
+        phones = [entry for _, entries in aligned for entry in entries]
         duration_s = len(samples) / RATE_HZ
         return Alignment(list(intervals(spelled, duration_s)), list(intervals(phones, duration_s)))
 
@@ -91,5 +101,5 @@ class SphinxDecoder:
 
 
 def _spelling(word: str) -> str:
-    """A word as the tier shows it: `the` for the(2), `i` for i., nothing for a pause."""
+    """Spell a word as the tier shows it: `the` for the(2), `i` for i., nothing for a pause."""
     return NO_WORD if is_pause(word) else VARIANT.sub("", word).rstrip(".")

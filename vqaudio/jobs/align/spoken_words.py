@@ -1,4 +1,4 @@
-"""From a transcript to the words of a pronouncing dictionary; what is not in it is named, never guessed at.
+"""Conversion of a transcript to the words of a pronouncing dictionary; unknown words are named, never guessed.
 
 Digits are words like others: whether 1455 was read as a year or as a number nobody can see from its digits.
 """
@@ -19,7 +19,9 @@ SPELLED_OUT = re.compile(r"(?:[a-z]\.)+[a-z]?\.?")
 
 @dataclass(frozen=True)
 class SpokenWords:
-    """words: in the spelling of the dictionary, in the order of the text.  unknown: those that it does not have.
+    """The words of a transcript.
+
+    words: in the spelling of the dictionary, in the order of the text.  unknown: those that it does not have.
 
     markers: what the text says in brackets, which is no word: [laughter].
     """
@@ -30,7 +32,7 @@ class SpokenWords:
 
 
 def spoken_words(text: str, is_known: Callable[[str], bool]) -> SpokenWords:
-    """The words of a text, without punctuation, in lower case.
+    """Split a text into words, without punctuation, in lower case.
 
     is_known: whether the dictionary has a spelling.  Hyphens, dots and accents are taken out where the dictionary
     has the word only without them; a word with a hyphen may become two, an abbreviation (i.e.) its letters.
@@ -48,7 +50,7 @@ def spoken_words(text: str, is_known: Callable[[str], bool]) -> SpokenWords:
 
 
 def _in_dictionary(token: str, is_known: Callable[[str], bool]) -> Sequence[str]:
-    """The dictionary's spelling of one token; the barest spelling if it has none."""
+    """Find the dictionary's spelling of one token; the barest spelling if it has none."""
     bare = _stripped(token, "")
     for spelling in (token.rstrip("."), token, bare, _without_accents(bare)):
         if is_known(spelling):
@@ -66,7 +68,7 @@ def _in_dictionary(token: str, is_known: Callable[[str], bool]) -> Sequence[str]
 
 
 def _stripped(token: str, kept: str) -> str:
-    """Without the signs at its ends that are neither letters, digits nor `kept`."""
+    """Strip the signs at a token's ends that are neither letters, digits nor `kept`."""
     start, end = 0, len(token)
     while start < end and not (token[start].isalnum() or token[start] in kept):
         start += 1

@@ -1,4 +1,4 @@
-"""From the frames of an aligner to intervals in seconds, and from a long recording to pieces it can hold."""
+"""Conversion of an aligner's frames to intervals in seconds, and of a long recording to pieces it can hold."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ PAUSE, NO_WORD = "SIL", ""
 
 @dataclass(frozen=True)
 class Alignment:
-    """Intervals that cover a recording from 0 to its end; the word `""` is a pause or a noise.
+    """An alignment: intervals that cover a recording from 0 to its end; the word `""` is a pause or a noise.
 
     warnings: what to look at, in words.
     """
@@ -28,7 +28,7 @@ class Alignment:
 
 @dataclass(frozen=True)
 class FoundWord:
-    """A word or a pause of the first pass, from `start` to before `stop`, in frames."""
+    """A word or a pause recognised in the first pass, from `start` to before `stop`, in frames."""
 
     word: str
     start: int
@@ -36,47 +36,47 @@ class FoundWord:
 
     @property
     def is_pause(self) -> bool:
-        """Whether it is `<sil>`, `[NOISE]` ..."""
+        """Whether it is a pause or noise: `<sil>`, `[NOISE]` ..."""
         return is_pause(self.word)
 
 
 def is_pause(word: str) -> bool:
-    """Whether a word of pocketsphinx is none: `<sil>`, `[NOISE]` ..."""
+    """Return whether a word of pocketsphinx is a pause or noise: `<sil>`, `[NOISE]` ..."""
     return word.startswith(("<", "["))
 
 
 def intervals(starts: Sequence[tuple[str, int]], duration_s: float) -> Iterator[Interval]:
-    """(label, first frame) as intervals that meet: the first begins at 0, the last ends with the recording."""
+    """Convert (label, first frame) to contiguous intervals: the first begins at 0, the last ends with the recording."""
     times_s = [0.0, *(frame * FRAME_S + SHIFT_S for _, frame in starts[1:]), duration_s]
     for (label, _), start_s, end_s in zip(starts, times_s[:-1], times_s[1:], strict=True):
         yield Interval(label, round(start_s, 6), round(end_s, 6))
 
 
-def pieces(found: Sequence[FoundWord]) -> Iterator[tuple[int | None, list[str]]]:
-    """Where to cut: (frame where the piece ends, its words); the last ends with the recording, which is None.
+def pieces(segments: Sequence[FoundWord]) -> Iterator[tuple[int | None, list[str]]]:
+    """Cut a recording at pauses into (frame where the piece ends, its words); None is the recording's end.
 
     A piece ends in the middle of the first pause after PIECE_S, or between two words before LONGEST_PIECE_S is over.
     """
     words: list[str] = []
     start = 0
-    last_word = max((place for place, one in enumerate(found) if not one.is_pause), default=0)
-    for place, (one, after) in enumerate(zip(found, [*found[1:], None], strict=True)):
-        if one.is_pause and words and place < last_word and (one.stop - start) * FRAME_S > PIECE_S:
-            yield (one.start + one.stop) // 2, words
-            start, words = (one.start + one.stop) // 2, []
-        elif not one.is_pause:
-            words.append(one.word)
+    last_word = max((index for index, segment in enumerate(segments) if not segment.is_pause), default=0)
+    for index, (segment, after) in enumerate(zip(segments, [*segments[1:], None], strict=True)):
+        if segment.is_pause and words and index < last_word and (segment.stop - start) * FRAME_S > PIECE_S:
+            yield (segment.start + segment.stop) // 2, words
+            start, words = (segment.start + segment.stop) // 2, []
+        elif not segment.is_pause:
+            words.append(segment.word)
             if after and not after.is_pause and (after.stop - start) * FRAME_S > LONGEST_PIECE_S:
-                yield one.stop, words
-                start, words = one.stop, []
+                yield segment.stop, words
+                start, words = segment.stop, []
     if words:
         yield None, words
 
 
 def append_shifted(whole: list[Interval], piece: Sequence[Interval], by_s: float) -> None:
-    """Put a piece's intervals behind the others, `by_s` later; a pause that was cut becomes one again."""
-    for one in piece:
-        moved = replace(one, start_s=round(one.start_s + by_s, 6), end_s=round(one.end_s + by_s, 6))
+    """Append a piece's intervals to the others, `by_s` later; a pause that was cut becomes one again."""
+    for interval in piece:
+        moved = replace(interval, start_s=round(interval.start_s + by_s, 6), end_s=round(interval.end_s + by_s, 6))
         if whole and moved.label == whole[-1].label and moved.label in (PAUSE, NO_WORD):
             whole[-1] = replace(whole[-1], end_s=moved.end_s)
         else:

@@ -1,4 +1,4 @@
-"""What is said in each recording, from the forms that people keep transcripts in."""
+"""Transcripts of recordings, read from the usual formats."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ TEXT_SUFFIXES = (".txt", ".lab")  # .lab: as the Montreal Forced Aligner's corpo
 
 
 def with_texts(sources: Sequence[Source], transcripts: Path) -> list[Source]:
-    """The same sources with `text`; None where there is no transcript.
+    """Add `text` to the sources; None where there is no transcript.
 
     transcripts: a folder with NAME.txt or NAME.lab for NAME.wav, in the same subfolders; a CSV file with the columns
     path and text; LJSpeech's `id|text|text`; or any other file with lines of an id, a tab or blanks, and the text.
@@ -25,13 +25,13 @@ def with_texts(sources: Sequence[Source], transcripts: Path) -> list[Source]:
     """
     texts = _folder_texts(sources, transcripts) if transcripts.is_dir() else _file_texts(transcripts)
     names = Counter(PurePosixPath(source.id).stem for source in sources)
-    found = [replace(source, text=_text_of(source, transcripts.parent, texts, names)) for source in sources]
-    if all(source.text is None for source in found):
+    with_text = [replace(source, text=_text_of(source, transcripts.parent, texts, names)) for source in sources]
+    if all(source.text is None for source in with_text):
         wanted = sources[0].id if transcripts.is_file() else PurePosixPath(sources[0].id).with_suffix(".txt")
         raise VqaudioError(
             f"{transcripts} has a text for none of the {len(sources)} recordings; wanted one for {wanted}"
         )
-    return found
+    return with_text
 
 
 def _text_of(source: Source, folder: Path, texts: Mapping[str, str], names: Mapping[str, int]) -> str | None:
@@ -69,7 +69,7 @@ def _file_texts(path: Path) -> dict[str, str]:
 
 
 def _id_and_text(line: str) -> tuple[str, str]:
-    """`ID|text|the same text in words`, `ID<tab>text`, or `ID text`, as LJSpeech, tables and LibriSpeech have it."""
+    """Parse a line: `ID|text|the same text in words`, `ID<tab>text`, or `ID text` (LJSpeech, tables, LibriSpeech)."""
     if "|" in line.split(None, 1)[0]:
         name, *texts = line.split("|")
         return name.strip(), texts[-1].strip()

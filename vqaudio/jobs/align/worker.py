@@ -19,14 +19,14 @@ from vqaudio.jobs.worker import DONE, FAILED, send, serve
 
 
 class Answering:
-    """Keeps one aligner for all requests; made anew only when a request names another dictionary."""
+    """The request handler of the process: one aligner, made anew only when a request names another dictionary."""
 
     def __init__(self) -> None:
         self._aligner: PhoneAligner | None = None
         self._made_for: object = None
 
     def answer(self, request: dict[str, Any], answers: BinaryIO) -> None:
-        """DONE with intervals and warnings, or FAILED with a reason and the words that are not known."""
+        """Align one recording: DONE with intervals and warnings, or FAILED with a reason and the unknown words."""
         try:
             facts = self._align(request)
         except UnknownWordsError as error:
@@ -48,17 +48,17 @@ class Answering:
             self._aligner, self._made_for = PhoneAligner(pronunciations, accepts_unknown=accepts_unknown), settings
         reader = AudioReader(request["path"], RATE_HZ)
         samples = np.concatenate(list(reader))
-        found = self._aligner.align(samples, request["text"])
+        alignment = self._aligner.align(samples, request["text"])
         return {
-            "duration_s": found.phones[-1].end_s,
-            "words": [_plain(one) for one in found.words],
-            "phones": [_plain(one) for one in found.phones],
-            "warnings": [*reader.warnings, *found.warnings],
+            "duration_s": alignment.phones[-1].end_s,
+            "words": [_plain(interval) for interval in alignment.words],
+            "phones": [_plain(interval) for interval in alignment.phones],
+            "warnings": [*reader.warnings, *alignment.warnings],
         }
 
 
-def _plain(one: Interval) -> tuple[str, float, float]:
-    return one.label, one.start_s, one.end_s
+def _plain(interval: Interval) -> tuple[str, float, float]:
+    return interval.label, interval.start_s, interval.end_s
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Codecs compared on the same recordings: decode, score, tell."""
+"""Comparison of codecs on the same recordings: decoding, scoring, reports."""

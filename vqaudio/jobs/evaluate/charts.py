@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RATE_METRICS = tuple(name for name, metric in METRICS.items() if metric.has_plot)
 INK = "#1f2328"
-# Source: Okabe and Ito 2008, "Color Universal Design": told apart by nearly every eye.
+# Source: Okabe and Ito 2008, "Color Universal Design": distinct to nearly every eye.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "D", "^", "v", "P")
 PANEL_INCHES = (4.6, 3.4)
@@ -48,7 +48,7 @@ SETTINGS: dict[Any, Any] = {
 
 
 class Point(NamedTuple):
-    """One row of a table in a panel: kbit/s, the mean, and its interval."""
+    """A point of a panel, for one row of the table: kbit/s, the mean, and its interval."""
 
     label: str
     kbps: float
@@ -59,7 +59,7 @@ class Point(NamedTuple):
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The project's look while a figure is made and saved.  Raises VqaudioError if matplotlib is missing."""
+    """Apply the project's style while a figure is made and saved.  Raises VqaudioError if matplotlib is missing."""
     try:
         import matplotlib
         from matplotlib.rcsetup import cycler
@@ -71,7 +71,7 @@ def drawing() -> Iterator[None]:
 
 
 def new_figure(num_columns: int = 1, num_rows: int = 1) -> Figure:
-    """A figure of empty panels, without pyplot."""
+    """Make a figure of empty panels, without pyplot."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(PANEL_INCHES[0] * num_columns, PANEL_INCHES[1] * num_rows), layout="constrained")
@@ -80,30 +80,30 @@ def new_figure(num_columns: int = 1, num_rows: int = 1) -> Figure:
 
 
 def real_kbps(row: Row) -> float | None:
-    """The rate that a row is drawn at: bits on disk where a file was written, log2(v) a code otherwise."""
+    """Choose the rate that a row is drawn at: bits on disk where a file was written, log2(v) a code otherwise."""
     return row.rates.file if row.rates.file is not None else row.rates.nominal
 
 
 def rate_points(report: Report, metric: str) -> dict[str, list[Point]]:
-    """ReferenceCodec -> its points in order of rate; rows without a rate or without a score have none."""
+    """Collect the points of every codec, in order of rate; rows without a rate or without a score have none."""
     points: dict[str, list[Point]] = {}
     for row in report.rows:
         score, kbps = row.scores.get(metric), real_kbps(row)
         if score is not None and kbps and math.isfinite(score.mean):
             point = Point(row.setting, kbps, score.mean, score.low, score.high)
             points.setdefault(row.coder, []).append(point)
-    return {coder: sorted(found, key=lambda point: point.kbps) for coder, found in points.items()}
+    return {coder: sorted(curve, key=lambda point: point.kbps) for coder, curve in points.items()}
 
 
 def draw_rate_panel(axes: Axes, report: Report, metric: str, *, has_legend: bool = True) -> None:
-    """Codecs as curves with 95 % intervals, all others as points with their settings beside them."""
+    """Draw codecs as curves with 95 % intervals, all others as points with their settings beside them."""
     coders = list(dict.fromkeys(row.coder for row in report.rows))
     for coder, points in rate_points(report, metric).items():
-        place = coders.index(coder)
+        number = coders.index(coder)
         rates, means = [point.kbps for point in points], [point.mean for point in points]
         spread = [[p.mean - p.low for p in points], [p.high - p.mean for p in points]]
         is_curve = coder in report.codecs
-        style = {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)], "capsize": 2}
+        style = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)], "capsize": 2}
         axes.errorbar(
             rates,
             means,
@@ -126,7 +126,7 @@ def draw_rate_panel(axes: Axes, report: Report, metric: str, *, has_legend: bool
 
 
 def _mark_octaves(axes: Axes, rates: Sequence[float]) -> None:
-    """A logarithmic axis with ticks at powers of two, written as people write rates."""
+    """Set a logarithmic axis with ticks at powers of two, written as people write rates."""
     if not rates:
         return
     first, last = math.floor(math.log2(min(rates))), math.ceil(math.log2(max(rates)))
@@ -137,12 +137,12 @@ def _mark_octaves(axes: Axes, rates: Sequence[float]) -> None:
 
 
 def rate_metrics(report: Report) -> tuple[str, ...]:
-    """The metrics that have a panel in this report."""
+    """List the metrics that have a panel in this report."""
     return tuple(metric for metric in RATE_METRICS if rate_points(report, metric))
 
 
 def write_rate_distortion(report: Report, folder: Path) -> list[Path]:
-    """`rate_distortion.png` and `.svg`: one panel per metric.  Returns their paths.
+    """Write `rate_distortion.png` and `.svg`, one panel per metric.  Returns their paths.
 
     Raises VqaudioError if matplotlib is missing, the folder cannot be written or nothing has both rate and score.
     """
@@ -153,9 +153,9 @@ def write_rate_distortion(report: Report, folder: Path) -> list[Path]:
     paths = [folder / f"rate_distortion.{suffix}" for suffix in ("png", "svg")]
     with drawing():
         figure = new_figure(num_columns, -(-len(metrics) // num_columns))
-        for place, axes in enumerate(figure.axes):
-            if place < len(metrics):
-                draw_rate_panel(axes, report, metrics[place], has_legend=place == 0)
+        for number, axes in enumerate(figure.axes):
+            if number < len(metrics):
+                draw_rate_panel(axes, report, metrics[number], has_legend=number == 0)
             else:
                 axes.set_axis_off()
         make_folder(folder)
@@ -167,7 +167,7 @@ def write_rate_distortion(report: Report, folder: Path) -> list[Path]:
 
 
 def inline_svg(figure: Figure, name: str, description: str) -> str:
-    """A figure as an `<svg>` element for a page; ink follows the page's colour, series its variables.
+    """Render a figure as an `<svg>` element for a page; ink follows the page's colour, series its variables.
 
     name: makes the ids unique among the page's charts.  To be called inside `drawing`.
     """
@@ -179,6 +179,6 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     svg = svg.replace(INK, "currentColor")
-    for place, colour in enumerate(PALETTE, start=1):
-        svg = svg.replace(colour, f"var(--series-{place})")
+    for number, colour in enumerate(PALETTE, start=1):
+        svg = svg.replace(colour, f"var(--series-{number})")
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)

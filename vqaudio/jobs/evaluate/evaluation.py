@@ -1,4 +1,4 @@
-"""Coders compared on the same files: encode, decode, score, and say what every mean rests on."""
+"""Evaluation of coders on the same files: encode, decode, score, and report the coverage of every mean."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ OnMade = Callable[[str, str, Reconstruction], None]
 
 
 def choose_sources(root: Path, listed: Path | None = None) -> list[Source]:
-    """The audio files of a folder, or those that a text file names, one id a line.
+    """List the audio files of a folder, or those that a text file names, one id a line.
 
     Raises VqaudioError if there are none or if a listed one is not there.
     """
@@ -42,7 +42,7 @@ def choose_sources(root: Path, listed: Path | None = None) -> list[Source]:
 
 
 def choose_metrics(named: Sequence[str] | None, sample_rate_hz: int) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The metrics to measure, and those that cannot be with their reasons.
+    """Choose the metrics to measure, and list those that cannot be with their reasons.
 
     named: None takes all that can be measured.  Raises VqaudioError if one that is named cannot be.
     """
@@ -57,7 +57,7 @@ def choose_metrics(named: Sequence[str] | None, sample_rate_hz: int) -> tuple[tu
 
 
 class _Run:
-    """Walks files and coders, hands out pairs, and keeps what is not a score of a pair."""
+    """The state of an evaluation: it walks files and coders, yields pairs, and collects failures and statistics."""
 
     def __init__(
         self, coders: Sequence[ReferenceCodec], sources: Sequence[Source], sample_rate_hz: int, on_made: OnMade
@@ -90,7 +90,7 @@ class _Run:
             on_file(self.seconds)
 
     def rows(self, names: Sequence[str]) -> Iterator[Row]:
-        """Means over all files asked for: one that could not be read or decoded is left out, and counted."""
+        """Average over all files asked for: one that could not be read or decoded is left out, and counted."""
         for coder in self.coders:
             rates = coder.rates()
             for setting in coder.settings:
@@ -116,7 +116,7 @@ def evaluate(
     on_file: Callable[[float], None] = lambda audio_s: None,
     on_made: OnMade = lambda source_id, coder, made: None,
 ) -> Report:
-    """Every coder on every file, all metrics, one report.
+    """Evaluate every coder on every file by all metrics.
 
     coders: with distinct names or settings.  sample_rate_hz: at which all of them take and give audio.
     metrics: None takes all that can be measured here; the report says which could not, and why.
@@ -142,7 +142,7 @@ def evaluate(
 
 @contextmanager
 def _thread_beside(num_workers: int) -> Iterator[None]:
-    """One torch thread while scoring processes run: two that wait for each other stall when their core is wanted."""
+    """Limit torch to one thread while scoring processes run: two that wait for each other stall on a busy core."""
     before = torch.get_num_threads()
     torch.set_num_threads(1 if num_workers else before)
     try:

@@ -25,13 +25,16 @@ OPUS_KBPS = (6.0, 256.0)  # opusenc's own limits for one channel
 
 
 def require_program(program: str, package: str) -> None:
-    """Raise VqaudioError, naming the Debian package, unless the program is on the path."""
+    """Check that a program is on the path.  Raises VqaudioError that names the Debian package if it is not."""
     if shutil.which(program) is None:
         raise VqaudioError(f"the program {program} is not here; install Debian's package: apt-get install {package}")
 
 
 def run_program(command: Sequence[str | Path]) -> None:
-    """Run to the end.  Raises VqaudioError with the program's last words if it fails or takes over ten minutes."""
+    """Run a program to its end.
+
+    Raises VqaudioError with the program's last words if it fails or takes over ten minutes.
+    """
     try:
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600, check=False)
     except subprocess.TimeoutExpired as error:
@@ -46,7 +49,7 @@ def fit_length(samples: Samples, num_samples: int) -> Samples:
 
 
 class _OutsideCodec:
-    """Counts the bytes of what it writes; one setting."""
+    """The shared state of outside codecs with one setting: the bytes written."""
 
     def __init__(self, name: str, setting: str, sample_rate_hz: int) -> None:
         self.name, self.settings = name, (setting,)
@@ -58,13 +61,13 @@ class _OutsideCodec:
         self.seconds += len(reference) / self.sample_rate_hz
 
     def rates(self) -> dict[str, Rates]:
-        """Bits on disk, container included, over the seconds coded."""
+        """Compute the rate of the files written: bits on disk, container included, over the seconds coded."""
         kbps = self.num_bytes * 8 / self.seconds / 1000 if self.seconds else None
         return {self.settings[0]: Rates(file=kbps)}
 
 
 class OpusCodec(_OutsideCodec):
-    """opusenc and opusdec at their defaults (variable rate, complexity 10); opusdec takes off the pre-skip.
+    """Opus by opusenc and opusdec at their defaults (variable rate, complexity 10); opusdec takes off the pre-skip.
 
     kbps: the target.  Raises VqaudioError for a target outside 6 to 256 or if opus-tools is missing.
     """
@@ -77,7 +80,7 @@ class OpusCodec(_OutsideCodec):
         self.kbps = kbps
 
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
-        """The file through both programs, in a folder of its own."""
+        """Encode and decode one file by both programs, in a folder of its own."""
         with tempfile.TemporaryDirectory(prefix="vqaudio-") as folder:
             original, coded, decoded = (Path(folder, name) for name in ("original.wav", "coded.opus", "decoded.wav"))
             soundfile.write(original, reference, self.sample_rate_hz, subtype="PCM_16")
@@ -89,7 +92,7 @@ class OpusCodec(_OutsideCodec):
 
 
 class Codec2(_OutsideCodec):
-    """c2enc and c2dec at 8 kHz: resampled there and back with soxr, delay taken off; raw frames, no container.
+    """Codec2 by c2enc and c2dec at 8 kHz: resampled there and back with soxr, delay removed; raw frames, no container.
 
     mode: "3200", "1300", "700C" and others.  Raises VqaudioError for an unknown mode or if codec2 is missing.
     """
@@ -101,7 +104,7 @@ class Codec2(_OutsideCodec):
         super().__init__("codec2", mode.upper(), sample_rate_hz)
 
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
-        """The file through both programs, in a folder of its own."""
+        """Encode and decode one file by both programs, in a folder of its own."""
         delay = round(CODEC2_DELAY_S[self.settings[0]] * self.sample_rate_hz)
         late = np.pad(np.asarray(reference, np.float32), (0, 2 * delay))  # c2enc drops a last frame that is not whole
         narrow = soxr.resample(late, self.sample_rate_hz, CODEC2_RATE_HZ)
@@ -117,7 +120,7 @@ class Codec2(_OutsideCodec):
 
 
 class CommandCodec(_OutsideCodec):
-    """Any coder as a command line, such as `enc {original} {coded} && dec {coded} {decoded}`.
+    """A coder given as a command line, such as `enc {original} {coded} && dec {coded} {decoded}`.
 
     Words as a shell has them, but no shell runs: `&&` only parts one program from the next.  {original} and {decoded}
     are wav files, the original at the codec's rate; the size of {coded}, where it is named, gives the rate.
@@ -139,7 +142,7 @@ class CommandCodec(_OutsideCodec):
         super().__init__(name, "", sample_rate_hz)
 
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
-        """The file through all programs, in a folder of its own."""
+        """Encode and decode one file by all programs, in a folder of its own."""
         with tempfile.TemporaryDirectory(prefix="vqaudio-") as folder:
             names = {"original": "original.wav", "coded": "coded", "decoded": "decoded.wav"}
             paths = {f"{{{key}}}": Path(folder, name) for key, name in names.items()}
@@ -159,7 +162,7 @@ def _filled(word: str, paths: Mapping[str, Path]) -> str:
 
 
 def parse_reference_codec(text: str, sample_rate_hz: int) -> ReferenceCodec:
-    """`opus:6`, `codec2:3200` or `NAME=COMMAND` as a coder.  Raises VqaudioError for any other form."""
+    """Parse `opus:6`, `codec2:3200` or `NAME=COMMAND` to a coder.  Raises VqaudioError for any other form."""
     name, equals, command = text.partition("=")
     if equals and name.strip():
         return CommandCodec(name.strip(), command, sample_rate_hz)

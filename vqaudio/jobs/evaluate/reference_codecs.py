@@ -1,4 +1,4 @@
-"""Whatever decodes an original, behind one protocol: our codec, a folder of decodings, outside programs."""
+"""Coders to compare, behind one protocol: our codec, a folder of decodings, outside programs."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ STABILITY = ("consistency", "gain_flips")
 
 
 class Reconstruction(NamedTuple):
-    """One decoding.  setting: the row of the table it belongs to.  samples: `n`, as long as its original.
+    """A decoding of one original. setting: the row of the table it belongs to.  samples: `n`, as long as its original.
 
     stability: what can be said of a coder with codes, by the names of STABILITY.
     """
@@ -39,7 +39,10 @@ class Reconstruction(NamedTuple):
 
 @dataclass(frozen=True)
 class Rates:
-    """kbit/s.  nominal: log2(v) a code.  entropy: unigram, ideal coder.  file: on the disk, container included."""
+    """Bitrates in kbit/s.
+
+    nominal: log2(v) a code.  entropy: unigram, ideal coder.  file: on the disk, container included.
+    """
 
     nominal: float | None = None
     entropy: float | None = None
@@ -48,22 +51,22 @@ class Rates:
 
 
 class ReferenceCodec(Protocol):
-    """A name and its settings: one row of the table each."""
+    """A coder under comparison: a name and its settings, one row of the table each."""
 
     name: str
     settings: tuple[str, ...]
 
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
-        """Decodings of one original `n`, one per setting.  Raises VqaudioError for a file it cannot do."""
+        """Decode one original `n`, once per setting.  Raises VqaudioError for a file it cannot do."""
         ...
 
     def rates(self) -> Mapping[str, Rates]:
-        """Setting -> rates, over the files seen so far."""
+        """Compute the rates of every setting, over the files coded so far."""
         ...
 
 
 def as_sixteen_bit(samples: Samples) -> NDArray[np.float32]:
-    """What a listener's file holds: clipped and rounded to 16 bits, as `write_audio` does."""
+    """Clip and round samples to 16 bits, as `write_audio` does."""
     return from_int16(to_int16(np.asarray(samples, np.float32)))
 
 
@@ -85,7 +88,7 @@ class TokenizerCodec:
 
     @property
     def note(self) -> str | None:
-        """Whose voice the decoder is told, of a codec with speakers."""
+        """Speaker embedding that the decoder gets, of a codec with speakers."""
         if not isinstance(self.codec, Codec) or self.codec.decoder.conditioning is None:
             return None
         whose = "nobody in particular" if self.codec.reference is None else "the right speaker, heard in the original"
@@ -99,7 +102,7 @@ class TokenizerCodec:
 
     @torch.inference_mode()
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
-        """One decoding per number of codebooks, rounded to 16 bits as `vqaudio decode` writes it."""
+        """Encode one original and decode it once per number of codebooks, rounded to 16 bits as by `vqaudio decode`."""
         codes = self._encode(reference)
         first = codes[0, :1].cpu().numpy()
         self.counts += count_codes([codes[0].cpu().numpy()], self.codec.codebook_size)
@@ -120,7 +123,7 @@ class TokenizerCodec:
         return float(code_agreement(first, self._encode(samples)[0, :1].cpu().numpy())[0])
 
     def rates(self) -> dict[str, Rates]:
-        """Nominal and entropy rate of the first k codebooks over all files seen."""
+        """Compute nominal and entropy rate of the first k codebooks over all files coded."""
         size, frame_rate_hz = self.codec.codebook_size, self.codec.grid.frame_rate_hz
         return {
             str(k): Rates(
@@ -154,7 +157,7 @@ class FolderCodec:
         self._sample_rate_hz = sample_rate_hz
 
     def reconstruct(self, source_id: str, reference: Samples) -> Iterator[Reconstruction]:
-        """The stored decodings.  Raises VqaudioError if one is missing or not as long as its original."""
+        """Read the stored decodings.  Raises VqaudioError if one is missing or not as long as its original."""
         for setting, folder in self._folders.items():
             path = (folder / source_id).with_suffix(".wav")
             if not path.is_file():
@@ -165,5 +168,5 @@ class FolderCodec:
             yield Reconstruction(setting, samples)
 
     def rates(self) -> dict[str, Rates]:
-        """The rates that the index names."""
+        """Return the rates that the index names."""
         return self._rates

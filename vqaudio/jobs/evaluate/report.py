@@ -1,4 +1,4 @@
-"""What `evaluate` found: rows of means with their coverage, the codebooks' health, the files left out."""
+"""The report of `evaluate`: rows of means with their coverage, the codebooks' health, the files left out."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from vqaudio.metrics.usage import entropy_bits, perplexity, top_share, usage
 
 
 class Column(NamedTuple):
-    """How a score stands in a table."""
+    """A column of scores in a table."""
 
     heading: str
     digits: int
@@ -32,7 +32,7 @@ COLUMNS: Mapping[str, Column] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One coder at one setting.  scores: metric -> mean over the files that were asked for."""
+    """A row of the table: one coder at one setting.  scores: metric -> mean over the files that were asked for."""
 
     coder: str
     setting: str
@@ -42,7 +42,10 @@ class Row:
 
 @dataclass(frozen=True)
 class CodebookHealth:
-    """One codebook over the evaluated frames.  used, top_code: shares.  Usage grows with num_frames: read both."""
+    """The health of one codebook over the evaluated frames.
+
+    used, top_code: shares.  Usage grows with num_frames: read both.
+    """
 
     codec: str
     codebook: int
@@ -55,7 +58,7 @@ class CodebookHealth:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything, ready for a table or JSON.  seconds: of speech.  failures: id, coder, reason.
+    """The report of an evaluation, ready for a table or JSON.  seconds: of speech.  failures: id, coder, reason.
 
     not_measured: metric -> why this machine or this rate does not have it.  notes: on how coders were used.
     """
@@ -70,7 +73,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def row(self, coder: str, setting: str) -> Row:
-        """The row of that name; KeyError if there is none."""
+        """Return the row of that name; KeyError if there is none."""
         for row in self.rows:
             if (row.coder, row.setting) == (coder, setting):
                 return row
@@ -82,26 +85,26 @@ class Report:
         return tuple(dict.fromkeys(book.codec for book in self.codebooks))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dicts and lists; what could not be scored is null."""
+        """Convert to plain dicts and lists; what could not be scored is null."""
         return plain(self)
 
 
 def read_report(path: Path) -> tuple[Report, str]:
-    """What `vqaudio evaluate --json` wrote, and the hash of the weights that it is about.
+    """Read what `vqaudio evaluate --json` wrote, and the hash of the weights that it is about.
 
     Raises VqaudioError for a file that cannot be read or is something else.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
         rows = tuple(
             Row(row["coder"], row["setting"], Rates(**row["rates"]), {k: _score(v) for k, v in row["scores"].items()})
-            for row in found["rows"]
+            for row in stored["rows"]
         )
-        health = tuple(CodebookHealth(**book) for book in found["codebooks"])
-        failures, missing = tuple(found["failures"]), found.get("not_measured", {})
-        size = (int(found["num_files"]), float(found["seconds"]), int(found["sample_rate_hz"]))
-        notes = tuple(map(str, found.get("notes", ())))
-        return Report(*size, rows, health, failures, missing, notes), str(found["weights_sha256"])
+        health = tuple(CodebookHealth(**book) for book in stored["codebooks"])
+        failures, missing = tuple(stored["failures"]), stored.get("not_measured", {})
+        size = (int(stored["num_files"]), float(stored["seconds"]), int(stored["sample_rate_hz"]))
+        notes = tuple(map(str, stored.get("notes", ())))
+        return Report(*size, rows, health, failures, missing, notes), str(stored["weights_sha256"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise VqaudioError(
             f"{path} is not what `vqaudio evaluate --json` writes ({type(error).__name__}: {error})"
@@ -109,13 +112,13 @@ def read_report(path: Path) -> tuple[Report, str]:
 
 
 def _score(entry: Mapping[str, Any]) -> MeanScore:
-    """JSON's null is NaN again; the fill alone may be absent."""
+    """Read a score, JSON's null as NaN; the fill alone may be absent."""
     blanks = {name: math.nan for name in ("mean", "low", "high") if entry[name] is None}
     return MeanScore(**{**entry, **blanks})
 
 
 def codebook_health(coder: TokenizerCodec) -> tuple[CodebookHealth, ...]:
-    """One entry per codebook, over every frame that the coder has encoded."""
+    """Compute the health of every codebook, over every frame that the coder has encoded."""
     counts = coder.counts
     columns = zip(usage(counts), perplexity(counts), entropy_bits(counts), top_share(counts), strict=True)
     return tuple(

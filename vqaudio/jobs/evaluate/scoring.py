@@ -1,4 +1,4 @@
-"""Pairs of audio scored in worker processes, one thread each, with few pairs in memory at a time."""
+"""Scoring of pairs of audio in worker processes, one thread each, with few pairs in memory at a time."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ PAIRS_PER_WORKER = 4
 
 
 class Pair(NamedTuple):
-    """An original, its decoding, and a key that tells which they are."""
+    """An original, its decoding, and a key that identifies them."""
 
     key: tuple[str, str, str]
     reference: Samples
@@ -31,7 +31,7 @@ Scored = tuple[tuple[str, str, str], dict[str, float]]
 def score_pairs(
     pairs: Iterable[Pair], sample_rate_hz: int, metrics: Sequence[str], num_workers: int
 ) -> Iterator[Scored]:
-    """Every pair's key and scores, in no set order.
+    """Score every pair: its key and scores, in no set order.
 
     num_workers: processes; 0 scores in this one.  At most 4 pairs per worker are held at a time.
     Raises VqaudioError if a worker dies.
@@ -65,7 +65,7 @@ def _collect(running: dict[Future[dict[str, float]], tuple[str, str, str]]) -> I
 
 @contextmanager
 def _single_threaded_children() -> Iterator[None]:
-    """Processes started inside compute with one thread: several times two threads on two cores stall one another."""
+    """Make processes started inside the block compute with one thread each: more than cores stall one another."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:

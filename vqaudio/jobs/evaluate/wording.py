@@ -1,4 +1,4 @@
-"""Figures of a report in words, the same on the terminal and on a page."""
+"""The figures of a report in words, the same on the terminal and on a page."""
 
 import math
 from collections.abc import Iterable
@@ -6,28 +6,28 @@ from collections.abc import Iterable
 from vqaudio.jobs.evaluate.report import Report, Row
 from vqaudio.metrics.bootstrap import MeanScore
 
-MOST_FAILURES = 20  # told by name; the JSON has all
+MOST_FAILURES = 20  # listed by name; the JSON has all
 
 
 def format_rate(kbps: float | None) -> str:
-    """A rate with two digits, `-` for none."""
+    """Format a rate with two digits, `-` for none."""
     return "-" if kbps is None or math.isnan(kbps) else f"{kbps:.2f}"
 
 
 def format_score(score: MeanScore | None, digits: int) -> str:
-    """A mean and half of its interval, `-` for what was not scored."""
+    """Format a mean and half of its interval, `-` for what was not scored."""
     if score is None or math.isnan(score.mean):
         return "-"
     return f"{score.mean:.{digits}f} ±{(score.high - score.low) / 2:.{digits}f}"
 
 
 def coverage_notes(report: Report) -> list[str]:
-    """How coders were used, and what the means do not rest on: metrics, files without a score, files left out."""
+    """List how coders were used, and what the means do not rest on: metrics, files without a score, files left out."""
     return [*report.notes, *_not_measured(report), *_coverage(report.rows), *_failures(report)]
 
 
 def _not_measured(report: Report) -> list[str]:
-    """One line per reason: which metrics have no column, and what would give them one."""
+    """List, one line per reason, which metrics have no column, and what would give them one."""
     reasons: dict[str, list[str]] = {}
     for name, reason in report.not_measured.items():
         reasons.setdefault(reason, []).append(name)
@@ -35,7 +35,7 @@ def _not_measured(report: Report) -> list[str]:
 
 
 def _coverage(rows: Iterable[Row]) -> list[str]:
-    """One line per row and metric whose mean does not rest on a score of every file."""
+    """List, one line each, the rows and metrics whose mean does not rest on a score of every file."""
     lines = []
     for row in rows:
         for name, score in row.scores.items():

@@ -1,1 +1,1 @@
-"""One HTML page about a codec that opens from the disk: everything it shows is inside it."""
+"""One self-contained HTML page about a codec, with sound, pictures and tables inside."""

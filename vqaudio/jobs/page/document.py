@@ -20,7 +20,7 @@ from vqaudio.jobs.page.training_log import TrainingLog
 
 @dataclass(frozen=True)
 class Page:
-    """What one page is made of.  source: which files the report was measured on, in words."""
+    """The contents of one page.  source: which files the report was measured on, in words."""
 
     codec: AudioTokenizer
     listening: Listening
@@ -30,7 +30,7 @@ class Page:
     probe: ProbeFindings | None = None
 
     def render(self) -> str:
-        """The HTML, whole: styles, script, sound and pictures are inside."""
+        """Render the HTML page: styles, script, sound and pictures are inside."""
         folder = files("vqaudio.jobs.page")
         style, script, frame = (
             folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "page.html")
@@ -59,7 +59,7 @@ class Page:
 
 
 def write_page(page: Page, path: Path) -> int:
-    """Writes it whole or not at all.  Returns its bytes.  Raises VqaudioError if it cannot be written."""
+    """Write the page, whole or not at all.  Returns its bytes.  Raises VqaudioError if it cannot be written."""
     content = page.render().encode("utf-8")
     make_folder(path.parent)
     replace_durably(path, lambda temporary: temporary.write_bytes(content))

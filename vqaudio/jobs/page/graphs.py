@@ -10,35 +10,35 @@ from vqaudio.jobs.page.training_log import Curve, TrainingLog
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_CURVES = len(PALETTE)  # in one panel: more could not be told apart
+MOST_CURVES = len(PALETTE)  # in one panel: more could not be distinguished
 
 
 def rate_graphs(report: Report) -> list[str]:
-    """One panel per metric: quality against kbit/s."""
+    """Draw one panel per metric: quality against kbit/s."""
     graphs = []
     with drawing():
         for metric in rate_metrics(report):
             figure = new_figure()
             draw_rate_panel(figure.axes[0], report, metric)
-            told = f"{COLUMNS[metric].heading} against kbit/s; the table below has the figures"
-            graphs.append(inline_svg(figure, f"rate-{metric}", told))
+            caption = f"{COLUMNS[metric].heading} against kbit/s; the table below has the figures"
+            graphs.append(inline_svg(figure, f"rate-{metric}", caption))
     return graphs
 
 
 def codebook_graphs(report: Report) -> list[str]:
-    """Two panels for each codec: the share of each codebook that occurs, and its perplexity."""
+    """Draw two panels for each codec: the share of each codebook that occurs, and its perplexity."""
     graphs = []
     with drawing():
         for codec in report.codecs:
             books = [book for book in report.codebooks if book.codec == codec]
             shares = {"used, %": [100 * book.used for book in books], "perplexity": [book.perplexity for book in books]}
-            for place, (title, heights) in enumerate(shares.items()):
+            for panel, (title, heights) in enumerate(shares.items()):
                 figure = new_figure()
                 axes = figure.axes[0]
-                axes.bar([str(book.codebook + 1) for book in books], heights, color=PALETTE[place])
+                axes.bar([str(book.codebook + 1) for book in books], heights, color=PALETTE[panel])
                 axes.set_title(f"{codec}: {title}", fontsize="medium")
                 axes.set_xlabel("codebook")
-                name = f"books-{report.codecs.index(codec)}-{place}"
+                name = f"books-{report.codecs.index(codec)}-{panel}"
                 graphs.append(
                     inline_svg(figure, name, f"{title} of each codebook of {codec}; the table has the figures")
                 )
@@ -46,7 +46,7 @@ def codebook_graphs(report: Report) -> list[str]:
 
 
 def training_graphs(log: TrainingLog) -> list[str]:
-    """What was logged, in panels of at most six curves: losses of training steps, then of evaluations."""
+    """Draw the training log in panels of at most six curves: losses of training steps, then of evaluations."""
     graphs = []
     with drawing():
         for event, curves in log.curves.items():
@@ -62,9 +62,9 @@ def training_graphs(log: TrainingLog) -> list[str]:
 
 
 def _draw_curves(axes: "Axes", curves: Mapping[str, Curve], event: str) -> None:
-    for place, (name, curve) in enumerate(curves.items()):
+    for number, (name, curve) in enumerate(curves.items()):
         marker = "o" if event == "eval" or len(curve) == 1 else None
-        axes.plot(list(curve), list(curve.values()), label=name, color=PALETTE[place], marker=marker, markersize=3)
+        axes.plot(list(curve), list(curve.values()), label=name, color=PALETTE[number], marker=marker, markersize=3)
     if event == "train" and min(min(curve.values()) for curve in curves.values()) > 0:
         axes.set_yscale("log")
     axes.set_title({"train": "training", "eval": "evaluation"}[event], fontsize="medium")

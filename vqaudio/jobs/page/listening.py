@@ -1,4 +1,4 @@
-"""What a page lets people hear and see: a few recordings, their decodings and their first codes."""
+"""The recordings of a page: a few originals, their decodings and their first codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True)
 class Utterance:
-    """A recording's beginning.  original: `n`, whole frames where it was cut.  first_codes: `t`, of codebook 0."""
+    """The beginning of a recording.  original: `n`, whole frames where it was cut.  first_codes: `t`, of codebook 0."""
 
     id: str
     original: Samples
@@ -40,14 +40,14 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Listening:
-    """The utterances, and what could not be heard: id, coder, reason."""
+    """The utterances of a page, and the failures: id, coder, reason."""
 
     utterances: tuple[Utterance, ...]
     failures: tuple[dict[str, str], ...]
 
 
 class Decodings:
-    """Beginnings of decodings that were made while something else was measured, so that none is made twice.
+    """A cache of the beginnings of decodings, made while something else was measured, so that none is made twice.
 
     longest_samples: of each.
     """
@@ -57,12 +57,15 @@ class Decodings:
         self._versions: dict[tuple[str, str], list[Version]] = {}
 
     def keep(self, source_id: str, coder: str, made: Reconstruction) -> None:
-        """One more."""
+        """Keep the beginning of one decoding."""
         version = Version(coder, made.setting, as_sixteen_bit(made.samples[: self.longest_samples]))
         self._versions.setdefault((source_id, coder), []).append(version)
 
     def of(self, source_id: str, coder: ReferenceCodec, reference: Samples) -> list[Version]:
-        """One version for each setting, made now where it was not kept.  Raises VqaudioError if it cannot be."""
+        """Return one version for each setting, decoded now where it was not kept.
+
+        Raises VqaudioError if it cannot be.
+        """
         if len(self._versions.get((source_id, coder.name), ())) < len(coder.settings):
             self._versions.pop((source_id, coder.name), None)
             for made in coder.reconstruct(source_id, reference):
@@ -71,16 +74,16 @@ class Decodings:
 
 
 def longest_on_page(grid: FrameGrid) -> int:
-    """Samples of a recording that a page takes: whole frames."""
+    """Count the samples of a recording that a page takes: whole frames."""
     return int(LONGEST_S * grid.sample_rate_hz) // grid.hop_samples * grid.hop_samples
 
 
 def spread(sources: Sequence[Source], number: int) -> list[Source]:
-    """That many, evenly through the list, the first among them; all if there are no more."""
+    """Choose that many sources, evenly through the list, the first among them; all if there are no more."""
     if number < 1:
         raise VqaudioError(f"a page needs one utterance or more, got {number}")
-    places = [index * len(sources) // number for index in range(number)]
-    return list(sources) if len(sources) <= number else [sources[place] for place in places]
+    indices = [index * len(sources) // number for index in range(number)]
+    return list(sources) if len(sources) <= number else [sources[position] for position in indices]
 
 
 def listen(
@@ -90,7 +93,7 @@ def listen(
     device: str = "cpu",
     decodings: Decodings | None = None,
 ) -> Listening:
-    """Every source through every coder, cut to its first seconds after decoding.
+    """Decode every source by every coder, cut to its first seconds after decoding.
 
     decodings: those that were made already, by coders of the same names.
     A file that cannot be read or decoded is left out and named.  Raises VqaudioError if none can be read.
@@ -125,6 +128,9 @@ def listen(
 
 @torch.inference_mode()
 def _first_codes(codec: AudioTokenizer, samples: Samples, device: str) -> NDArray[np.int64]:
-    """Codes of codebook 0: `t`.  The encoder is causal: those of a beginning are the beginning of those of the file."""
+    """Encode to the codes of codebook 0: `t`.
+
+    The encoder is causal: those of a beginning are the beginning of those of the file.
+    """
     audio = torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(device)
     return codec.encode(audio[None, None])[0, 0].cpu().numpy()

@@ -1,4 +1,4 @@
-"""Sound and pictures as data URIs: a page that holds them asks for no other file."""
+"""Sound and pictures as data URIs, for a page without other files."""
 
 import base64
 import colorsys
@@ -20,19 +20,19 @@ GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Bytes of a media type as a URI."""
+    """Encode bytes of a media type as a URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def sound_uri(samples: Samples, sample_rate_hz: int) -> str:
-    """`n` samples in [-1, 1] as FLAC of 16 bits: half of a wav file, and every browser plays it."""
+    """Encode `n` samples in [-1, 1] as FLAC of 16 bits: half of a wav file, and every browser plays it."""
     file = io.BytesIO()
     soundfile.write(file, samples, sample_rate_hz, format="FLAC", subtype="PCM_16")
     return data_uri("audio/flac", file.getvalue())
 
 
 def picture_uri(pixels: Pixels) -> str:
-    """A picture as PNG."""
+    """Encode a picture as PNG."""
     from matplotlib.image import imsave
 
     file = io.BytesIO()
@@ -41,7 +41,7 @@ def picture_uri(pixels: Pixels) -> str:
 
 
 def spectrogram(samples: Samples, sample_rate_hz: int) -> Pixels:
-    """Log-mel spectrum, one column for 10 ms, low bands below; the loudest is light, 70 dB less is dark."""
+    """Draw a log-mel spectrogram, one column for 10 ms, low bands below; the loudest is light, 70 dB less is dark."""
     from matplotlib import colormaps
 
     hop = max(1, sample_rate_hz // COLUMNS_PER_S)
@@ -52,13 +52,13 @@ def spectrogram(samples: Samples, sample_rate_hz: int) -> Pixels:
 
 
 def code_strip(codes: NDArray[np.integer]) -> Pixels:
-    """Codes `t` as one row of colours: the same code has the same colour, neighbours in number have distant ones."""
+    """Draw codes `t` as one row of colours: equal codes have equal colours, neighbours in number distant ones."""
     colours = {int(code): code_colour(int(code)) for code in np.unique(codes)}
     return _bytes(np.array([[colours[int(code)] for code in codes]], np.float64).reshape(1, -1, 3))
 
 
 def code_colour(code: int) -> tuple[float, float, float]:
-    """Red, green, blue in [0, 1]; hues go round by the golden ratio, so that no two of the first few come close."""
+    """Choose a code's red, green and blue in [0, 1]; hues go round by the golden ratio, so the first few differ."""
     hue = code * GOLDEN_RATIO % 1
     return colorsys.hls_to_rgb(hue, 0.42 + 0.22 * (code * GOLDEN_RATIO**2 * 7 % 1), 0.65)
 

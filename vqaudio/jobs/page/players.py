@@ -13,7 +13,7 @@ from vqaudio.jobs.page.media import code_strip, picture_uri, sound_uri, spectrog
 
 
 def utterance_article(utterance: Utterance, report: Report, codec: str, grid: FrameGrid) -> str:
-    """Pictures and players of one recording."""
+    """Write the pictures and players of one recording."""
     text = f"<p>{escape(utterance.text)}</p>" if utterance.text else ""
     seconds = len(utterance.original) / grid.sample_rate_hz
     return (
@@ -24,7 +24,7 @@ def utterance_article(utterance: Utterance, report: Report, codec: str, grid: Fr
 
 
 def _figures(utterance: Utterance, codec: str, grid: FrameGrid) -> Iterator[str]:
-    """The original's spectrogram over its codes, then that of the codec's finest decoding."""
+    """Write the original's spectrogram over its codes, then that of the codec's finest decoding."""
     codes = utterance.first_codes
     caption = (
         f"Original, and codebook 1 under it: {len(codes)} frames, {len(np.unique(codes))} distinct codes; "
@@ -73,7 +73,7 @@ def _label(version: Version, codec: str) -> str:
 
 
 def _rate(version: Version, report: Report) -> str:
-    """What the report says of this row; nothing where it has no such row."""
+    """Format the rate that the report has for this row; nothing where it has no such row."""
     try:
         kbps = real_kbps(report.row(version.coder, version.setting))
     except KeyError:

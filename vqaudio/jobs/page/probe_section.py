@@ -1,4 +1,4 @@
-"""What the codes have to do with phones: the findings and the pictures of `vqaudio probe`, on the page."""
+"""The page's section on codes and phones: the findings and the pictures of `vqaudio probe`, on the page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,14 +20,16 @@ PIXELS_AN_INCH, PAGE_PIXELS_AN_INCH = 150, 100  # of the pictures, and as large 
 
 @dataclass(frozen=True, eq=False)
 class ProbeFindings:
-    """pictures: PNG files by the names that `vqaudio probe` gives them, as far as it made them."""
+    """The findings of a probe for the page.
+
+    pictures: PNG files by the names that `vqaudio probe` gives them, as far as it made them."""
 
     report: ProbeReport
     pictures: dict[str, bytes] = field(default_factory=dict)
 
 
 def read_findings(path: Path) -> ProbeFindings:
-    """The folder that `vqaudio probe --out` made, with its pictures, or only the JSON that `vqaudio probe` writes.
+    """Read the folder that `vqaudio probe --out` made, with its pictures, or only the JSON that `vqaudio probe` writes.
 
     Raises VqaudioError if it is something else.
     """
@@ -47,7 +49,7 @@ def read_findings(path: Path) -> ProbeFindings:
 
 
 def probe_section(findings: ProbeFindings | None) -> str:
-    """Coverage, the headline among its controls, the pictures, phones by class, and what else was probed."""
+    """Write coverage, the headline among its controls, the pictures, phones by class, and what else was probed."""
     if findings is None:
         return (
             "<p>No probe was given (<code>--probe DIR</code>, which <code>vqaudio probe --out DIR</code> writes).</p>"
@@ -96,27 +98,27 @@ def _figures(findings: ProbeFindings) -> Iterator[str]:
     report = findings.report
     if not report.rows:
         return
-    found = report.rows[0].information
+    scores = report.rows[0].information
     with drawing():
         chart = inline_svg(bitrate_plot(report), "pnmi", f"PNMI against bits a second: {_points(report)}")
     yield f'<div class="graphs"><figure>{chart}</figure></div>'
-    told = {
+    captions = {
         HEAT_MAP: f"P(phone | code): {len(report.labels)} phones by manner and place, codes by their most likely "
-        f"phone; phone purity {found.phone_purity:.3f}",
+        f"phone; phone purity {scores.phone_purity:.3f}",
         CONFUSIONS: "Confusion by manner and by place, in percent of a row's frames; the tables below have the recalls",
         TIMELINE: "Spectrogram of one recording with its phones, and its codes under it",
     }
     for name, picture in findings.pictures.items():
-        yield _picture(picture, told[name])
+        yield _picture(picture, captions[name])
 
 
 def _points(report: ProbeReport) -> str:
-    told = (f"{row.name} {row.information.pnmi:.3f}" for row in report.rows)
-    return f"{', '.join(told)} at {report.bitrates.nominal_bps:.0f}; published points beside them"
+    points = (f"{row.name} {row.information.pnmi:.3f}" for row in report.rows)
+    return f"{', '.join(points)} at {report.bitrates.nominal_bps:.0f}; published points beside them"
 
 
 def _picture(content: bytes, caption: str) -> str:
-    """One picture, as wide as its letters can be read; it scrolls by itself, by keyboard too."""
+    """Write one picture, as wide as its letters can be read; it scrolls by itself, by keyboard too."""
     width = (
         int.from_bytes(content[16:20], "big") * PAGE_PIXELS_AN_INCH // PIXELS_AN_INCH
     )  # PNG: the IHDR chunk is first

@@ -1,4 +1,4 @@
-"""The page's tables: what was measured, and how the codebooks are used."""
+"""The page's tables: scores and codebook usage."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -8,7 +8,7 @@ from vqaudio.jobs.evaluate.wording import format_rate, format_score
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table that scrolls by itself, by keyboard too; the first cell of each row is its heading."""
+    """Write a table that scrolls by itself, by keyboard too; the first cell of each row is its heading."""
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
@@ -21,12 +21,12 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 
 def notes_list(lines: Sequence[str]) -> str:
-    """Small print, one item a line; nothing for no lines."""
+    """Write small print, one item a line; nothing for no lines."""
     return f'<ul class="notes">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>' if lines else ""
 
 
 def score_table(report: Report) -> str:
-    """Rates and means of every row, with half of the 95 % intervals."""
+    """Write rates and means of every row, with half of the 95 % intervals."""
     metrics = [name for name in COLUMNS if any(name in row.scores for row in report.rows)]
     headings = ["coder", "nominal", "entropy", "file", *(COLUMNS[name].heading for name in metrics)]
     rows = (
@@ -45,7 +45,7 @@ def score_table(report: Report) -> str:
 
 
 def codebook_table(report: Report) -> str:
-    """Usage, perplexity, entropy and the most frequent code of every codebook."""
+    """Write usage, perplexity, entropy and the most frequent code of every codebook."""
     rows = (
         [
             f"{book.codec} #{book.codebook + 1}",

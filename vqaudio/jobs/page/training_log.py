@@ -1,4 +1,4 @@
-"""The curve that a training left behind: `log.jsonl`, one JSON object a line."""
+"""The curves of a training run: `log.jsonl`, one JSON object a line."""
 
 import json
 import math
@@ -22,7 +22,7 @@ class TrainingLog:
 
 
 def read_training_log(path: Path) -> TrainingLog:
-    """Every number that was logged, the last one where a resumed run passed a step again.
+    """Read every number that was logged, the last one where a resumed run passed a step again.
 
     Raises VqaudioError if the file cannot be read or holds no `train` and no `eval` line.
     """
@@ -30,7 +30,7 @@ def read_training_log(path: Path) -> TrainingLog:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise VqaudioError(f"the training log {path} cannot be read: {error}") from error
-    found: dict[str, dict[str, Curve]] = {event: {} for event in EVENTS}
+    logged: dict[str, dict[str, Curve]] = {event: {} for event in EVENTS}
     num_broken = 0
     for line in filter(str.strip, lines):
         try:
@@ -41,10 +41,10 @@ def read_training_log(path: Path) -> TrainingLog:
             continue
         for name, value in entry.items() if event in EVENTS else ():
             if name not in NOT_CURVES and isinstance(value, (int, float)) and math.isfinite(value):
-                found[event].setdefault(name, {})[step] = float(value)
+                logged[event].setdefault(name, {})[step] = float(value)
     curves = {
         event: {name: dict(sorted(curve.items())) for name, curve in names.items()}
-        for event, names in found.items()
+        for event, names in logged.items()
         if names
     }
     if not curves:

@@ -1,1 +1,1 @@
-"""What the codes of a store have to do with the phones of its recordings."""
+"""Probes of the codes of a store against the phones of its recordings."""

@@ -40,7 +40,7 @@ def measure(given: ProbeInput) -> Findings:
 
 
 def lines(findings: Findings) -> Iterator[str]:
-    """Say the error rates and what they rest on."""
+    """Format the error rates and their coverage."""
     for name, score in findings.items():
         size = f"{score.num_phone_pairs} pairs of phones, {score.num_triples:,} triples"
         yield f"ABX error, {name}: {score.error:.2%} over {size}"

@@ -1,4 +1,4 @@
-"""Codes of a store and labels of a folder, brought together frame by frame; what has no label is counted."""
+"""Codes of a store joined with labels of a folder, frame by frame; what has no label is counted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ NUM_EXAMPLES = 10
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the figures rest on.  skipped: reason -> utterances left out; examples: some of their ids.
+    """The coverage of the figures.  skipped: reason -> utterances left out; examples: some of their ids.
 
     num_frames: with a label.  num_unlabelled_frames: of the same utterances, without one.  num_skipped_frames: of the
     utterances left out.  seconds: of the utterances used.
@@ -44,7 +44,9 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class ProbeCorpus:
-    """frames: of the utterances that have labels.  intervals: theirs, by id, renamed."""
+    """The frames and labels to probe.
+
+    frames: of the utterances that have labels.  intervals: theirs, by id, renamed."""
 
     frames: LabelledFrames
     intervals: Mapping[str, list[Interval]]
@@ -55,7 +57,7 @@ class ProbeCorpus:
 def join_labels(
     store: TokenStore, alignments: Path, *, labels: str, tier: str = "phones", codebook: int = 0
 ) -> ProbeCorpus:
-    """Every row of the store that has a sound alignment.
+    """Join every row of the store that has a sound alignment with its labels.
 
     alignments: a folder or a file, as `index_alignments` reads them.  labels: a label map, or "plain".
     Raises VqaudioError for a codebook that the store has not, labels that the map has not, two rows that would share
@@ -78,22 +80,22 @@ def join_labels(
 
 
 def rename_labels(intervals: Mapping[str, list[Interval]], labels: str) -> dict[str, list[Interval]]:
-    """The intervals under a map's classes, without those that are no phone.
+    """Map the labels of intervals to a map's classes, without those that are no phone.
 
     Raises VqaudioError that lists every label which the map does not have, or for an unknown map.
     """
     if labels != PLAIN and labels not in MAPS:
         raise VqaudioError(f"there is no set of labels {labels!r}; there are {', '.join(MAPS)}, and {PLAIN}")
-    found = [one.label.strip() for utterance in intervals.values() for one in utterance]
-    names = iter(found if labels == PLAIN else label_map(labels).map_labels(found))
+    originals = [interval.label.strip() for utterance in intervals.values() for interval in utterance]
+    names = iter(originals if labels == PLAIN else label_map(labels).map_labels(originals))
     return {
-        row_id: [replace(one, label=name) for one in utterance if (name := next(names)) != NO_PHONE]
+        row_id: [replace(interval, label=name) for interval in utterance if (name := next(names)) != NO_PHONE]
         for row_id, utterance in intervals.items()
     }
 
 
 def label_set(labels: Iterable[str]) -> LabelSet:
-    """The labels that occur, sorted, and which of them are silence."""
+    """Collect the labels that occur, sorted, and which of them are silence."""
     names = tuple(sorted(set(labels)))
     return LabelSet(names, frozenset(name for name in names if name.lower() in SILENCES))
 
@@ -102,7 +104,7 @@ def _frames(
     store: TokenStore, rows: Iterable[TokenRow], intervals: Mapping[str, list[Interval]], codebook: int
 ) -> LabelledFrames:
     grid = store.stamp.grid
-    labels = label_set(one.label for utterance in intervals.values() for one in utterance)
+    labels = label_set(interval.label for utterance in intervals.values() for interval in utterance)
     utterances = [
         LabelledUtterance(
             row.id,

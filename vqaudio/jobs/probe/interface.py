@@ -1,4 +1,4 @@
-"""What a further probe is: it measures codes or vectors beside phones, and says its findings in words."""
+"""The interface of a further probe: it measures codes or vectors against phones and formats its findings."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ Findings = Mapping[str, Any]  # what was measured -> its score
 
 @dataclass(eq=False)
 class ProbeInput:
-    """What a probe reads.
+    """The input of a probe.
 
     codes: every kind of codes of the same frames, by name: the store's and the control's.  means: of the control.
     codec: the one that made the store, or None.  audio: the folder of the recordings, or None.
@@ -59,7 +59,7 @@ class ProbeInput:
 
 
 class ProbeTable(NamedTuple):
-    """A probe's findings as rows of text; first: the heading of the rows' names."""
+    """The table of a probe's findings, rows of text; first: the heading of the rows' names."""
 
     first: str
     columns: Sequence[str]
@@ -68,7 +68,7 @@ class ProbeTable(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """One further probe.
+    """A further probe.
 
     summary: for --help.  measure: findings of its input.  read: findings from what JSON has of them.
     lines: the findings in words.  table: as a table, or None where words are enough.
@@ -88,5 +88,5 @@ def read_scores(score: type) -> Callable[[Mapping[str, Any]], Findings]:
 
 
 def format_share(value: float) -> str:
-    """Write a share with three digits, `-` for none."""
+    """Format a share with three digits, `-` for none."""
     return "-" if math.isnan(value) else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""Who speaks, told from the histogram of an utterance's codes."""
+"""Speaker leakage: speaker identification from the histogram of an utterance's codes."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def measure(given: ProbeInput) -> Findings:
 
 
 def lines(findings: Findings) -> Iterator[str]:
-    """Say how many utterances are taken for their speaker."""
+    """Format the shares of utterances that are taken for their speaker."""
     for name, score in findings.items():
         yield (
             f"speaker from {name}: {score.accuracy:.3f} of {score.num_utterances:,} utterances, "

@@ -1,4 +1,4 @@
-"""A linear reader of phones, on single frames and on windows of them."""
+"""A linear probe of phones, on single frames and on windows of them."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def measure(given: ProbeInput) -> Findings:
 
 
 def lines(findings: Findings) -> Iterator[str]:
-    """Say the accuracies beside the prior."""
+    """Format the accuracies beside the prior."""
     for name, score in findings.items():
         yield f"linear probe, {name}: {score.accuracy:.3f}, prior {score.prior:.3f}, {score.num_tested:,} frames tested"
 

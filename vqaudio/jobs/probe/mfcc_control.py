@@ -1,4 +1,4 @@
-"""The control that any codec must beat: k-means on MFCC at the codec's own frame rate and number of codes.
+"""The control of a probe: k-means on MFCC at the codec's own frame rate and number of codes.
 
 Features as HuBERT's first labels (Hsu et al. 2021, arXiv:2106.07447): 13 MFCC of 25 ms windows with their first and
 second differences, not normalised.
@@ -24,7 +24,7 @@ NUM_ITERATIONS = 20
 
 
 def mfcc_vectors(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.float32]:
-    """`t 39`: frame t of the grid is the window around its centre, as the codec's frame t is.  samples: `n`."""
+    """Compute MFCC vectors `t 39` of samples `n`: frame t is the window around the centre of the codec's frame t."""
     import librosa
 
     num_frames = grid.num_frames(len(samples))
@@ -49,7 +49,7 @@ def mfcc_vectors(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.f
 
 
 def mfcc_of(ids: Sequence[str], audio: Path, grid: FrameGrid) -> Iterable[NDArray[np.float32]]:
-    """`t 39` of each id's recording below a folder.  Raises VqaudioError if one is missing."""
+    """Compute MFCC vectors `t 39` of each id's recording below a folder.  Raises VqaudioError if one is missing."""
     for row_id in ids:
         path = audio / row_id
         if not path.is_file():
@@ -59,13 +59,13 @@ def mfcc_of(ids: Sequence[str], audio: Path, grid: FrameGrid) -> Iterable[NDArra
 
 @dataclass(frozen=True, eq=False)
 class MfccCodes:
-    """means: `v 39`."""
+    """A k-means codebook of MFCC vectors.  means: `v 39`."""
 
     means: NDArray[np.float32]
 
     @classmethod
     def fit(cls, vectors: NDArray[np.float32], num_codes: int, seed: int = 0) -> "MfccCodes":
-        """k-means of `n 39`, of at most 100,000 of them.  Raises VqaudioError for no vectors."""
+        """Fit k-means to vectors `n 39`, to at most 100,000 of them.  Raises VqaudioError for no vectors."""
         import torch
 
         from vqaudio.quantizers.kmeans import kmeans
@@ -81,7 +81,7 @@ class MfccCodes:
         return cls((sums / counts.unsqueeze(1)).numpy())
 
     def nearest(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The nearest mean of each of `n 39`: `n`."""
+        """Find the nearest mean of each of vectors `n 39`: `n`."""
         import torch
 
         from vqaudio.quantizers.search import nearest_codes
@@ -89,14 +89,14 @@ class MfccCodes:
         return nearest_codes(torch.from_numpy(vectors), torch.from_numpy(self.means)).numpy()
 
     def encode(self, samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.int64]:
-        """Codes `t` of a recording `n`."""
+        """Encode a recording `n` to codes `t`."""
         return self.nearest(mfcc_vectors(samples, grid))
 
 
 def mfcc_control(
     frames: LabelledFrames, audio: Path, grid: FrameGrid, is_fitted: NDArray[np.bool_], seed: int = 0
 ) -> tuple[LabelledFrames, MfccCodes]:
-    """The same frames with k-means codes of their MFCC, and the means.
+    """Make the same frames with k-means codes of their MFCC, and the means.
 
     is_fitted: `u`, utterances that the means may be fitted on.
     Raises VqaudioError if a recording is missing or of another length than its codes.

@@ -22,7 +22,7 @@ MAX_TIMELINE_S = 5.0  # the utterance drawn is the longest that is not longer
 
 
 def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: Path | None) -> list[Path]:
-    """Heat map, confusions, PNMI against bitrate, and with the recordings a timeline of one utterance.
+    """Draw heat map, confusions, PNMI against bitrate, and with the recordings a timeline of one utterance.
 
     Nothing where the gate refused the headline; what an earlier probe drew there and this one does not is removed.
     Raises VqaudioError without matplotlib or if a file cannot be written.
@@ -44,7 +44,7 @@ def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: P
 
 
 def bitrate_plot(report: ProbeReport) -> "Figure":
-    """PNMI of the codes and their controls against bits a second, beside what was published."""
+    """Draw the PNMI of the codes and their controls against bits a second, beside what was published."""
     points = {row.name: (report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
     return plots.pnmi_against_bitrate(points)
 
@@ -52,11 +52,11 @@ def bitrate_plot(report: ProbeReport) -> "Figure":
 def _timeline(corpus: ProbeCorpus, audio: Path) -> "Figure":
     frames, codes = corpus.frames, corpus.frames.codes_by_utterance()
     longest = int(MAX_TIMELINE_S * frames.frame_rate_hz)
-    short_enough = [number for number, one in enumerate(codes) if len(one) <= longest]
+    short_enough = [number for number, utterance_codes in enumerate(codes) if len(utterance_codes) <= longest]
     if short_enough:
-        number = max(short_enough, key=lambda one: len(codes[one]))
+        number = max(short_enough, key=lambda candidate: len(codes[candidate]))
     else:
-        number = min(range(len(codes)), key=lambda one: len(codes[one]))
+        number = min(range(len(codes)), key=lambda candidate: len(codes[candidate]))
     row_id, rate_hz = frames.ids[number], corpus.grid.sample_rate_hz
     samples = read_audio(audio / row_id, rate_hz)
     return plots.code_timeline(samples, rate_hz, codes[number], frames.frame_rate_hz, corpus.intervals[row_id])

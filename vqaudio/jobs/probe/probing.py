@@ -1,4 +1,4 @@
-"""Codes of a store beside the phones of its recordings: the headline, its controls, and what else was asked for."""
+"""Probing of a store's codes against the phones of its recordings: the headline, its controls, further probes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """labels: a label map, or "plain".  held_out: ids or speakers that are tested and not fitted on.
+    """The options of a probe.
+
+    labels: a label map, or "plain".  held_out: ids or speakers that are tested and not fitted on.
 
     audio: the folder the codes were made from, for the control on MFCC.  accepts_few_frames: show a headline that
     rests on fewer than 100 labelled frames for each code.  probes: names of further ones, see `registry.py`.
@@ -48,7 +50,7 @@ class ProbeOptions:
 
 
 def probe(store: TokenStore, alignments: Path, options: ProbeOptions, codec: "Codec | None" = None) -> ProbeReport:
-    """Measures the codes and every control.
+    """Measure the codes and every control.
 
     codec: the one that made the store, for stability and for probes of vectors; both need `audio` too.
     Raises VqaudioError if codes and labels do not meet, or for a codec that did not make the store.
@@ -60,7 +62,7 @@ def probe(store: TokenStore, alignments: Path, options: ProbeOptions, codec: "Co
 def probe_corpus(
     store: TokenStore, corpus: ProbeCorpus, options: ProbeOptions, codec: "Codec | None" = None
 ) -> ProbeReport:
-    """The same on codes and labels that have been brought together already."""
+    """Measure codes and labels that have been joined already."""
     if codec is not None:
         store.stamp.require_same(stamp_of(codec))
     frames, split = corpus.frames, choose_split(corpus.frames, options)
@@ -110,40 +112,40 @@ def probe_corpus(
 
 
 def headline_rows(codes: Mapping[str, LabelledFrames], split: Split, seed: int) -> tuple[Headline, ...]:
-    """The codes, what knows nothing of the phones, and the other kinds of codes."""
-    others = [(name, one) for name, one in codes.items() if name != CODES]
+    """Measure the headline of the codes, of the controls that know nothing of the phones, and of the other codes."""
+    others = [(name, frame_codes) for name, frame_codes in codes.items() if name != CODES]
     compared = [(CODES, codes[CODES]), *code_controls(codes[CODES], seed), *others]
-    return tuple(measure_headline(name, one, split) for name, one in compared)
+    return tuple(measure_headline(name, frame_codes, split) for name, frame_codes in compared)
 
 
 def choose_split(frames: LabelledFrames, options: ProbeOptions) -> Split:
-    """By the held-out list if there is one, else folds of speakers."""
+    """Split by the held-out list if there is one, else into folds of speakers."""
     if not options.held_out:
         return split_by_speaker(frames.speakers, options.num_folds, options.seed)
     return split_at(frames.speakers, is_named(frames.ids, frames.speakers, options.held_out))
 
 
 def fitted_utterances(split: Split) -> np.ndarray:
-    """`u`: what k-means may see; with folds everything, for it sees no labels."""
+    """Choose the utterances `u` that k-means is fitted on: all with folds, for it uses no labels."""
     return split.groups == 0 if split.is_fixed else np.ones(len(split.groups), dtype=bool)
 
 
 def mean_phone_frames(frames: LabelledFrames) -> float:
-    """Mean length of a run of one label, in frames, as fairseq's `ref segL` counts."""
+    """Compute the mean length of a run of one label, in frames, as fairseq's `ref segL` counts."""
     return run_statistics(frames.with_codes(frames.phones).codes_by_utterance(), frames.frame_rate_hz).mean_frames
 
 
 def class_rows(counts: Counts, names: tuple[str, ...]) -> dict[str, tuple[PhoneRow, ...]]:
-    """Rows of phone classes by manner and by place; each code is read as its most frequent class."""
-    found = {}
+    """Score phone classes by manner and by place; each code is read as its most frequent class."""
+    rows = {}
     for kind, table in (("manner", MANNER), ("place", PLACE)):
         classes, numbers = classes_of(names, table)
-        found[kind] = tuple(phone_rows(merge_phones(counts, numbers, len(classes)), classes))
-    return found
+        rows[kind] = tuple(phone_rows(merge_phones(counts, numbers, len(classes)), classes))
+    return rows
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """The lines of a list of ids or speakers.  Raises VqaudioError if it cannot be read or is empty."""
+    """Read the lines of a list of ids or speakers.  Raises VqaudioError if it cannot be read or is empty."""
     try:
         names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""What `probe` found, ready for a table, JSON, or one line in fairseq's column names."""
+"""The report of `probe`, ready for a table, JSON, or one line in fairseq's column names."""
 
 import json
 import math
@@ -30,7 +30,9 @@ FAIRSEQ_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class ProbeReport:
-    """rows: the codes first, then every control; empty where the gate refused.
+    """The report of a probe.
+
+    rows: the codes first, then every control; empty where the gate refused.
 
     further: probe -> its findings, for those that were asked for.
     classes: `manner`, `place` -> their rows.  notes: what could not be measured and why.
@@ -58,7 +60,7 @@ class ProbeReport:
     notes: tuple[str, ...] = ()
 
     def row(self, name: str) -> Headline:
-        """The row of that name; KeyError if there is none."""
+        """Return the row of that name; KeyError if there is none."""
         for row in self.rows:
             if row.name == name:
                 return row
@@ -66,28 +68,28 @@ class ProbeReport:
 
     @property
     def is_refused(self) -> bool:
-        """No headline: too few frames for so many codes."""
+        """Whether the gate refused the headline: too few frames for so many codes."""
         return self.gate.is_refused and not self.is_gate_overridden
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dicts and lists, without the table of counts; what could not be scored is null."""
-        found = {
+        """Convert to plain dicts and lists, without the table of counts; what could not be scored is null."""
+        fields = {
             name: value for name, value in vars(self).items() if name not in ("counts", "stamp", "rows", "further")
         }
-        found |= {name: self.further.get(name, {}) for name in PROBES}
+        fields |= {name: self.further.get(name, {}) for name in PROBES}
         gate = {**asdict(self.gate), "is_refused": self.is_refused, "is_biased": self.gate.is_biased}
         rows = {row.name: {key: value for key, value in asdict(row).items() if key != "name"} for row in self.rows}
-        return plain({**found, "codec": self.stamp.to_json(), "gate": gate, "headline": rows})
+        return plain({**fields, "codec": self.stamp.to_json(), "gate": gate, "headline": rows})
 
     def fairseq_line(self) -> str:
-        """Column names and values of the codes' row, tab-separated: two lines.  Empty where the gate refused."""
+        """Format column names and values of the codes' row, tab-separated: two lines.  Empty where the gate refused."""
         if not self.rows:
             return ""
-        found, num_skipped = self.rows[0].information, self.coverage.num_skipped
+        scores, num_skipped = self.rows[0].information, self.coverage.num_skipped
         shape = tuple(int((self.counts.sum(axis=axis) > 0).sum()) for axis in (0, 1))
         decimals = (
-            found.phone_purity, found.cluster_purity, found.phone_entropy_nats, found.code_entropy_nats,
-            found.mutual_information_nats, found.pnmi, self.phone_frames, self.runs.mean_frames,
+            scores.phone_purity, scores.cluster_purity, scores.phone_entropy_nats, scores.code_entropy_nats,
+            scores.mutual_information_nats, scores.pnmi, self.phone_frames, self.runs.mean_frames,
         )  # fmt: skip
         counted = (shape, self.coverage.num_frames, 0, self.coverage.num_utterances + num_skipped, num_skipped)
         values = [*(f"{value:.4f}" for value in decimals), *(str(value) for value in counted)]
@@ -95,7 +97,7 @@ class ProbeReport:
 
 
 def read_probe_report(path: Path) -> ProbeReport:
-    """What `vqaudio probe --out` wrote as probe.json; its table of counts is not in there.
+    """Read what `vqaudio probe --out` wrote as probe.json; its table of counts is not in there.
 
     Raises VqaudioError for a file that cannot be read or is something else.
     """
@@ -107,33 +109,33 @@ def read_probe_report(path: Path) -> ProbeReport:
         ) from None
 
 
-def _report_in(found: Mapping[str, Any]) -> ProbeReport:
-    gate, coverage = found["gate"], found["coverage"]
+def _report_in(stored: Mapping[str, Any]) -> ProbeReport:
+    gate, coverage = stored["gate"], stored["coverage"]
     examples = {reason: tuple(ids) for reason, ids in coverage["examples"].items()}
     return ProbeReport(
-        stamp=CodecStamp.from_json(found["codec"]),
-        codebook=found["codebook"],
-        labels=tuple(found["labels"]),
-        label_set=found["label_set"],
-        split=found["split"],
+        stamp=CodecStamp.from_json(stored["codec"]),
+        codebook=stored["codebook"],
+        labels=tuple(stored["labels"]),
+        label_set=stored["label_set"],
+        split=stored["split"],
         coverage=Coverage(**{**coverage, "examples": examples}),
         gate=Gate(gate["num_frames"], gate["num_codes"], gate["chance_pnmi"]),
-        is_gate_overridden=found["is_gate_overridden"],
-        rows=tuple(from_mapping(Headline, {"name": name, **row}) for name, row in found["headline"].items()),
-        runs=RunStatistics(**found["runs"]),
-        bitrates=Bitrates(**found["bitrates"]),
-        phone_frames=found["phone_frames"],
-        counts=np.zeros((0, len(found["labels"])), dtype=np.int64),
-        lags={int(lag): value for lag, value in found["lags"].items()},
-        phones=tuple(PhoneRow(**row) for row in found["phones"]),
-        classes={kind: tuple(PhoneRow(**row) for row in rows) for kind, rows in found["classes"].items()},
-        further={name: probe.read(found[name]) for name, probe in PROBES.items() if found.get(name)},
-        notes=tuple(found["notes"]),
+        is_gate_overridden=stored["is_gate_overridden"],
+        rows=tuple(from_mapping(Headline, {"name": name, **row}) for name, row in stored["headline"].items()),
+        runs=RunStatistics(**stored["runs"]),
+        bitrates=Bitrates(**stored["bitrates"]),
+        phone_frames=stored["phone_frames"],
+        counts=np.zeros((0, len(stored["labels"])), dtype=np.int64),
+        lags={int(lag): value for lag, value in stored["lags"].items()},
+        phones=tuple(PhoneRow(**row) for row in stored["phones"]),
+        classes={kind: tuple(PhoneRow(**row) for row in rows) for kind, rows in stored["classes"].items()},
+        further={name: probe.read(stored[name]) for name, probe in PROBES.items() if stored.get(name)},
+        notes=tuple(stored["notes"]),
     )
 
 
 def _with_nan(value: Any) -> Any:
-    """JSON's null is NaN again."""
+    """Replace JSON's null by NaN."""
     if isinstance(value, dict):
         return {key: _with_nan(entry) for key, entry in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The same utterances changed in sound, encoded again: which codes stay, beside k-means codes of MFCC."""
+"""Stability of codes under degradations of the sound, beside k-means codes of MFCC."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ Encode = Callable[[NDArray[np.float32]], NDArray[np.int64]]  # samples `n` -> co
 
 
 def codec_encoder(codec: AudioTokenizer, stamp: CodecStamp, codebook: int) -> Encode:
-    """Codes of one codebook.  Raises VqaudioError if another codec made the store."""
+    """Make the encoder of one codebook's codes.  Raises VqaudioError if another codec made the store."""
     import torch
 
     stamp.require_same(stamp_of(codec))
@@ -36,14 +36,14 @@ def codec_encoder(codec: AudioTokenizer, stamp: CodecStamp, codebook: int) -> En
 
 
 def mfcc_encoder(means: MfccCodes, grid: FrameGrid) -> Encode:
-    """Codes of the control."""
+    """Make the encoder of the control's codes."""
     return lambda samples: means.encode(samples, grid)
 
 
 def choose_utterances(ids: Sequence[str], number: int) -> list[str]:
-    """So many of them, spread evenly over all."""
-    places = np.unique(np.linspace(0, len(ids) - 1, min(number, len(ids))).round().astype(int))
-    return [ids[int(place)] for place in places]
+    """Choose that many utterances, spread evenly over all."""
+    indices = np.unique(np.linspace(0, len(ids) - 1, min(number, len(ids))).round().astype(int))
+    return [ids[int(index)] for index in indices]
 
 
 def stability_scores(
@@ -55,7 +55,10 @@ def stability_scores(
     degradations: Sequence[Degradation] = DEGRADATIONS,
     seed: int = 0,
 ) -> dict[str, dict[str, Stability]]:
-    """Degradation -> encoder -> score.  Raises VqaudioError if there is no utterance or a recording is missing."""
+    """Score every encoder under every degradation.
+
+    Raises VqaudioError if there is no utterance or a recording is missing.
+    """
     if not ids:
         raise VqaudioError("stability needs at least one utterance")
     originals = [read_audio(audio / row_id, grid.sample_rate_hz) for row_id in ids]
@@ -63,7 +66,9 @@ def stability_scores(
     scores: dict[str, dict[str, Stability]] = {}
     for degradation in degradations:
         generator = np.random.default_rng(seed)
-        changed = [degradation.apply(one, grid.sample_rate_hz, grid.hop_samples, generator) for one in originals]
+        changed = [
+            degradation.apply(original, grid.sample_rate_hz, grid.hop_samples, generator) for original in originals
+        ]
         scores[degradation.name] = {
             name: measure_stability(
                 clean[name], [encode(samples) for samples in changed], is_aligned=degradation.is_aligned
@@ -90,11 +95,11 @@ def read(stored: Mapping[str, Any]) -> Findings:
 
 
 def table(findings: Findings) -> ProbeTable:
-    """Flips and edits, the codes beside the control."""
+    """Tabulate flips and edits, the codes beside the control."""
     scores = next(iter(findings.values()))
     columns = [f"{kind}: {heading}" for kind in scores for heading in ("flips", "edits", "run edits")]
     rows = [
-        [change, *(format_share(value) for one in kinds.values() for value in _figures(one))]
+        [change, *(format_share(value) for score in kinds.values() for value in _figures(score))]
         for change, kinds in findings.items()
     ]
     number = next(iter(scores.values())).num_utterances

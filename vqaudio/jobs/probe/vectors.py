@@ -1,4 +1,4 @@
-"""Vectors for the probes: what the encoder gave, what the codebook made of it, and MFCC."""
+"""Vectors for the probes: encoder outputs, codebook vectors, and MFCC."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,10 @@ Vectors = NDArray[np.float32]
 
 
 class CodecVectors(NamedTuple):
-    """`t d` of one recording, of one codebook.  encoder: before the codebook; codebook: after it.  codes: `t`."""
+    """The vectors `t d` of one recording, of one codebook.
+
+    encoder: before the codebook; codebook: after it.  codes: `t`.
+    """
 
     encoder: Vectors
     codebook: Vectors
@@ -26,7 +29,7 @@ class CodecVectors(NamedTuple):
 
 
 def codec_vectors(codec: Codec, samples: NDArray[np.float32], codebook: int = 0) -> CodecVectors:
-    """samples: `n`.  Of a later codebook, `encoder` is what the codebooks before it left over."""
+    """Encode samples `n` to vectors.  Of a later codebook, `encoder` is the residual of the codebooks before it."""
     import torch
 
     with torch.inference_mode():
@@ -45,17 +48,17 @@ def codec_vectors(codec: Codec, samples: NDArray[np.float32], codebook: int = 0)
 def store_vectors(
     codec: Codec, stamp: CodecStamp, ids: Sequence[str], lengths: Sequence[int], audio: Path, codebook: int
 ) -> dict[str, Vectors]:
-    """`n d` of many recordings, one after the other, by what they are.  lengths: frames of each.
+    """Compute vectors `n d` of many recordings, one after the other, by kind.  lengths: frames of each.
 
     Raises VqaudioError if another codec made the store, or a recording is missing or has another length.
     """
     stamp.require_same(stamp_of(codec))
     parts = []
     for row_id, length in zip(ids, lengths, strict=True):
-        found = codec_vectors(codec, read_audio(audio / row_id, codec.grid.sample_rate_hz), codebook)
-        if len(found.codes) != length:
-            raise VqaudioError(f"{audio / row_id} has {len(found.codes)} frames, its codes have {length}")
-        parts.append(found)
+        vectors = codec_vectors(codec, read_audio(audio / row_id, codec.grid.sample_rate_hz), codebook)
+        if len(vectors.codes) != length:
+            raise VqaudioError(f"{audio / row_id} has {len(vectors.codes)} frames, its codes have {length}")
+        parts.append(vectors)
     return {
         "encoder outputs": np.concatenate([one.encoder for one in parts]),
         "codebook vectors": np.concatenate([one.codebook for one in parts]),

@@ -1,4 +1,4 @@
-"""A probe's figures in words, the same on the terminal and on a page."""
+"""The figures of a probe in words, the same on the terminal and on a page."""
 
 from collections.abc import Iterator
 
@@ -17,39 +17,46 @@ CLASS_COLUMNS = ("frames", "share", "recall", "precision", "codes")
 
 
 def headline_cells(row: Headline) -> list[str]:
-    """The figures of one row, one for each of HEADLINE_COLUMNS."""
-    found, edges = row.information, row.boundaries
-    shares = (found.pnmi, found.phone_purity, found.cluster_purity, found.v_measure, found.ami)
+    """Format the figures of one row, one for each of HEADLINE_COLUMNS."""
+    information, edges = row.information, row.boundaries
+    shares = (
+        information.pnmi,
+        information.phone_purity,
+        information.cluster_purity,
+        information.v_measure,
+        information.ami,
+    )
     scores = (row.mapping.accuracy, row.mapping_speech.accuracy, edges.r_value, edges.f1, edges.recall)
     return [format_share(value) for value in (*shares, *scores)]
 
 
 def class_cells(row: PhoneRow) -> list[str]:
-    """The figures of one class of phones, one for each of CLASS_COLUMNS."""
+    """Format the figures of one class of phones, one for each of CLASS_COLUMNS."""
     return [f"{row.num_frames:,}", *map(format_share, (row.share, row.recall, row.precision)), str(row.num_codes)]
 
 
 def coverage_lines(report: ProbeReport) -> Iterator[str]:
-    """What was probed, and what was left out and why."""
-    found = report.coverage
+    """Format what was probed, and what was left out and why."""
+    coverage = report.coverage
     yield f"codebook {report.codebook} of {report.stamp}; {len(report.labels)} labels of {report.label_set}"
     yield (
-        f"{found.num_frames:,} labelled frames of {found.num_utterances:,} utterances, {found.num_speakers} speakers, "
-        f"{found.seconds / 60:.1f} minutes; {found.num_unlabelled_frames:,} frames there have no label"
+        f"{coverage.num_frames:,} labelled frames of {coverage.num_utterances:,} utterances, "
+        f"{coverage.num_speakers} speakers, {coverage.seconds / 60:.1f} minutes; "
+        f"{coverage.num_unlabelled_frames:,} frames there have no label"
     )
-    for reason, count in found.skipped.items():
-        yield f"left out: {count:,} utterances ({reason}), such as {found.examples[reason][0]}"
-    if found.skipped:
-        yield f"left out in all: {found.num_skipped_frames:,} frames"
+    for reason, count in coverage.skipped.items():
+        yield f"left out: {count:,} utterances ({reason}), such as {coverage.examples[reason][0]}"
+    if coverage.skipped:
+        yield f"left out in all: {coverage.num_skipped_frames:,} frames"
     yield f"mapping held out: {report.split}"
 
 
 def gate_lines(report: ProbeReport) -> Iterator[str]:
-    """What chance alone would give, and whether there is a headline."""
-    found = report.gate
-    per_code = f"{found.num_frames / found.num_codes:.0f} labelled frames for each of {found.num_codes} codes"
-    if found.is_biased:
-        chance = f"{found.chance_pnmi:.3f} ({per_code}; sound: {BIASED_BELOW})"
+    """Format the PNMI of chance alone, and whether there is a headline."""
+    gate = report.gate
+    per_code = f"{gate.num_frames / gate.num_codes:.0f} labelled frames for each of {gate.num_codes} codes"
+    if gate.is_biased:
+        chance = f"{gate.chance_pnmi:.3f} ({per_code}; sound: {BIASED_BELOW})"
         yield f"bias: codes that know nothing would have PNMI {chance}"
     if report.is_refused:
         yield f"headline refused: {per_code}, wanted {REFUSED_BELOW}; more labelled speech, or --accept-few-frames"
@@ -58,7 +65,7 @@ def gate_lines(report: ProbeReport) -> Iterator[str]:
 
 
 def prior_lines(report: ProbeReport) -> Iterator[str]:
-    """What needs no codes, and how the codes lie to the sound; nothing where the headline was refused."""
+    """Format the figures of the prior and of lagged codes; nothing where the headline was refused."""
     if not report.rows:
         return
     row = report.rows[0]
@@ -66,12 +73,12 @@ def prior_lines(report: ProbeReport) -> Iterator[str]:
         f"prior (the most frequent phone always): held out {row.mapping.prior:.3f}, "
         f"speech {row.mapping_speech.prior:.3f}; frames whose code was not fitted on: {row.mapping.num_unseen:,}"
     )
-    told = ", ".join(f"{lag:+d} {value:.3f}" for lag, value in report.lags.items())
-    yield f"PNMI of codes read so many frames later: {told}"
+    lags = ", ".join(f"{lag:+d} {value:.3f}" for lag, value in report.lags.items())
+    yield f"PNMI of codes read so many frames later: {lags}"
 
 
 def rate_lines(report: ProbeReport) -> Iterator[str]:
-    """Bits a second, and how long codes last."""
+    """Format bitrates and run lengths of the codes."""
     rates, runs = report.bitrates, report.runs
     yield (
         f"bits a second: {rates.nominal_bps:.0f} nominal, {rates.unigram_bps:.0f} as ZeroSpeech counts, "
@@ -85,7 +92,7 @@ def rate_lines(report: ProbeReport) -> Iterator[str]:
 
 
 def further_lines(report: ProbeReport) -> Iterator[str]:
-    """Say what the further probes found, as far as they were asked for."""
+    """Format the findings of the further probes, as far as they were asked for."""
     for name, findings in report.further.items():
         yield from PROBES[name].lines(findings)
 

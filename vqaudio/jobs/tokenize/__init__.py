@@ -1,1 +1,1 @@
-"""Recordings to codes: files in, rows of a token store out."""
+"""Tokenizing of recordings: files in, rows of a token store out."""

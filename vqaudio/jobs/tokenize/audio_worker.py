@@ -9,7 +9,7 @@ from vqaudio.jobs.worker import DONE, FAILED, SAMPLES, send, serve
 
 
 def decode_file(path: str, sample_rate_hz: int, block_s: float, answers: BinaryIO) -> None:
-    """Answer one request: any number of SAMPLES, then DONE with the file's facts, or FAILED with a reason."""
+    """Decode one file: any number of SAMPLES, then DONE with the file's facts, or FAILED with a reason."""
     try:
         reader = AudioReader(path, sample_rate_hz, block_s)
         for block in reader:

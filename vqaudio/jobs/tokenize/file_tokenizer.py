@@ -1,4 +1,4 @@
-"""Audio in, codes out: the piece of work that every engine (this machine, Ray Data) hands out in its own way."""
+"""Tokenizing of one file, the unit of work of every engine (this machine, Ray Data)."""
 
 import math
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from vqaudio.tokens.schema import CodecStamp
 
 
 class BlockEncoder(Protocol):
-    """Codes of one file whose samples come in blocks: `vqaudio.codec.streaming.StreamingEncoder` is one."""
+    """The encoder of one file whose samples come in blocks, such as `vqaudio.codec.streaming.StreamingEncoder`."""
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """Take 1-D float32 samples; return the `k t` int64 codes that became final."""
+        """Encode 1-D float32 samples; return the `k t` int64 codes that became final."""
         ...
 
     def finish(self) -> np.ndarray:
@@ -28,7 +28,7 @@ class BlockEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one file: `k t` uint16 codes and the file's facts, or the reason why there are none."""
+    """The outcome of one file: `k t` uint16 codes and the file's facts, or the reason why there are none."""
 
     source: Source
     codes: np.ndarray | None = None
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class FileTokenizer:
-    """Tokenizes files, each on its own: nothing that is encoded beside a file can touch its codes.
+    """A tokenizer of files, each on its own: a file's codes do not depend on what is encoded beside it.
 
     make_encoder: a fresh BlockEncoder for every file; each of its steps has one tensor shape.
     sample_rate_hz: what the encoder takes.
@@ -69,13 +69,13 @@ class FileTokenizer:
 
 
 def _narrow(codes: np.ndarray) -> np.ndarray:
-    """uint16, as the store keeps them: a 3-hour file's codes wait in 9 MB."""
+    """Convert codes to uint16, as the store keeps them: a 3-hour file's codes wait in 9 MB."""
     return codes.astype(np.uint16)
 
 
 @dataclass
 class Summary:
-    """Counts of one run.  `num_before`: rows that were in the store already."""
+    """The counts of one run.  `num_before`: rows that were in the store already."""
 
     stamp: CodecStamp
     num_before: int = 0
@@ -107,13 +107,13 @@ class Summary:
         return self.num_samples / self.stamp.sample_rate_hz
 
     def lines(self, wall_s: float) -> list[str]:
-        """The report.  wall_s: how long the run took, in seconds."""
+        """Format the summary.  wall_s: how long the run took, in seconds."""
         books, rate_hz = self.stamp.num_codebooks, self.stamp.frame_rate_hz
         kbit_s = books * rate_hz * math.log2(self.stamp.codebook_size) / 1000
         before = f", {self.num_before:,} were in the store already" if self.num_before else ""
-        told = [
+        lines = [
             f"files     {self.num_files:,} tokenized, {self.num_failures:,} failed{before}",
             f"audio     {self.audio_s / 3600:.2f} h in {wall_s:.0f} s, {self.audio_s / wall_s:.0f} x real time",
             f"codes     {self.num_frames * books:,}: {books} codebooks at {rate_hz:g} Hz, {kbit_s:.2f} kbit/s",
         ]
-        return told + self.failures.lines("failed") + self.warnings.lines("warnings")
+        return lines + self.failures.lines("failed") + self.warnings.lines("warnings")

@@ -1,6 +1,6 @@
 """Tokenizing on this machine: readers in processes, encoders in threads, outcomes in the order of the sources.
 
-    sources -> pump threads (one per decoder) -> streams -> encoder threads -> outcomes, put back in order
+    sources -> pump threads (one per reader) -> streams -> encoder threads -> outcomes, put back in order
 
 A pump takes the next file, and its stream goes to the encoders before the first block is decoded.  Every file has an
 encoder to itself and every encoder thread one torch thread: neither order, nor batch, nor workers, nor threads can
@@ -27,11 +27,11 @@ BLOCKS_HELD = 2  # of a file on its way from the thread that reads it to the thr
 
 
 class Stopped(BaseException):
-    """The run is over; leave the thread.  Not an Exception, so that nobody takes it for a file's failure."""
+    """The signal that the run is over, to leave a thread.  Not an Exception, so that it is no file's failure."""
 
 
 class Stream:
-    """Holds two blocks: the decoder waits for the encoder, so memory does not grow with the file."""
+    """A bounded queue of two blocks: the reader waits for the encoder, so memory does not grow with the file."""
 
     def __init__(self, index: int, source: Source, stop: threading.Event) -> None:
         self.index = index
@@ -41,7 +41,7 @@ class Stream:
         self._items: queue.Queue[np.ndarray | Decoded | VqaudioError] = queue.Queue(BLOCKS_HELD)
 
     def put(self, item: np.ndarray | Decoded | VqaudioError) -> None:
-        """Wait for room.  The last item is the file's facts, or the reason why it ended.  Raises Stopped."""
+        """Append a block, when there is room.  The last item is the file's facts, or its error.  Raises Stopped."""
         while not self._stop.is_set():
             try:
                 return self._items.put(item, timeout=POLL_S)
@@ -50,7 +50,7 @@ class Stream:
         raise Stopped
 
     def feed(self, on_block: Callable[[np.ndarray], None]) -> Decoded:
-        """Give the blocks to `on_block` as they come; return the facts.  Raises the reason, or Stopped."""
+        """Pass the blocks to `on_block` as they come; return the facts.  Raises the reason, or Stopped."""
         while not self._stop.is_set():
             try:
                 item = self._items.get(timeout=POLL_S)
@@ -66,7 +66,7 @@ class Stream:
         raise Stopped
 
     def drain(self) -> None:
-        """Let the decoder finish a file whose encoder has given up."""
+        """Discard the rest of a file whose encoder has failed, so that its reader can finish."""
         while not self._is_ended:
             try:
                 self.feed(lambda block: None)
@@ -75,7 +75,7 @@ class Stream:
 
 
 class LocalRun:
-    """One pass over the sources; iterate over `outcomes()` once.
+    """A run over the sources; iterate over `outcomes()` once.
 
     readers: each is used by one thread, and closed at the end.  num_in_flight: files that may be decoded or waiting
     for an encoder at a time.  stop: set it from anywhere to end early, after the outcome that is being handed out.
@@ -94,7 +94,7 @@ class LocalRun:
         self.num_samples_fed = 0
         self.sources = sources
         self._tokenizer = tokenizer
-        self._decoders = readers
+        self._readers = readers
         self._num_threads = max(1, num_threads)
         self._stop_asked = stop or threading.Event()
         self._stop = threading.Event()
@@ -106,8 +106,9 @@ class LocalRun:
         self._results: queue.SimpleQueue[tuple[int, Outcome] | BaseException] = queue.SimpleQueue()
 
     def outcomes(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
-        """The outcome of every source, in the order of the sources; `on_wait` is called several times a second."""
-        threads = [threading.Thread(target=self._guard, args=(self._pump, decoder)) for decoder in self._decoders]
+        """Yield every source's outcome, in the order of the sources; `on_wait` is called several times a second."""
+        # Start: one pump thread per reader, the encoder threads, and one torch thread in each.
+        threads = [threading.Thread(target=self._guard, args=(self._pump, reader)) for reader in self._readers]
         threads += [threading.Thread(target=self._guard, args=(self._encode,)) for _ in range(self._num_threads)]
         threads_before = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -117,18 +118,20 @@ class LocalRun:
         try:
             yield from self._in_order(on_wait)
         finally:
+            # Stop: wake whoever waits (an encoder for a stream, a reader for its process), then join and close.
             self._stop.set()
             for _ in range(self._num_threads):
                 self._streams.put(None)
-            for decoder in self._decoders:
-                decoder.abort()
+            for reader in self._readers:
+                reader.abort()
             for thread in threads:
                 thread.join()
-            for decoder in self._decoders:
-                decoder.close()
+            for reader in self._readers:
+                reader.close()
             torch.set_num_threads(threads_before)
 
     def _in_order(self, on_wait: Callable[[], None]) -> Iterator[Outcome]:
+        """Yield outcomes in the order of the sources: those that come early wait for the earlier files."""
         waiting: dict[int, Outcome] = {}
         for index in range(len(self.sources)):
             while index not in waiting:
@@ -146,7 +149,7 @@ class LocalRun:
             self._ahead.release()
 
     def _guard(self, work: Callable[..., None], *args: AudioFileReader) -> None:
-        """A thread's mistake ends the run, where everybody sees it."""
+        """Run a thread's work; its error ends the run, raised by `outcomes`."""
         try:
             work(*args)
         except Stopped:
@@ -154,7 +157,8 @@ class LocalRun:
         except BaseException as error:
             self._results.put(error)
 
-    def _pump(self, decoder: AudioFileReader) -> None:
+    def _pump(self, reader: AudioFileReader) -> None:
+        """Read files until none is left: claim one, announce its stream to the encoders, then fill it."""
         while (claimed := self._claim()) is not None:
             index, source = claimed
             if source.refusal is not None:
@@ -163,12 +167,13 @@ class LocalRun:
             stream = Stream(index, source, self._stop)
             self._streams.put(stream)
             try:
-                stream.put(decoder.read(source.path, self._tokenizer.sample_rate_hz, stream.put))
+                stream.put(reader.read(source.path, self._tokenizer.sample_rate_hz, stream.put))
             except VqaudioError as error:
                 stream.put(error)
 
     def _claim(self) -> tuple[int, Source] | None:
-        """Files are claimed in order, when there is room: so the file that all others wait for is always in work."""
+        """Claim the next file, in order, when there is room: so the file that all others wait for is always in work."""
+        # Room among the finished files that wait, then among those in flight; a stop ends the wait for either.
         for semaphore in (self._ahead, self._in_flight):
             while self._stop.is_set() or not semaphore.acquire(timeout=POLL_S):
                 if self._stop.is_set():
@@ -177,6 +182,7 @@ class LocalRun:
             return next(self._unclaimed, None)
 
     def _encode(self) -> None:
+        """Encode streams until there are no more, each file by itself."""
         torch.set_num_threads(1)
         with torch.inference_mode():
             while (stream := self._streams.get()) is not None:
@@ -185,6 +191,8 @@ class LocalRun:
                 self._finish(stream.index, outcome)
 
     def _counted(self, stream: Stream) -> Callable[[Callable[[np.ndarray], None]], Decoded]:
+        """Make the stream's `feed`, with its samples counted for the progress of the run."""
+
         def feed(on_block: Callable[[np.ndarray], None]) -> Decoded:
             def count(block: np.ndarray) -> None:
                 on_block(block)
@@ -196,12 +204,13 @@ class LocalRun:
         return feed
 
     def _finish(self, index: int, outcome: Outcome) -> None:
+        """Hand out an outcome and make room for the next file."""
         self._results.put((index, outcome))
         self._in_flight.release()
 
 
 def num_available_cpus() -> int:
-    """CPUs that this process may use, or fewer where OMP_NUM_THREADS asks for fewer."""
+    """Count the CPUs that this process may use, or fewer where OMP_NUM_THREADS asks for fewer."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return min(available, int(wanted)) if wanted.isdigit() and int(wanted) > 0 else available

@@ -10,7 +10,7 @@ from vqaudio.jobs.sources import Source
 
 
 def with_metadata(sources: Sequence[Source], csv_path: Path) -> list[Source]:
-    """The same sources with `speaker` and `text` from a CSV with the columns path, speaker and text.
+    """Add `speaker` and `text` to the sources from a CSV with the columns path, speaker and text.
 
     `path` is a source's id; empty or missing cells stay None, and so do files that the CSV does not name.
     Raises VqaudioError if the CSV cannot be read, has no column `path`, or names none of the files.

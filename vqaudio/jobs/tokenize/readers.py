@@ -1,4 +1,4 @@
-"""Decoders that read one audio file at a time: in this process, or in one that may crash."""
+"""Readers of audio files, one at a time: in this process, or in one that may crash."""
 
 import json
 import os
@@ -19,13 +19,13 @@ WORKER_CODE = "from vqaudio.jobs.tokenize.audio_worker import main; main()"
 
 
 def default_num_workers() -> int:
-    """Two, or more where there are many CPUs: decoding costs a small part of encoding."""
+    """Return two readers, or more where there are many CPUs: decoding costs a small part of encoding."""
     return max(2, (os.cpu_count() or 1) // 4)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What is known of a file after its last block.  num_samples: at the codec's rate."""
+    """The facts of a file after its last block.  num_samples: at the codec's rate."""
 
     num_samples: int
     source_rate_hz: int
@@ -33,7 +33,7 @@ class Decoded:
 
 
 class AudioFileReader(Protocol):
-    """Reads one file at a time."""
+    """A reader of one audio file at a time."""
 
     def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
         """Give every block of the file (float32, mono, at the rate asked for) to `on_block`, in order.
@@ -43,22 +43,22 @@ class AudioFileReader(Protocol):
         ...
 
     def abort(self) -> None:
-        """Called from another thread when the run is over: make a `read` that waits return or raise soon."""
+        """Stop a read, from another thread when the run is over: make a `read` that waits return or raise soon."""
         ...
 
     def close(self) -> None:
-        """Give back what the decoder holds."""
+        """Release what the reader holds."""
         ...
 
 
 class InlineReader:
-    """Decodes in this process: nothing to start, but a file that crashes the library ends the run."""
+    """A reader in this process: nothing to start, but a file that crashes the library ends the run."""
 
     def __init__(self, block_s: float = BLOCK_S) -> None:
         self.block_s = block_s
 
     def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
-        """See AudioFileReader."""
+        """Read one file; see AudioFileReader."""
         from vqaudio.audio.files import AudioReader
 
         try:
@@ -70,14 +70,14 @@ class InlineReader:
         return Decoded(reader.num_samples, reader.source_rate_hz, tuple(reader.warnings))
 
     def abort(self) -> None:
-        """`on_block` ends the read."""
+        """Do nothing: `on_block` ends the read."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Release nothing."""
 
 
 class ProcessReader:
-    """Decodes in a process of its own, started anew when a file has crashed it.
+    """A reader in a process of its own, started anew when a file has crashed it.
 
     The process decodes ahead as far as its pipe holds, so memory does not grow with a file's length.
     """
@@ -93,7 +93,7 @@ class ProcessReader:
         self.worker = WorkerProcess("decoder", code, patience_s)
 
     def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
-        """See AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""
+        """Read one file; see AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""
         request = {"path": path, "sample_rate_hz": sample_rate_hz, "block_s": self.block_s}
         with closing(self.worker.answers(request)) as answers:
             for tag, payload in answers:
@@ -108,7 +108,7 @@ class ProcessReader:
         raise AssertionError("answers end with DONE or FAILED")
 
     def abort(self) -> None:
-        """See AudioFileReader."""
+        """Stop a read; see AudioFileReader."""
         self.worker.abort()
 
     def close(self) -> None:

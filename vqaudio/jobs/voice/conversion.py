@@ -1,4 +1,4 @@
-"""Voice conversion: the codes of one speaker, decoded with the voice of another.
+"""Voice conversion: the codes of one speaker, decoded with the speaker embedding of another.
 
 Source: van den Oord et al. 2017, arXiv:1711.00937, section 4.3.
 """
@@ -22,14 +22,14 @@ Samples = NDArray[np.float32]
 
 
 class Voice(NamedTuple):
-    """name: who it is, in words.  embedding: `1 e`."""
+    """A target voice.  name: who it is, in words.  embedding: `1 e`."""
 
     name: str
     embedding: Tensor
 
 
 def find_voice(codec: Codec, to: str) -> Voice:
-    """One of the codec's known speakers by id, or the voice of a recording by its path.
+    """Find one of the codec's known speakers by id, or the voice of a recording by its path.
 
     An id goes before a file of that name; `./NAME` means the file.
     Raises VqaudioError for a codec without speakers, or if `to` is neither.
@@ -66,12 +66,12 @@ def _not_known(codec: Codec, name: str) -> str:
 
 
 def convert(codec: Codec, samples: Samples, voice: Voice) -> Samples:
-    """What is said in samples `n`, at the codec's rate, in another voice: `n`."""
+    """Convert samples `n`, at the codec's rate, to another voice: `n`."""
     return np.concatenate(list(converted_blocks(codec, [samples], voice)))
 
 
 def converted_blocks(codec: Codec, blocks: Iterable[Samples], voice: Voice) -> Iterator[Samples]:
-    """The same for sound that comes in blocks, in memory that does not grow; as many samples as came."""
+    """Convert sound that comes in blocks, in memory that does not grow; as many samples as came."""
     encoder, decoder = StreamingEncoder(codec), StreamingDecoder(codec, embedding=voice.embedding)
     num_samples = 0
     for block in blocks:
@@ -82,7 +82,10 @@ def converted_blocks(codec: Codec, blocks: Iterable[Samples], voice: Voice) -> I
 
 
 def convert_file(codec: Codec, source: str | Path, voice: Voice, out: Path) -> None:
-    """Writes a wav file, as long as the recording.  Raises VqaudioError if either cannot be read or written."""
+    """Convert a recording to a wav file of the same length.
+
+    Raises VqaudioError if either cannot be read or written.
+    """
     rate_hz = codec.grid.sample_rate_hz
     make_folder(out.parent)
     write_blocks(out, converted_blocks(codec, read_blocks(source, rate_hz), voice), rate_hz)

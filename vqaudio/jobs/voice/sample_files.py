@@ -22,7 +22,10 @@ PICTURE_DPI = 75  # ten seconds are 45 inches wide
 
 
 def require_room(folder: Path, *, is_overwriting: bool, has_pictures: bool) -> None:
-    """Raises VqaudioError if samples are there already, or without matplotlib where pictures are wanted."""
+    """Check that no samples are there yet, and that there is matplotlib where pictures are wanted.
+
+    Raises VqaudioError if not.
+    """
     if has_pictures:
         new_figure(1.0, 1.0)
     if not is_overwriting and _old_files(folder):
@@ -30,7 +33,7 @@ def require_room(folder: Path, *, is_overwriting: bool, has_pictures: bool) -> N
 
 
 def start_folder(folder: Path) -> None:
-    """Makes the folder, and removes samples that are there.  Raises VqaudioError if it cannot be made."""
+    """Make the folder, and remove samples that are there.  Raises VqaudioError if it cannot be made."""
     make_folder(folder)
     try:
         for path in _old_files(folder):
@@ -44,19 +47,19 @@ def _old_files(folder: Path) -> list[Path]:
 
 
 def sample_name(number: int) -> str:
-    """The name of a sample without suffix."""
+    """Name a sample, without suffix."""
     return f"sample_{number:02}"
 
 
 def write_sound(folder: Path, number: int, sound: NDArray[np.float32], stamp: CodecStamp) -> Path:
-    """A sample's wav.  sound: `n`."""
+    """Write a sample's wav file.  sound: `n`."""
     path = folder / f"{sample_name(number)}.wav"
     write_audio(path, sound, stamp.sample_rate_hz)
     return path
 
 
 def write_picture(folder: Path, number: int, sound: NDArray[np.float32], samples: Samples, stamp: CodecStamp) -> Path:
-    """A spectrogram above the first codebook's codes, the end of the prompt marked."""
+    """Draw a spectrogram above the first codebook's codes, the end of the prompt marked."""
     codes, rate_hz = samples.codes[number][0], stamp.frame_rate_hz
     prompt_s, end_s = samples.prompt_frames / rate_hz, len(codes) / rate_hz
     parts = [Interval("prompt", 0.0, prompt_s), Interval("sampled", prompt_s, end_s)] if prompt_s else []
@@ -67,18 +70,19 @@ def write_picture(folder: Path, number: int, sound: NDArray[np.float32], samples
 
 
 def write_codes(folder: Path, codes: Sequence[NDArray[np.int64]], stamp: CodecStamp, speaker: str | None) -> None:
-    """`tokens/`, a store that every verb reads, and `codes.jsonl`, a line for each sample."""
+    """Write `tokens/`, a store that every verb reads, and `codes.jsonl`, a line for each sample."""
     with TokenWriter(folder / TOKENS, stamp, mode="overwrite") as writer:
-        for number, one in enumerate(codes):
-            num_samples = one.shape[1] * stamp.hop_samples
+        for number, sample_codes in enumerate(codes):
+            num_samples = sample_codes.shape[1] * stamp.hop_samples
             seconds = num_samples / stamp.sample_rate_hz
             name = f"{sample_name(number)}.wav"
-            writer.append(TokenRow(name, one, num_samples, stamp.sample_rate_hz, seconds, speaker))
-    lines = [json.dumps({"id": sample_name(number), "codes": one.tolist()}) + "\n" for number, one in enumerate(codes)]
+            writer.append(TokenRow(name, sample_codes, num_samples, stamp.sample_rate_hz, seconds, speaker))
+    records = [{"id": sample_name(number), "codes": sample_codes.tolist()} for number, sample_codes in enumerate(codes)]
+    lines = [json.dumps(record) + "\n" for record in records]
     replace_durably(folder / CODES, lambda path: path.write_text("".join(lines), encoding="utf-8"))
 
 
 def write_record(folder: Path, facts: dict[str, Any]) -> None:
-    """`sample.json`: how the samples came about.  It is written last: where it is, everything is."""
+    """Write `sample.json`, the settings of the sampling.  It is written last: where it is, everything is."""
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     replace_durably(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))

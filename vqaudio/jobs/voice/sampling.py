@@ -1,4 +1,4 @@
-"""Speech from a prior: codes sampled from nothing or after a spoken prompt, and their sound."""
+"""Sampling of speech from a prior: codes sampled from nothing or after a spoken prompt, and their sound."""
 
 import time
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ LEAST_S = 0.5  # of new speech: an end before that is not accepted
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be sampled.
+    """A request for samples.
 
     prompt: a recording that every sample continues.  seconds: of new speech, at most.
     speaker: whose token the prior reads, and whose voice the decoder takes, as far as they know the speaker; for a
-    codec that hears voices also a recording of any other one.
+    codec with a reference encoder also a recording of any other one.
     """
 
     num_samples: int = 8
@@ -46,7 +46,9 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """codes: `k t` of each sample, which begin with prompt_frames of the prompt.  wall_s: what sampling took.
+    """The samples of a request.
+
+    codes: `k t` of each sample, which begin with prompt_frames of the prompt.  wall_s: what sampling took.
 
     embedding: `1 e`, the voice to decode in, or None for the codec's own.
     """
@@ -58,7 +60,7 @@ class Samples:
 
 
 def sample_speech(prior: Prior, codec: Codec, request: Request) -> Samples:
-    """Codes of new speech.
+    """Sample the codes of new speech.
 
     Raises VqaudioError if the codec is not the one whose codes the prior has learned, or if neither of them knows the
     speaker who is asked for.
@@ -81,7 +83,7 @@ def sample_speech(prior: Prior, codec: Codec, request: Request) -> Samples:
 
 
 def choose_voice(prior: Prior, codec: Codec, request: Request) -> torch.Tensor | None:
-    """The embedding to decode with, `1 e`: the speaker's, else the prompt's, where the decoder is told one.
+    """Choose the speaker embedding `1 e` to decode with: the speaker's, else the prompt's, where the decoder takes one.
 
     Raises VqaudioError for a speaker whom neither the prior nor the codec knows.
     """
@@ -101,7 +103,7 @@ def choose_voice(prior: Prior, codec: Codec, request: Request) -> torch.Tensor |
 
 
 def decode_samples(codec: Codec, samples: Samples) -> Iterator[NDArray[np.float32]]:
-    """The sound of each sample, `n`, prompt included, in the voice of the prompt or the speaker if the codec can."""
+    """Decode each sample to sound `n`, prompt included, in the voice of the prompt or the speaker if the codec can."""
     for codes in samples.codes:
         rows = torch.from_numpy(codes)[None].to(codec.device)
         with torch.inference_mode():
@@ -110,7 +112,7 @@ def decode_samples(codec: Codec, samples: Samples) -> Iterator[NDArray[np.float3
 
 
 def _prompt_codes(codec: Codec, prompt: Path | None, num_codebooks: int) -> Tokens | None:
-    """The codes `k t` of a recording.  Raises VqaudioError if it holds no sound."""
+    """Encode a recording to codes `k t`.  Raises VqaudioError if it holds no sound."""
     if prompt is None:
         return None
     samples = read_audio(prompt, codec.grid.sample_rate_hz)

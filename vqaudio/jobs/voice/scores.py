@@ -1,4 +1,4 @@
-"""Whose voice a conversion has, and what is left of its phones: by a classifier that knows real recordings only."""
+"""Scores of voice conversion: speaker and phone accuracy, by a classifier fitted to real recordings only."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ NUM_BINS, NUM_BANDS, NUM_COEFFICIENTS = 512, 32, 20
 
 
 class Version(NamedTuple):
-    """One version of an utterance.  source: who said it; target: whose voice it shall have, or might have had.
+    """A version of an utterance.  source: who said it; target: whose voice it shall have, or might have had.
 
     samples: `n` · codes: `t`, of these samples · phones: `t`, of the original, None for one that is not labelled.
     """
@@ -34,7 +34,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True)
 class ConversionRow:
-    """Shares of the utterances that are taken for their source and for their target, and the phones of their codes."""
+    """Conversion scores: shares of utterances that are taken for their source and their target, and phone accuracy."""
 
     name: str
     num_utterances: int
@@ -44,9 +44,9 @@ class ConversionRow:
 
 
 def voice_vector(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.float64]:
-    """The long-term average spectrum: 20 cepstral coefficients of the mean power of the frames that are no pauses.
+    """Compute the long-term average spectrum: 20 cepstral coefficients of the mean power of all frames but pauses.
 
-    The level says nothing.  Deviations over time, as of MFCC, would tell recordings apart as well, but decoded speech
+    The level says nothing.  Deviations over time, as of MFCC, would separate recordings as well, but decoded speech
     from recorded speech best of all: a decoder's spectra are smoother, and all of them, even those decoded in the voice
     that they have, would be taken for the same few speakers.
     """
@@ -61,10 +61,10 @@ def voice_vector(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.f
 
 
 class VoiceClassifier:
-    """Logistic regression from voice vectors to speakers."""
+    """A classifier by logistic regression from voice vectors to speakers."""
 
     def __init__(self, recordings: Sequence[NDArray[np.floating]], speakers: Sequence[str], grid: FrameGrid) -> None:
-        """recordings: `n` each, real ones.  Raises VqaudioError for fewer than two speakers."""
+        """Fit the classifier.  recordings: `n` each, real ones.  Raises VqaudioError for fewer than two speakers."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -73,36 +73,36 @@ class VoiceClassifier:
             raise VqaudioError(f"a classifier of voices needs recordings of two speakers, got {sorted(set(speakers))}")
         self.grid = grid
         self.model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        self.model.fit(np.stack([voice_vector(one, grid) for one in recordings]), list(speakers))
+        self.model.fit(np.stack([voice_vector(samples, grid) for samples in recordings]), list(speakers))
 
     def name(self, samples: NDArray[np.floating]) -> str:
-        """Who of the speakers it is most likely."""
+        """Name the most likely speaker."""
         return str(self.model.predict(voice_vector(samples, self.grid)[None])[0])
 
 
 def score_versions(
     name: str, versions: Sequence[Version], classifier: VoiceClassifier, fitted: Counts
 ) -> ConversionRow:
-    """One row of the table.  fitted: `v p` of real speech, from which each code is read as a phone.
+    """Score versions for one row of the table.  fitted: `v p` of real speech, from which each code is read as a phone.
 
     Raises VqaudioError if no version is labelled.
     """
-    taken = [classifier.name(one.samples) for one in versions]
+    taken = [classifier.name(version.samples) for version in versions]
     tested = np.zeros_like(fitted)
-    for one in versions:
-        if one.phones is not None:
-            tested += count_pairs(one.codes, one.phones, *fitted.shape)
+    for version in versions:
+        if version.phones is not None:
+            tested += count_pairs(version.codes, version.phones, *fitted.shape)
     return ConversionRow(
         name,
         len(versions),
-        float(np.mean([who == one.source for who, one in zip(taken, versions, strict=True)])),
-        float(np.mean([who == one.target for who, one in zip(taken, versions, strict=True)])),
+        float(np.mean([who == version.source for who, version in zip(taken, versions, strict=True)])),
+        float(np.mean([who == version.target for who, version in zip(taken, versions, strict=True)])),
         mapping_score(fitted, tested),
     )
 
 
 def other_speakers(speakers: Sequence[str]) -> list[str]:
-    """For every utterance's speaker another one of them: the one who was least often chosen, the next in order.
+    """Choose for every utterance's speaker another one of them: the one who was least often chosen, the next in order.
 
     >>> other_speakers(["a", "a", "b", "c"])
     ['b', 'c', 'a', 'a']
@@ -112,7 +112,7 @@ def other_speakers(speakers: Sequence[str]) -> list[str]:
         raise VqaudioError(f"a conversion needs another speaker, got only {names}")
     uses, targets = Counter[str](), []
     for speaker in speakers:
-        place = names.index(speaker)
-        targets.append(min(names[place + 1 :] + names[:place], key=uses.__getitem__))
+        index = names.index(speaker)
+        targets.append(min(names[index + 1 :] + names[:index], key=uses.__getitem__))
         uses[targets[-1]] += 1
     return targets

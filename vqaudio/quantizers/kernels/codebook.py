@@ -40,8 +40,8 @@ def lay_out_tiles(pointer: Any) -> None:
             return
         if tile == num_tiles - 1:
             tiles[tile], norms[tile] = 0, -np.inf
-        for place in range(min(TILE_CODES, num_codes - tile * TILE_CODES)):
-            code = tile * TILE_CODES + place
+        for slot in range(min(TILE_CODES, num_codes - tile * TILE_CODES)):
+            code = tile * TILE_CODES + slot
             if job.l2_normalized:
                 size = max(np.sqrt(sum_of_squares(sums[code])), np.float32(1e-12))
             else:
@@ -49,8 +49,8 @@ def lay_out_tiles(pointer: Any) -> None:
             for i in range(width):
                 codebook[code, i] = sums[code, i] / size
             for i in range(width):
-                tiles[tile, i, place] = codebook[code, i]
-            norms[tile, place] = np.float32(-0.5) * sum_of_squares(codebook[code])
+                tiles[tile, i, slot] = codebook[code, i]
+            norms[tile, slot] = np.float32(-0.5) * sum_of_squares(codebook[code])
 
 
 @njit(error_model="numpy")

@@ -1,4 +1,4 @@
-"""What the loops of `compiled_step` share: the job they are given, and how they are compiled.
+"""The job that the loops of `compiled_step` work on, and the compiler settings they share.
 
 The files of this folder, but for `step`, import numba and compile when they are imported: some seconds the first time
 on a machine.
@@ -29,13 +29,13 @@ instructions = cast(Callable[[Callable[..., Any]], Any], intrinsic)
 
 
 def sources_digest(folder: Path) -> str:
-    """Name what the files of a folder say, in short."""
+    """Hash the sources of a folder to 16 hex digits."""
     sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
     return hashlib.sha256(sources).hexdigest()[:16]
 
 
 class Job(ctypes.Structure):
-    """One step: addresses of contiguous arrays (float32, unless said to be int64), sizes, settings and results.
+    """Arguments of one step: addresses of contiguous arrays (float32, unless said to be int64), sizes, and results.
 
     Running, moved by the step: counts `v`, sums `v d`, window `v` int64.  Scratch: codebook `v d`, tiles `tile d code`,
     norms `tile code`.  In: frames `n d`, their weights `n` or 0.  Out: codes `n` int64, vectors `n d`, errors `n`, the
@@ -77,7 +77,7 @@ def compiled(function: Callable[..., None]) -> Any:
 
 @instructions
 def take_next(typing: Any, address: Any) -> Any:
-    """Raise the int64 at that address by one and return what it was: no two threads get the same number.
+    """Increment the int64 at that address and return what it was: no two threads get the same number.
 
     What a thread wrote before is seen by those that come here after it.
     """
@@ -91,7 +91,7 @@ def take_next(typing: Any, address: Any) -> Any:
 
 @instructions
 def _pointer(typing: Any, address: Any, kind: Any) -> Any:
-    """The address as a pointer to numbers of that kind, for `carray`."""
+    """Cast an address to a pointer to numbers of that kind, for `carray`."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
@@ -101,19 +101,19 @@ def _pointer(typing: Any, address: Any, kind: Any) -> Any:
 
 @njit
 def floats(address: Any, shape: Any) -> Any:
-    """The array of float32 at an address."""
+    """View the array of float32 at an address."""
     return carray(_pointer(address, np.float32), shape)
 
 
 @njit
 def ints(address: Any, shape: Any) -> Any:
-    """The array of int64 at an address."""
+    """View the array of int64 at an address."""
     return carray(_pointer(address, np.int64), shape)
 
 
 @njit(fastmath={"contract", "reassoc"})
 def total_of(values: Any) -> Any:
-    """Sum of `n` float32, added up in any order."""
+    """Sum `n` float32, in any order."""
     total = np.float32(0)
     for i in range(values.shape[0]):
         total += values[i]
@@ -122,7 +122,7 @@ def total_of(values: Any) -> Any:
 
 @njit(fastmath={"contract", "reassoc"})
 def sum_of_squares(values: Any) -> Any:
-    """|x|^2 of `n` float32, added up in any order."""
+    """Compute |x|^2 of `n` float32, summed in any order."""
     total = np.float32(0)
     for i in range(values.shape[0]):
         total += values[i] * values[i]
@@ -131,5 +131,5 @@ def sum_of_squares(values: Any) -> Any:
 
 @njit
 def tiles_of(num_codes: Any) -> Any:
-    """Tiles that hold so many codes."""
+    """Count the tiles that hold so many codes."""
     return (num_codes + TILE_CODES - 1) // TILE_CODES

@@ -41,20 +41,20 @@ _FUSED = ("contract",)  # a * b + c in one rounding where the processor can
 
 
 @instructions
-def _fold_tile(typing: Any, rows: Any, width: Any, tile: Any, norms: Any, first: Any, best: Any, place: Any) -> Any:
+def _fold_tile(typing: Any, rows: Any, width: Any, tile: Any, norms: Any, first: Any, best: Any, origins: Any) -> Any:
     """Fold the scores of `TILE_FRAMES` frames with the codes of one tile into the best so far.
 
     rows: tuple of `TILE_FRAMES` addresses of frames.  tile: address of `width x TILE_CODES`.  norms: address of the
     tile's `TILE_CODES` of -|e|^2 / 2.  first: number of the tile's first vector of codes.
-    best, place: addresses of `TILE_FRAMES x LANES`: of the codes that share a lane, the largest score (float32) and the
-    number of the vector (int32) it came from; code = place * LANES + lane.
+    best, origins: addresses of `TILE_FRAMES x LANES`: of the codes that share a lane, the largest score (float32) and
+    the number of the vector (int32) it came from; code = origins * LANES + lane.
     An equal score does not replace the one before it, nor does NaN.
     """
-    return types.void(rows, width, tile, norms, first, best, place), _write_fold_tile
+    return types.void(rows, width, tile, norms, first, best, origins), _write_fold_tile
 
 
 def _write_fold_tile(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    rows, width, tile, norms, first, best, place = arguments
+    rows, width, tile, norms, first, best, origins = arguments
     frames = [builder.inttoptr(row, _FLOAT.as_pointer()) for row in cgutils.unpack_tuple(builder, rows)]
     start = [_load(builder, norms, v, _FLOATS) for v in range(TILE_VECTORS)]
     scores = [[cgutils.alloca_once_value(builder, value) for value in start] for _ in frames]
@@ -68,13 +68,13 @@ def _write_fold_tile(_: Any, builder: Any, signature: Any, arguments: Any) -> An
                 builder.store(builder.fadd(builder.load(score), product, flags=_FUSED), score)
     numbers = [_spread(builder, builder.add(builder.trunc(first, _INT), _INT(v)), _INTS) for v in range(TILE_VECTORS)]
     for row, running in enumerate(scores):
-        largest, where = _load(builder, best, row, _FLOATS), _load(builder, place, row, _INTS)
+        largest, where = _load(builder, best, row, _FLOATS), _load(builder, origins, row, _INTS)
         for score, number in zip(running, numbers, strict=True):
             value = builder.load(score)
             is_larger = builder.fcmp_ordered(">", value, largest)
             largest, where = builder.select(is_larger, value, largest), builder.select(is_larger, number, where)
         builder.store(largest, _vector_at(builder, best, row, _FLOATS), align=4)
-        builder.store(where, _vector_at(builder, place, row, _INTS), align=4)
+        builder.store(where, _vector_at(builder, origins, row, _INTS), align=4)
     return ir.Constant(ir.IntType(8).as_pointer(), None)  # None
 
 
@@ -88,7 +88,7 @@ def _load(builder: Any, address: Any, number: Any, kind: Any) -> Any:
 
 
 def _spread(builder: Any, value: Any, kind: Any) -> Any:
-    """The same number in every lane."""
+    """Broadcast a number to every lane."""
     nothing = ir.Constant(kind, ir.Undefined)
     return builder.shuffle_vector(
         builder.insert_element(nothing, value, _INT(0)), nothing, ir.Constant(_INTS, [0] * LANES)
@@ -96,11 +96,11 @@ def _spread(builder: Any, value: Any, kind: Any) -> Any:
 
 
 @njit
-def _best_of_lanes(scores: Any, places: Any) -> Any:
-    """Code of the largest score; the lowest of equal ones."""
-    score, code = scores[0], LANES * places[0]
+def _best_of_lanes(scores: Any, origins: Any) -> Any:
+    """Find the code of the largest score; the lowest of equal ones."""
+    score, code = scores[0], LANES * origins[0]
     for lane in range(1, LANES):
-        other = LANES * places[lane] + lane
+        other = LANES * origins[lane] + lane
         if scores[lane] > score or (scores[lane] == score and other < code):
             score, code = scores[lane], other
     return code
@@ -117,12 +117,12 @@ def _copy(source: Any, target: Any, frame: Any) -> Any:
 
 
 @njit
-def _search_block(job: Any, begin: Any, end: Any, best: Any, place: Any) -> None:
+def _search_block(job: Any, begin: Any, end: Any, best: Any, origins: Any) -> None:
     """Fold all tiles into the best scores `n lane` of frames begin to end, and the vectors they came from."""
     tiles, norms, tile_bytes, row_bytes = job.tiles, job.norms, 4 * TILE_CODES * job.width, 4 * job.width
     first, last = job.frames + begin * row_bytes, job.frames + (job.num_frames - 1) * row_bytes
-    best_bytes, place_bytes = best.ctypes.data, place.ctypes.data
-    best[:], place[:] = -np.inf, 0
+    best_bytes, origin_bytes = best.ctypes.data, origins.ctypes.data
+    best[:], origins[:] = -np.inf, 0
     for tile in range(tiles_of(job.num_codes)):
         for row in range(0, end - begin, TILE_FRAMES):
             # Behind the last frame stands the last frame again.
@@ -135,7 +135,7 @@ def _search_block(job: Any, begin: Any, end: Any, best: Any, place: Any) -> None
                 norms + tile * 4 * TILE_CODES,
                 tile * TILE_VECTORS,
                 best_bytes + row * 4 * LANES,
-                place_bytes + row * 4 * LANES,
+                origin_bytes + row * 4 * LANES,
             )
 
 
@@ -152,16 +152,16 @@ def search(pointer: Any) -> None:
     frames, codebook = floats(job.frames, (num_frames, width)), floats(job.codebook, (job.num_codes, width))
     vectors, errors = floats(job.vectors, (num_frames, width)), floats(job.errors, (num_frames,))
     codes = ints(job.codes, (num_frames,))
-    best, place = np.empty((BLOCK_FRAMES, LANES), np.float32), np.empty((BLOCK_FRAMES, LANES), np.int32)
+    best, origins = np.empty((BLOCK_FRAMES, LANES), np.float32), np.empty((BLOCK_FRAMES, LANES), np.int32)
     num_blocks = (num_frames + BLOCK_FRAMES - 1) // BLOCK_FRAMES
     while True:
         block = take_next(next_block)
         if block >= num_blocks:
             return
         begin, end = block * BLOCK_FRAMES, min((block + 1) * BLOCK_FRAMES, num_frames)
-        _search_block(job, begin, end, best, place)
+        _search_block(job, begin, end, best, origins)
         for i in range(begin, end):
-            code = _best_of_lanes(best[i - begin], place[i - begin])
+            code = _best_of_lanes(best[i - begin], origins[i - begin])
             codes[i] = code
             errors[i] = _copy(codebook[code], vectors[i], frames[i]) / width
         if take_next(num_done) == num_blocks - 1:

@@ -24,7 +24,7 @@ MIN_PRODUCTS = 2**22
 
 
 class Loops(NamedTuple):
-    """What is compiled: a kind of job, how it is cut, and the two functions of a job in their order."""
+    """The compiled loops: a kind of job, the sizes of its tiles and blocks, and its two functions in their order."""
 
     job: Callable[..., Any]
     tile_codes: int
@@ -34,7 +34,7 @@ class Loops(NamedTuple):
 
 
 def loops_for(frames: Tensor, counts: Tensor, sums: Tensor) -> Loops | None:
-    """The compiled loops where they serve these frames `n d` and this codebook, or None."""
+    """Return the compiled loops where they serve these frames `n d` and this codebook, or None."""
     if frames.numel() * counts.shape[0] <= MIN_PRODUCTS or not (frames.is_cpu and sums.is_cpu):
         return None
     is_fit = frames.dtype == sums.dtype == counts.dtype == torch.float32 and sums.is_contiguous()
@@ -65,43 +65,45 @@ def compiled_step(
     l2_normalized: bool,
     move_by: float | None,
 ) -> tuple[Assignment, float]:
-    """Assign frames `n d` to a codebook's codes as `assign` does, then move those.
+    """Assign frames `n d` to a codebook's codes as `assign` does, then move the codes.
 
     weights: `n`, see `assign`.  codebook: its counts `v`, sums `v d`, and the counts of its window `v` int64.
     epsilon: of the counts' smoothing.  move_by: 1 - decay, or None to leave the codebook as it is.
-    Returns what was found, and the count of the least used code over the mean after the move: NaN where nothing moved
+    Returns the assignment, and the count of the least used code over the mean after the move: NaN where nothing moved
     because a number was not finite.
     """
     counts, sums, window = codebook
     (num_frames, width), num_codes = frames.shape, counts.shape[0]
     num_tiles = -(-num_codes // loops.tile_codes)
     frames, weights = frames.contiguous(), None if weights is None else weights.float().contiguous()
-    found = Assignment(
+    assignment = Assignment(
         codes=torch.empty(num_frames, dtype=torch.int64),
         vectors=frames.new_empty(num_frames, width),
         error=frames.new_empty(()),
         counts=torch.empty_like(counts),
         sums=torch.empty_like(sums),
     )
-    # One memory for all scratch: vectors of the codes, their tiles, the tiles' norms, errors.
+    # Scratch, in one allocation: vectors of the codes, their tiles, the tiles' norms, errors.
     ends = [num_codes * width]
     ends.append(ends[0] + num_tiles * loops.tile_codes * width)
     ends.append(ends[1] + num_tiles * loops.tile_codes)
     scratch = sums.new_empty(ends[2] + num_frames)
     at = scratch.data_ptr()
+    # The job: addresses, sizes, settings.
     job = loops.job(
         *(counts.data_ptr(), sums.data_ptr(), window.data_ptr(), frames.data_ptr()),
         0 if weights is None else weights.data_ptr(),
-        *(array.data_ptr() for array in found),
+        *(array.data_ptr() for array in assignment),
         *(at, at + 4 * ends[0], at + 4 * ends[1], at + 4 * ends[2]),
         *(num_frames, width, num_codes, l2_normalized),
         is_moving=move_by is not None,
         epsilon=epsilon,
         move_by=move_by or 0.0,
     )
+    # Codes from counts and sums; then search, statistics and move.
     _call(loops.lay_out_tiles, job, max_threads=num_tiles)
     _call(loops.search, job, max_threads=-(-num_frames // loops.block_frames))
-    return found, job.least_use
+    return assignment, job.least_use
 
 
 def _call(function: Any, job: ctypes.Structure, max_threads: int) -> None:
@@ -122,7 +124,7 @@ def _call(function: Any, job: ctypes.Structure, max_threads: int) -> None:
 
 @cache
 def _team() -> Callable[[int, int, int, int], None] | None:
-    """`GOMP_parallel(function, argument, num_threads, flags)` of the OpenMP library that torch has loaded."""
+    """Find `GOMP_parallel(function, argument, num_threads, flags)` of the OpenMP library that torch has loaded."""
     team = getattr(ctypes.CDLL(None), "GOMP_parallel", None)
     if team is not None:
         team.restype, team.argtypes = None, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]

@@ -1,1 +1,1 @@
-"""Phone-like classes without labels, for an encoder of units to learn."""
+"""Phone-like classes without labels, targets for training an encoder of units."""

@@ -1,4 +1,4 @@
-"""What a unit must survive: noise, another channel, a slightly other vocal tract, a gap.
+"""Augmentation for units: additive noise, channel filters, vocal-tract-length perturbation, gaps.
 
 All of it works on the features of a spectral stem, where it costs next to nothing.
 """
@@ -15,7 +15,7 @@ GAP_STEPS = 12  # 120 ms
 
 @dataclass(frozen=True)
 class Corruption:
-    """How features are changed.
+    """The strengths of the augmentations.
 
     noise_share: of the crops that get noise; its magnitude in a mel band, beside a sinusoid of amplitude 1, is
         uniform in noise_low_db ... noise_high_db (speech at its nominal level: -60 dB on average); its tilt is drawn.
@@ -33,7 +33,7 @@ class Corruption:
 
 
 def corrupted(features: Tensor, how: Corruption) -> Tensor:
-    """features: `b m t`.  Returns the same shape, changed by draws of torch's generator."""
+    """Augment features `b m t`, by draws of torch's generator."""
     return _with_gaps(_with_noise(_with_channel(_with_tract(features, how), how), how), how)
 
 
@@ -42,30 +42,30 @@ def _uniform(features: Tensor, low: float, high: float) -> Tensor:
 
 
 def warped(features: Tensor, factors: Tensor) -> Tensor:
-    """features: `b m t`, factors: `b`.  Band i takes its value from the place i * factor."""
+    """Warp the mel axis of features `b m t` by factors `b`: band i takes its value from band i * factor."""
     num_bands = features.shape[1]
-    place = (torch.arange(num_bands, device=features.device) * factors[:, None]).clamp(max=num_bands - 1)
-    below = place.floor().long().clamp(max=num_bands - 2)
-    share = (place - below)[:, :, None]
+    position = (torch.arange(num_bands, device=features.device) * factors[:, None]).clamp(max=num_bands - 1)
+    below = position.floor().long().clamp(max=num_bands - 2)
+    share = (position - below)[:, :, None]
     index = below[:, :, None].expand(-1, -1, features.shape[2])
     return torch.gather(features, 1, index) * (1 - share) + torch.gather(features, 1, index + 1) * share
 
 
 def _with_tract(features: Tensor, how: Corruption) -> Tensor:
-    """Another vocal tract."""
+    """Perturb the vocal tract length."""
     return warped(features, 1 + _uniform(features, -how.warp, how.warp)[:, 0, 0])
 
 
 def _with_channel(features: Tensor, how: Corruption) -> Tensor:
-    """A filter: the sum of four cosines over the bands, the slow ones the largest."""
-    place = torch.linspace(0, torch.pi, features.shape[1], device=features.device)[None, :, None]
+    """Apply a channel filter: the sum of four cosines over the bands, the slow ones the largest."""
+    angle = torch.linspace(0, torch.pi, features.shape[1], device=features.device)[None, :, None]
     sizes = how.channel * torch.randn(4, len(features), 1, 1, device=features.device)
-    response = sum(size / order * torch.cos(order * place) for order, size in enumerate(sizes, start=1))
+    response = sum(size / order * torch.cos(order * angle) for order, size in enumerate(sizes, start=1))
     return features + response
 
 
 def _with_noise(features: Tensor, how: Corruption) -> Tensor:
-    """Powers add: the noise's level and tilt are drawn for each crop, and every bin of it wavers."""
+    """Add noise by power: its level and tilt are drawn for each crop, and every bin of it wavers."""
     is_noisy = _uniform(features, 0, 1) < how.noise_share
     level = 10 ** (_uniform(features, how.noise_low_db, how.noise_high_db) / 20)
     slope = torch.linspace(0.5, -0.5, features.shape[1], device=features.device)[None, :, None]
@@ -76,7 +76,7 @@ def _with_noise(features: Tensor, how: Corruption) -> Tensor:
 
 
 def _with_gaps(features: Tensor, how: Corruption) -> Tensor:
-    """Blanks to the crop's own mean."""
+    """Fill gaps with the crop's own mean."""
     begins = torch.rand(len(features), 1, features.shape[2], device=features.device) < how.gap_share / GAP_STEPS
     is_gap = torch.nn.functional.max_pool1d(
         torch.nn.functional.pad(begins.float(), (GAP_STEPS - 1, 0)), GAP_STEPS, stride=1

@@ -1,7 +1,7 @@
-"""Phone-like clusters without labels: what an encoder of units learns to hear.
+"""Phone-like clusters without labels: the targets of an encoder of units.
 
-k-means on spectra finds voices and channels as much as phones.  Neighbouring frames tell more than one frame, and the
-directions in which clusters differ tell more than those in which all speech varies.  So leave out the pauses, cluster,
+k-means on spectra finds voices and channels as much as phones.  Neighbouring frames carry more than one frame, and the
+directions in which clusters differ carry more than those in which all speech varies.  So leave out the pauses, cluster,
 look for these directions by linear discriminant analysis with the clusters as classes, cluster along them, and again;
 then bring every recording to the clusters by an affine map of its own, and cluster once more.
 Sources: discriminants without labels, Heck et al. 2016 (10.1016/j.procs.2016.04.031), maps of speakers without labels,
@@ -26,7 +26,7 @@ WIDTH = 30  # directions that are kept
 
 
 class PhoneClusters(nn.Module):
-    """What a stem hears -> a class for every frame: its cluster 0 ... v-1, or v in a pause.
+    """A classifier of stem features into phone-like clusters: 0 ... v-1 for every frame, or v in a pause.
 
     FrameFeatures of the frame, a projection, a map for each recording, nearest centre.
     mean: `d`, projection: `d p`, centres: `v p`.
@@ -44,57 +44,61 @@ class PhoneClusters(nn.Module):
         self.register_buffer("centres", torch.zeros(num_clusters, self.projection.shape[1]))
 
     @torch.no_grad()
-    def fit(self, heard: Sequence[StemOutput], *, num_adapted_rounds: int = 2, seed: int = 0) -> None:
-        """heard: features `1 m t` and levels of each recording.  Raises VqaudioError for less speech than clusters.
+    def fit(self, outputs: Sequence[StemOutput], *, num_adapted_rounds: int = 2, seed: int = 0) -> None:
+        """Fit projection and centres to the stem features `1 m t` and levels of each recording.
 
         Every round of the views finds the projection for the clusters of the round before.  In the adapted rounds
         each recording is brought to the clusters first.  Draws come from the seed alone.
+        Raises VqaudioError for less speech than clusters.
         """
-        found = [self._seen(one, None) for one in heard]
-        views, speech = [each for each, _ in found], [is_speech for _, is_speech in found]
-        seen = _chosen(views, speech)
-        if len(seen) < len(self.centres):
-            raise VqaudioError(f"{len(seen)} frames cannot make {len(self.centres)} clusters; give more speech")
+        # Features of the frames of speech.
+        frames_and_masks = [self._frame_features(output, None) for output in outputs]
+        views, speech = [frames for frames, _ in frames_and_masks], [is_speech for _, is_speech in frames_and_masks]
+        frames = _chosen(views, speech)
+        if len(frames) < len(self.centres):
+            raise VqaudioError(f"{len(frames)} frames cannot make {len(self.centres)} clusters; give more speech")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            classes = self.views.first_classes(seen, len(self.centres))
+            classes = self.views.first_classes(frames, len(self.centres))
+            # Discriminants and clusters by turns.
             for _ in range(self.views.num_rounds):
-                mean, projection = discriminants(seen, classes, self.projection.shape[1])
-                points = (seen - mean) @ projection
+                mean, projection = discriminants(frames, classes, self.projection.shape[1])
+                points = (frames - mean) @ projection
                 self.centres.copy_(cluster_centres(points, len(self.centres)))
                 classes = nearest_codes(points, self.centres)
             self.mean.copy_(mean)
             self.projection.copy_(projection)
+            # Adaptation of every recording and clusters by turns.
             for _ in range(num_adapted_rounds):
                 moved = [self._points(*each) for each in zip(views, speech, strict=True)]
                 self.centres.copy_(cluster_centres(_chosen(moved, speech), len(self.centres)))
 
     @torch.no_grad()
-    def forward(self, heard: StemOutput, num_steps: Tensor | None = None) -> Tensor:
-        """heard: features `b m t` and levels of several seconds, as each recording is normalised by itself.
+    def forward(self, output: StemOutput, num_steps: Tensor | None = None) -> Tensor:
+        """Classify stem features `b m t` and levels of several seconds, as each recording is normalised by itself.
 
         num_steps: `b` steps that are real, all if None.  Returns classes `b t/stride`.
         """
-        seen, is_speech = self._seen(heard, num_steps)
-        points = self._points(seen, is_speech)
+        frames, is_speech = self._frame_features(output, num_steps)
+        points = self._points(frames, is_speech)
         clusters = nearest_codes(points.flatten(0, 1).contiguous(), self.centres).view(is_speech.shape)
         return clusters.where(is_speech, len(self.centres))
 
-    def _points(self, seen: Tensor, is_speech: Tensor) -> Tensor:
-        """seen: `b t d`.  Returns `b t p`, each recording brought to the centres."""
-        return adapted((seen - self.mean) @ self.projection, is_speech, self.centres)
+    def _points(self, frames: Tensor, is_speech: Tensor) -> Tensor:
+        """Project frames `b t d` to points `b t p`, each recording adapted to the centres."""
+        return adapted((frames - self.mean) @ self.projection, is_speech, self.centres)
 
-    def _seen(self, heard: StemOutput, num_steps: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The views of every frame, `b t/stride d`, and whether it is speech."""
-        features = heard.features
+    def _frame_features(self, output: StemOutput, num_steps: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Compute the features of every frame, `b t/stride d`, and whether it is speech."""
+        features = output.features
         steps = torch.arange(features.shape[-1], device=features.device)
         is_real = steps < (torch.full_like(features[:, :1, 0], len(steps)) if num_steps is None else num_steps[:, None])
-        is_speech = is_real & ~find_pauses(loudness(heard), is_real)
+        is_speech = is_real & ~find_pauses(loudness(output), is_real)
         return self.views(features, is_real), is_speech[:, self.stride - 1 :: self.stride]
 
 
 def discriminants(points: Tensor, classes: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Linear discriminant analysis: where class means differ most beside the spread inside the classes.
+    """Compute a linear discriminant analysis: the directions of most variance between classes over that within.
 
     points: `n d`, classes: `n` int64.  Returns the mean `d` and the projection `d width`, which brings the spread
     inside the classes to 1.  Source: Fisher 1936; Rao 1948.
@@ -116,5 +120,5 @@ def discriminants(points: Tensor, classes: Tensor, width: int) -> tuple[Tensor, 
 
 
 def _chosen(parts: Sequence[Tensor], chosen: Sequence[Tensor]) -> Tensor:
-    """parts: `1 t d` each, chosen: `1 t` each.  Returns the chosen frames of all, `n d`."""
-    return torch.cat([part[one] for part, one in zip(parts, chosen, strict=True)])
+    """Select the chosen frames of all parts, `n d`.  parts: `1 t d` each, chosen: `1 t` bool each."""
+    return torch.cat([part[is_chosen] for part, is_chosen in zip(parts, chosen, strict=True)])

@@ -1,4 +1,4 @@
-"""What is seen of every frame before phone-like clusters are looked for: spectra, or the latents of an encoder."""
+"""Frame features for phone-like clusters: spectra, or the latents of an encoder."""
 
 from typing import Protocol
 
@@ -20,23 +20,24 @@ SPREAD_FLOOR = 0.05
 
 
 class FrameFeatures(Protocol):
-    """What is seen of every frame before clusters are looked for: `size` numbers."""
+    """The features of a frame that are clustered: `size` numbers."""
 
     size: int
     num_rounds: int
 
     def __call__(self, features: Tensor, is_real: Tensor) -> Tensor:
-        """features: `b m t` of a stem, is_real: `b t`.  Returns `b t/stride size`."""
+        """Compute frame features `b t/stride size` of stem features `b m t`.  is_real: `b t`."""
         ...
 
-    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
-        """seen: `n size`.  Returns the classes `n` of the first discriminants."""
+    def first_classes(self, frames: Tensor, num_clusters: int) -> Tensor:
+        """Compute the classes `n` of frames `n size` for the first discriminants."""
         ...
 
 
 class SpectralFeatures:
-    """Normalised cepstra of 17 steps around the last step of every stride; at first, clusters of the step alone.
+    """Spectral features: normalised cepstra of 17 steps around the last step of every stride.
 
+    The first classes are clusters of the step alone.
     num_rounds: of clusters and discriminants by turns.
     """
 
@@ -46,7 +47,7 @@ class SpectralFeatures:
         self.stride, self.num_rounds = stride, num_rounds
 
     def __call__(self, features: Tensor, is_real: Tensor) -> Tensor:
-        """See `FrameFeatures`."""
+        """Compute the features; see `FrameFeatures`."""
         cosines = _cosines(features.shape[1]).to(features.device)
         cepstra = torch.einsum("bmt,mc->btc", features.float(), cosines)
         weights = is_real[:, :, None]
@@ -58,16 +59,16 @@ class SpectralFeatures:
         windows = around.unfold(-1, 2 * CONTEXT_STEPS + 1, 1)[:, :, self.stride - 1 :: self.stride]
         return windows.permute(0, 2, 3, 1).flatten(2)
 
-    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
-        """See `FrameFeatures`."""
-        points = seen[:, CONTEXT_STEPS * NUM_CEPSTRA : (CONTEXT_STEPS + 1) * NUM_CEPSTRA].contiguous()
+    def first_classes(self, frames: Tensor, num_clusters: int) -> Tensor:
+        """Cluster the cepstra of single steps; see `FrameFeatures`."""
+        points = frames[:, CONTEXT_STEPS * NUM_CEPSTRA : (CONTEXT_STEPS + 1) * NUM_CEPSTRA].contiguous()
         return nearest_codes(points, cluster_centres(points, num_clusters))
 
 
 class LatentFeatures:
-    """Latents of an encoder that learned units before, smoothed over three frames; at first, their codes.
+    """Latent features: latents of an encoder that learned units before, smoothed over three frames.
 
-    One round: in more, clusters of latents drift to voices.
+    The first classes are their codes.  One round: in more, clusters of latents drift to voices.
     """
 
     num_rounds = 1
@@ -76,20 +77,20 @@ class LatentFeatures:
         self.encoder, self.quantizer, self.size = encoder, quantizer, quantizer.width
 
     def __call__(self, features: Tensor, is_real: Tensor) -> Tensor:
-        """See `FrameFeatures`."""
+        """Compute the features; see `FrameFeatures`."""
         ahead = self.encoder.lookahead_frames * self.encoder.body.stride
         latents = self.encoder.vectors_of(F.pad(features, (0, ahead), mode="replicate")).float()
         kernel = torch.tensor(SMOOTHING).to(latents).expand(self.size, 1, -1)
         around = F.pad(latents, (len(SMOOTHING) // 2,) * 2, mode="replicate")
         return F.conv1d(around, kernel, groups=self.size).transpose(1, 2)
 
-    def first_classes(self, seen: Tensor, num_clusters: int) -> Tensor:
-        """See `FrameFeatures`."""
-        return self.quantizer.nearest(seen)
+    def first_classes(self, frames: Tensor, num_clusters: int) -> Tensor:
+        """Find the nearest codes; see `FrameFeatures`."""
+        return self.quantizer.nearest(frames)
 
 
 def cluster_centres(points: Tensor, num_clusters: int) -> Tensor:
-    """k-means centres `v d` of points `n d`, of at most 120,000 of them, drawn by torch's generator."""
+    """Compute k-means centres `v d` of points `n d`, of at most 120,000 of them, drawn by torch's generator."""
     if len(points) > MAX_CLUSTERED_FRAMES:
         points = points[torch.randperm(len(points), device=points.device)[:MAX_CLUSTERED_FRAMES]]
     counts, sums = kmeans(points.contiguous(), num_clusters, NUM_ITERATIONS)
@@ -97,7 +98,7 @@ def cluster_centres(points: Tensor, num_clusters: int) -> Tensor:
 
 
 def _cosines(num_bands: int) -> Tensor:
-    """The first 13 cosines of the orthonormal DCT-II, `m c`.  Source: Davis and Mermelstein 1980."""
+    """Compute the first 13 cosines of the orthonormal DCT-II, `m c`.  Source: Davis and Mermelstein 1980."""
     band = torch.arange(num_bands) + 0.5
     order = torch.arange(NUM_CEPSTRA)
     scale = torch.where(order == 0, (1 / num_bands) ** 0.5, (2 / num_bands) ** 0.5)

@@ -1,4 +1,4 @@
-"""Where nobody speaks, from the loudness of a recording alone."""
+"""Voice activity: pauses, from the loudness of a recording alone."""
 
 import math
 
@@ -14,14 +14,14 @@ BELOW = 0.15  # 3 dB under the threshold between quiet and loud: the ends of wor
 NUM_ITERATIONS = 10
 
 
-def loudness(heard: StemOutput) -> Tensor:
-    """log10 of the mean magnitude over the mel bands, `b t`."""
-    mean = (heard.features.float() * SPREAD + CENTRE).mul(math.log(10)).logsumexp(dim=1) / math.log(10)
-    return mean if heard.levels is None else mean + heard.levels
+def loudness(output: StemOutput) -> Tensor:
+    """Compute log10 of the mean magnitude over the mel bands, `b t`."""
+    mean = (output.features.float() * SPREAD + CENTRE).mul(math.log(10)).logsumexp(dim=1) / math.log(10)
+    return mean if output.levels is None else mean + output.levels
 
 
 def find_pauses(loud: Tensor, is_real: Tensor) -> Tensor:
-    """loud: `b t` as `loudness` gives it, is_real: `b t`, False for padding.  Returns `b t`, True in pauses.
+    """Find pauses, True in the mask `b t`.  loud: `b t` as `loudness` gives it, is_real: `b t`, False for padding.
 
     A recording's own threshold halves the way between the mean of what is louder and of what is quieter.
     Source: Ridler and Calvard 1978 (10.1109/TSMC.1978.4310039).
@@ -34,7 +34,7 @@ def find_pauses(loud: Tensor, is_real: Tensor) -> Tensor:
     loudest = level.where(is_real, -torch.inf).amax(dim=1, keepdim=True)
     for _ in range(NUM_ITERATIONS):
         is_below = level < (quiet + loudest) / 2
-        quiet, loudest = (_mean(level, one & is_real, old) for one, old in ((is_below, quiet), (~is_below, loudest)))
+        quiet, loudest = _mean(level, is_below & is_real, quiet), _mean(level, ~is_below & is_real, loudest)
     is_quiet = (level < (quiet + loudest) / 2 - BELOW) | ~is_real
     # Only runs that are long enough: erosion, then dilation.  What lies outside the recording is quiet.
     margin = SHORTEST_STEPS - 1
@@ -43,6 +43,6 @@ def find_pauses(loud: Tensor, is_real: Tensor) -> Tensor:
 
 
 def _mean(level: Tensor, chosen: Tensor, otherwise: Tensor) -> Tensor:
-    """The mean `b 1` of the chosen ones of level `b t`, or otherwise where none is."""
+    """Average the chosen ones of level `b t`, or otherwise where none is: `b 1`."""
     count = chosen.sum(dim=1, keepdim=True)
     return torch.where(count > 0, (level * chosen).sum(dim=1, keepdim=True) / count.clamp(min=1), otherwise)
