@@ -69,7 +69,7 @@ def of_two(project_root):
         for rank in range(2)
     ]
     try:
-        by_rank = [json.loads(process.communicate(timeout=100)[0]) for process in ranks]
+        by_rank = [json.loads(process.communicate(timeout=300)[0]) for process in ranks]
     finally:
         for process in ranks:
             process.kill()
