@@ -15,8 +15,8 @@ import pytest
 from vqaudio.cli.main import main
 from vqaudio.tokens.store import TokenStore
 
-# The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`; where
-# Ctrl-C has been heard, and the next one would end it, there is a file `log.asked`.
+# The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`;
+# once Ctrl-C has been heard, and the next one would end it, there is a file `log.asked`.
 HELD_COMMAND = """
 import itertools, os, signal, sys, time
 import vqaudio.jobs.tokenize.file_tokenizer as batch, vqaudio.tokens.writer as writer

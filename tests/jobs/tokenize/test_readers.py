@@ -131,7 +131,7 @@ def test_abort_frees_a_reader_that_waits(unsound: ProcessReader, sound: Path) ->
         if len(given) == 2:
             threading.Timer(0.1, unsound.abort).start()
 
-    with pytest.raises(VqaudioError, match="died .*SIGKILL"):  # not: gave nothing, as after all its patience
+    with pytest.raises(VqaudioError, match=r"died .*SIGKILL"):  # not: gave nothing, as after all its patience
         unsound.read(str(stuck), RATE_HZ, abort_after_the_last_block)
     assert len(read(unsound, sound)[0]) == 16_000
 
