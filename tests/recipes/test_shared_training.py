@@ -6,13 +6,13 @@ This file is also the program of the processes.
 import importlib.util
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import TCPStore
 
 from vqaudio.core.config import load_config
 from vqaudio.core.errors import VqaudioError
@@ -74,10 +74,10 @@ def started(launch, *overrides):
 def by_two(tmp_path_factory):
     """The folder in which two processes have left what each ended with, for each of the losses."""
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    meeting = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # as torchrun's, at a port of its own
+    common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    common |= {"MASTER_PORT": str(meeting.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    common |= {"TORCHELASTIC_RESTART_COUNT": "0"}
     ranks = [
         subprocess.Popen(
             [sys.executable, __file__, str(folder)],
