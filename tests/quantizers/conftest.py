@@ -28,7 +28,8 @@ def away_from_ties():
         with torch.no_grad():
             flat = vectors.reshape(-1, vectors.shape[-1])
             nearest, second = quantizer.logits(flat).topk(2, dim=1).values.unbind(dim=1)
-            is_clear = nearest - second > NEAR_TIE * (1 + second.abs())
+            gap = nearest - second
+            is_clear = (gap > NEAR_TIE * (1 + second.abs())) | (gap == 0)  # the same code twice: the lower one is taken
             assert is_clear.double().mean() > 0.9
             return torch.where(is_clear[:, None], flat, flat[is_clear][0]).view_as(vectors)
 

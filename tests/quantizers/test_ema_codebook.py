@@ -26,7 +26,7 @@ def clusters(num_codes=8, width=4, per_cluster=50, spread=0.01):
 
 def learn(codebook, frames, codes):
     size = len(codebook.counts)
-    return codebook.learn(frames, count_codes(codes, size), sum_by_code(frames, codes, size))
+    return codebook.update(frames, count_codes(codes, size), sum_by_code(frames, codes, size))
 
 
 def step(codebook, frames):
@@ -84,7 +84,7 @@ class CopiedRevival:
     def __init__(self, like):
         self.counts, self.sums, self.vectors = like.counts.clone(), like.sums.clone(), like.vectors.clone()
 
-    def learn(self, frames, counts, sums):
+    def update(self, frames, counts, sums):
         self.counts = 0.99 * self.counts + 0.01 * counts
         self.sums = 0.99 * self.sums + 0.01 * sums
         is_dead = (self.counts < 0.1 * self.counts.mean()).unsqueeze(1)
