@@ -1,8 +1,15 @@
 """What every test shares: the sample recordings, seeds, and the same examples from hypothesis in every run."""
 
+import os
 import random
 import sys
 from pathlib import Path
+
+# Files of tests run side by side: each process, and each that it starts, has one thread, and none waits for another's.
+# Before numpy and torch are imported, which look when they are.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -10,9 +17,18 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Their tests take longest: whoever starts with them does not end with them, alone, while other processes are idle.
+LONG_FILES = ("test_readme.py", "test_shared_training.py", "test_train_codec.py", "test_probe.py", "test_discovery.py")
+
 # The machine may be busy: no deadline.  A run that failed must fail again: the same examples every time.
 settings.register_profile("vqaudio", derandomize=True, deadline=None, database=None)
 settings.load_profile("vqaudio")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Brings the tests of long files to the front, in the order of `LONG_FILES`."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(autouse=True)

@@ -24,11 +24,11 @@ OPTIONAL_LIBRARIES = [
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
-    return subprocess.run([program, "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run([program, "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def run_python(code: str, root: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

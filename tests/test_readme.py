@@ -1,14 +1,13 @@
 """README.md does what it says: its set-up is what .ci/run runs, its commands and its Python run."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from vqaudio.cli.main import main
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -27,19 +26,11 @@ def home(project_root, tmp_path_factory):
     """A folder with data/samples in it, where every command of the README has been run, in its order."""
     folder = tmp_path_factory.mktemp("home")
     shutil.copytree(project_root / "data" / "samples", folder / "data" / "samples")
-    program = f"{shlex.quote(sys.executable)} -c 'import sys; from vqaudio.cli.main import main; sys.exit(main())'"
-    for command in typed_commands(project_root):
-        for call in re.findall(r"\bvqaudio \w+.*", command):
-            done = subprocess.run(
-                call.replace("vqaudio", program, 1),
-                shell=True,
-                cwd=folder,
-                env={**os.environ, "PYTHONPATH": str(project_root)},
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            assert done.returncode == 0, f"{call}\n{done.stdout}{done.stderr}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for command in typed_commands(project_root):
+            for call in re.findall(r"\bvqaudio (\w+.*)", command):
+                assert main(shlex.split(call)) == 0, call
     return folder
 
 

@@ -60,6 +60,12 @@ def corpus(tmp_path: Path) -> Path:
     return write_corpus(tmp_path, 24, 60)
 
 
+@pytest.fixture
+def few_linear_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a linear reader learns is the matter of tests/probes/test_linear.py."""
+    monkeypatch.setattr("vqaudio.probes.linear.MIN_STEPS", 60)
+
+
 def run_probe(corpus: Path, *flags: str) -> tuple[int, dict]:
     status = main(["probe", str(corpus / "tokens"), "--alignments", str(corpus / "alignments"), "--out",
                    str(corpus / "out"), *flags])  # fmt: skip
@@ -150,7 +156,7 @@ def test_two_recordings_do_not_share_one_alignment(corpus: Path, capsys: pytest.
 
 
 def test_further_probes_and_the_control_on_mfcc_are_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], few_linear_steps: None
 ) -> None:
     """White noise in the place of speech: MFCC tell nothing of the phones."""
     corpus, generator = write_corpus(tmp_path, 17, 24), np.random.default_rng(0)
@@ -202,7 +208,12 @@ def test_sample_sentences_end_to_end(samples_dir: Path, tmp_path: Path, capsys: 
 
 
 def test_stability_needs_the_codec_that_made_the_store(
-    tokenize, tiny_codec: Path, samples_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tokenize,
+    tiny_codec: Path,
+    samples_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    few_linear_steps: None,
 ) -> None:
     """One sentence through a small codec, changed in fourteen ways, and vectors beside codes."""
     (tmp_path / "wavs").mkdir()

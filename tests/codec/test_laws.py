@@ -60,7 +60,7 @@ def test_padding_teaches_the_quantizer_nothing(codec, speech):
     output = other(padded, lengths=torch.tensor([length]))
     assert not output.codes[..., 20:].any()
     for (name, a), (_, b) in zip(learner.quantizer.named_buffers(), other.quantizer.named_buffers(), strict=True):
-        torch.testing.assert_close(a, b, msg=name)
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4, msg=name)
 
 
 def careless_codes(codec, rows):

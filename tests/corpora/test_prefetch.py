@@ -1,15 +1,13 @@
 """Background batches: order, errors and the share of time spent waiting."""
 
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from vqaudio.corpora import prefetch
 from vqaudio.corpora.prefetch import Prefetcher
-
-
-def make_slowly(step: int) -> int:
-    time.sleep(0.02)
-    return step
 
 
 def test_results_come_in_order_whatever_finishes_first() -> None:
@@ -33,18 +31,38 @@ def test_an_error_is_raised_where_its_batch_would_have_come() -> None:
             next(ahead)
 
 
-def test_the_share_of_waiting_is_high_for_a_slow_source_and_low_for_a_slow_reader() -> None:
-    with Prefetcher(make_slowly, 0, workers=1, depth=1) as ahead:
+class Pool:
+    """In the place of threads: every batch is made when it is asked for, or as soon as it may be made."""
+
+    def __init__(self, is_eager: bool) -> None:
+        self.is_eager = is_eager
+
+    def submit(self, make: Callable[[int], int], step: int) -> SimpleNamespace:
+        made = [make(step)] if self.is_eager else []
+        return SimpleNamespace(result=lambda: made[0] if made else make(step))
+
+    def shutdown(self, **_: bool) -> None: ...
+
+
+@pytest.mark.parametrize(("make_s", "read_s", "share"), [(1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 3.0, 0.25)])
+def test_the_share_of_waiting_is_that_of_the_source_in_the_time_of_both(
+    make_s: float, read_s: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+
+    def make(step: int) -> int:
+        nonlocal now_s
+        now_s += make_s
+        return step
+
+    monkeypatch.setattr(prefetch, "time", SimpleNamespace(perf_counter=lambda: now_s))
+    monkeypatch.setattr(prefetch, "ThreadPoolExecutor", lambda *_, **__: Pool(is_eager=not make_s))
+    with Prefetcher(make, 0) as ahead:
         for _ in range(6):
             next(ahead)
-        assert ahead.share_waiting > 0.7
-        assert ahead.waited_s > 6 * 0.02 * 0.7
-    with Prefetcher(make_slowly, 0, workers=2, depth=4) as ahead:
-        time.sleep(0.1)
-        for _ in range(6):
-            next(ahead)
-            time.sleep(0.05)
-        assert ahead.share_waiting < 0.3
+            now_s += read_s
+        assert ahead.share_waiting == pytest.approx(share)
+        assert ahead.waited_s == pytest.approx(6 * make_s)
 
 
 def test_no_more_than_depth_results_are_made_ahead() -> None:

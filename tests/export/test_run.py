@@ -80,7 +80,7 @@ run.export_store(TokenStore.open(sys.argv[1]), sys.argv[2], ExportOptions("megat
 @pytest.mark.usefixtures("checkpoint_always")
 def test_a_killed_export_leaves_nothing_under_its_name_and_goes_on(store: TokenStore, tmp_path, project_root):
     call = [sys.executable, "-c", KILLED, str(store.folder), str(tmp_path / "out"), "14"]
-    killed = subprocess.run(call, env={**os.environ, "PYTHONPATH": str(project_root)}, timeout=120)
+    killed = subprocess.run(call, env={**os.environ, "PYTHONPATH": str(project_root)}, timeout=300)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     export_store(store, tmp_path / "out", ExportOptions("megatron"))

@@ -82,14 +82,15 @@ def test_a_lookahead_shifts_what_the_network_hears_and_not_the_level():
     there = encoder(audio)
     encoder.lookahead_frames = 0
     here = encoder(audio)
-    assert_close(there.vectors[..., :-2], here.vectors[..., 2:])
+    assert_close(there.vectors[..., :-2], here.vectors[..., 2:], atol=1e-4, rtol=1e-4)
     assert_close(there.level_offset, here.level_offset)
 
 
 def test_features_of_a_stem_give_the_vectors_that_their_sound_gives():
     encoder, audio = encoder_ahead(), torch.randn(1, 1, 320 * 12)
     assert encoder.stem is not None
-    assert_close(encoder.vectors_of(encoder.stem(audio).features), encoder(audio).vectors[..., :-2])
+    heard = encoder.vectors_of(encoder.stem(audio).features)
+    assert_close(heard, encoder(audio).vectors[..., :-2], atol=1e-4, rtol=1e-4)
 
 
 def test_a_negative_lookahead_is_refused():

@@ -46,7 +46,7 @@ def test_padding_says_nothing(encoder):
     audio = hiss(9_605, slope=1)
     padded = torch.cat([torch.nn.functional.pad(audio, (0, 6_395), value=0.5), hiss(16_000, slope=0)])
     together = encoder(padded, torch.tensor([9_605, 16_000]))
-    assert_close(together[:1], encoder(audio))
+    assert_close(together[:1], encoder(audio), atol=1e-4, rtol=1e-4)
 
 
 def test_silence_has_a_finite_embedding_and_gradient(encoder):

@@ -79,9 +79,9 @@ def test_new_names_for_codes_change_nothing() -> None:
 def test_a_million_independent_codes_tell_nothing_and_are_measured_in_seconds() -> None:
     generator = np.random.default_rng(0)
     codes, phones = generator.integers(0, 128, 1_000_000), generator.integers(0, 41, 1_000_000)
-    start_s = time.process_time()
+    start_s = time.thread_time()
     found = measure_information(count_pairs(codes, phones, 128, 41))
-    assert time.process_time() - start_s < 5
+    assert time.thread_time() - start_s < 5
     assert found.pnmi < 0.002
     assert abs(found.ami) < 0.002
 

@@ -1,5 +1,7 @@
 """Linear readers of codes and vectors, alone and with their neighbours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.probes.linear import LinearOptions, linear_probe, window_frames
 
 STARTS = np.array([0, 1000, 2000, 3000])
+ONE_DECAY = LinearOptions(weight_decays=(1e-4,))
 
 
 def split_and_phones() -> tuple[np.ndarray, np.ndarray]:
@@ -17,7 +20,7 @@ def split_and_phones() -> tuple[np.ndarray, np.ndarray]:
 def test_codes_equal_to_phones_and_their_one_hot_vectors_are_read() -> None:
     is_tested, phones = split_and_phones()
     for values in (phones, np.eye(6)[phones]):
-        score = linear_probe(values, phones, STARTS, is_tested)
+        score = linear_probe(values, phones, STARTS, is_tested, ONE_DECAY)
         assert score.accuracy == score.fitted_accuracy == 1.0
         assert (score.num_fitted, score.num_tested) == (2000, 1000)
         assert score.prior < 0.25
@@ -27,15 +30,15 @@ def test_only_a_window_reads_what_stands_beside() -> None:
     """The code of each frame is the phone of the next one."""
     is_tested, phones = split_and_phones()
     codes = np.roll(phones, -1)
-    assert linear_probe(codes, phones, STARTS, is_tested).accuracy < 0.3
-    windowed = LinearOptions(radius_frames=1)
+    assert linear_probe(codes, phones, STARTS, is_tested, ONE_DECAY).accuracy < 0.3
+    windowed = replace(ONE_DECAY, radius_frames=1)
     assert linear_probe(codes, phones, STARTS, is_tested, windowed).accuracy > 0.99
     assert linear_probe(np.eye(6)[codes], phones, STARTS, is_tested, windowed).accuracy > 0.99
 
 
 def test_random_codes_give_no_more_than_the_prior() -> None:
     is_tested, phones = split_and_phones()
-    score = linear_probe(np.random.default_rng(1).integers(0, 50, 3000), phones, STARTS, is_tested)
+    score = linear_probe(np.random.default_rng(1).integers(0, 50, 3000), phones, STARTS, is_tested, ONE_DECAY)
     assert score.accuracy == pytest.approx(1 / 6, abs=0.06)
 
 
@@ -65,8 +68,9 @@ def test_the_same_seed_gives_the_same_score_and_leaves_torchs_own_random_numbers
 
     is_tested, phones = split_and_phones()
     codes = np.random.default_rng(1).integers(0, 50, 3000)
-    state = torch.get_rng_state()
-    assert linear_probe(codes, phones, STARTS, is_tested) == linear_probe(codes, phones, STARTS, is_tested)
+    state, options = torch.get_rng_state(), LinearOptions(weight_decays=(1e-4, 1e-3))
+    first, second = (linear_probe(codes, phones, STARTS, is_tested, options) for _ in range(2))
+    assert first == second
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -56,20 +55,18 @@ def train(name, rank, num_ranks):
 
 
 @pytest.fixture(scope="module")
-def of_two(project_root):
+def of_two(project_root, tmp_path_factory):
     """What two processes ended with, by quantizer, rank by rank. This file is also their program."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    meeting = f"file://{tmp_path_factory.mktemp('meeting')}/place"
     environment = {**os.environ, "PYTHONPATH": str(project_root), "OMP_NUM_THREADS": "1"}
     ranks = [
         subprocess.Popen(
-            [sys.executable, __file__, address, str(rank)], env=environment, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, meeting, str(rank)], env=environment, stdout=subprocess.PIPE, text=True
         )
         for rank in range(2)
     ]
     try:
-        by_rank = [json.loads(process.communicate(timeout=100)[0]) for process in ranks]
+        by_rank = [json.loads(process.communicate(timeout=300)[0]) for process in ranks]
     finally:
         for process in ranks:
             process.kill()

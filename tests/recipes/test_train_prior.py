@@ -1,5 +1,6 @@
 """The prior's recipe end to end: it learns, resumes bit for bit, keeps the best, and its YAML files load."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -98,11 +99,25 @@ def test_it_learns_and_what_it_reports_is_what_the_saved_prior_pays(run, tokens,
     assert told["prior"]["bits_per_second"] == pytest.approx(50 * told["prior"]["bits_per_code"])
 
 
-def test_the_best_prior_stays_when_later_ones_are_worse(run, tmp_path):
-    run(tmp_path, "num_steps=30", "eval_every=5", "optimizer.learning_rate=1.0", "optimizer.max_gradient_norm=1000")
+def test_the_best_prior_stays_when_later_ones_are_worse(prior_recipe, run, tmp_path, monkeypatch):
+    """The third of five evaluations finds the fewest bits; each tells the truth but for its factor."""
+    evaluate, factors, seen = prior_recipe.PriorTraining.evaluate, iter((3.0, 2.0, 0.5, 2.0, 0.75)), []
+
+    def told(self, corpus):
+        bits = evaluate(self, corpus)
+        seen.append({name: value.clone() for name, value in self.average.tensors.items()})
+        return dataclasses.replace(bits, bits=bits.bits * next(factors))
+
+    monkeypatch.setattr(prior_recipe.PriorTraining, "evaluate", told)
+    run(tmp_path, "num_steps=10")
     scores = [line["bits_per_second"] for line in lines(tmp_path, "eval")]
-    assert min(scores) < scores[-1]
-    assert json.loads((tmp_path / "held_out.json").read_text())["prior"]["bits_per_second"] == min(scores)
+    assert scores.index(min(scores)) == 2
+    best = json.loads((tmp_path / "held_out.json").read_text())
+    assert (best["step"], best["prior"]["bits_per_second"]) == (6, min(scores))
+    assert load_checkpoint(tmp_path / "checkpoint.safetensors")[1]["best"] == min(scores)
+    saved = open_prior(tmp_path / "prior").state_dict()
+    assert all(torch.equal(saved[name], value) for name, value in seen[2].items())
+    assert not all(torch.equal(saved[name], value) for name, value in seen[4].items())
 
 
 def test_a_run_may_go_on_without_dropout(run, tmp_path):

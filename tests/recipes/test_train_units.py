@@ -39,7 +39,7 @@ def test_the_encoder_learns_to_tell_clusters(units, tmp_path):
     clean = "corruption={noise_share: 0, channel: 0, warp: 0, gap_share: 0}"
     longer = [
         "num_steps=60",
-        "log_every=20",
+        "log_every=1",
         "save_every=60",
         "optimizer.learning_rate=1e-2",
         "codec.quantizer.codebook_size=8",
@@ -47,7 +47,7 @@ def test_the_encoder_learns_to_tell_clusters(units, tmp_path):
     run(units, tmp_path, clean, *longer, "data.bucket_samples=null")
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     nats = [line["cross_entropy"] for line in lines if line["event"] == "train"]
-    assert nats[-1] < 0.9 * nats[0]
+    assert sum(nats[-10:]) / 10 < 0.9 * sum(nats[:3]) / 3
 
 
 def test_a_run_that_was_stopped_continues_bit_for_bit(units, tmp_path):
@@ -136,7 +136,7 @@ def test_codes_are_the_means_of_the_latents_of_their_classes(units, tmp_path):
     wanted = wanted[wanted >= 0]
     codes = training.quantizer.codebook.vectors
     for one in wanted[wanted < 14].unique():
-        torch.testing.assert_close(codes[one], latents[wanted == one].mean(dim=0), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(codes[one], latents[wanted == one].mean(dim=0), rtol=1e-3, atol=1e-2)
     pauses = latents[wanted == 14]
     near = torch.cdist(pauses, codes[14:]).argmin(dim=1)
     assert set(near.tolist()) == {0, 1}

@@ -1,19 +1,21 @@
 """One pass with its gradients: parts make the whole, and codec and discriminators learn from their own losses."""
 
 import dataclasses
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.testing import assert_close
+from torch.testing import assert_close as assert_close_to
 
 from vqaudio.training.batches import batch_parts
 from vqaudio.training.codec_step import CodecLosses, LossWeights, add_gradients, balance_gradients, run_discriminators
 from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
 from vqaudio.training.losses import discriminator_loss
 
+assert_close = partial(assert_close_to, rtol=1e-4, atol=1e-5)  # gradients are sums over thousands of samples
 FLOAT32 = torch.autocast("cpu", enabled=False)
 
 
@@ -146,5 +148,5 @@ def test_discriminators_of_one_place_leave_the_other_place_alone(audio):
     (spectrum, sound), by_waveform, by_spectrum = found
     assert torch.equal(spectrum, by_waveform[0])
     assert not torch.equal(spectrum, by_spectrum[0])
-    assert_close(sound, by_spectrum[1], rtol=0, atol=0)
+    assert all(torch.equal(one, other) for one, other in zip(sound, by_spectrum[1], strict=True))
     assert not torch.equal(sound[0], by_waveform[1][0])

@@ -16,8 +16,8 @@ def hz_to_mel(frequency_hz: float, scale: Literal["htk", "slaney"] = "htk") -> f
 
     Source: htk: O'Shaughnessy 1987, 2595 log10(1 + f / 700); slaney: Slaney 1998, Auditory Toolbox.
 
-    >>> round(hz_to_mel(1000.0)), hz_to_mel(1000.0, "slaney")
-    (1000, 15.0)
+    >>> round(hz_to_mel(1000.0)), round(hz_to_mel(1000.0, "slaney"))
+    (1000, 15)
     """
     if scale == "htk":
         return float(2595 * np.log10(1 + frequency_hz / 700))

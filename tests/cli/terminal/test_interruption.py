@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,23 +15,34 @@ import pytest
 from vqaudio.cli.main import main
 from vqaudio.tokens.store import TokenStore
 
-# The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`.
+# The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`;
+# once Ctrl-C has been heard, and the next one would end it, there is a file `log.asked`.
 HELD_COMMAND = """
-import os, sys, time
+import itertools, os, signal, sys, time
 import vqaudio.jobs.tokenize.file_tokenizer as batch, vqaudio.tokens.writer as writer
 from vqaudio.cli.main import main
 log, num_free = sys.argv[1], int(sys.argv[2])
 writer.TokenWriter.__init__.__kwdefaults__["rows_per_shard"] = 2
-encode, names = batch.FileTokenizer.encode, []
+encode, numbers = batch.FileTokenizer.encode, itertools.count()
 def held(self, source, feed):
-    names.append(source.id)
+    number = next(numbers)
     with open(log, "a") as file: print(source.id, file=file)
-    while len(names) > num_free and not os.path.exists(log + ".go"): time.sleep(0.01)
+    while number >= num_free and not os.path.exists(log + ".go"):
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler: open(log + ".asked", "w").close()
+        time.sleep(0.01)
     return encode(self, source, feed)
 batch.FileTokenizer.encode = held
 sys.exit(main(sys.argv[3:]))
 """
 PATIENCE_S = 300.0  # the machine may be busy
+
+
+def wait_until(holds: Callable[[], bool], child: subprocess.Popen[str]) -> None:
+    """Until it holds, or the child has ended."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not holds() and child.poll() is None:
+        assert time.monotonic() < end_s
+        time.sleep(0.005)
 
 
 def codes_in(store: Path) -> dict[str, list[list[int]]]:
@@ -52,8 +64,7 @@ def start(tiny_codec: Path, recordings: Path, tmp_path: Path):
             text=True,
             start_new_session=True,
         )
-        while len(list((tmp_path / "killed").glob("data/part-*.parquet"))) < num_shards and child.poll() is None:
-            time.sleep(0.005)
+        wait_until(lambda: len(list((tmp_path / "killed").glob("data/part-*.parquet"))) >= num_shards, child)
         return child
 
     return call
@@ -91,7 +102,7 @@ def test_killed_runs_end_as_one_that_was_not(start, whole: dict, tmp_path: Path)
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(start, whole: dict, tmp_path: Path) -> None:
     child = start(3, 1)
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does: the decoder processes get it too
-    time.sleep(0.5)
+    wait_until((tmp_path / "log.asked").exists, child)
     (tmp_path / "log.go").touch()
     _, told = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 130

@@ -75,7 +75,7 @@ def test_what_was_aligned_before_does_not_matter(
 
 def test_loudness_does_not_matter(aligner: PhoneAligner, samples_dir: Path, texts: dict[str, str]) -> None:
     samples = read_audio(samples_dir / "ada" / "ada_2.flac")
-    assert aligner.align(samples * 0.01, texts["ada/ada_2"]).phones == aligner.align(samples, texts["ada/ada_2"]).phones
+    assert aligner.align(samples / 64, texts["ada/ada_2"]).phones == aligner.align(samples, texts["ada/ada_2"]).phones
 
 
 def test_a_recording_in_pieces_has_the_words_of_the_whole(

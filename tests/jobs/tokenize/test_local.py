@@ -85,7 +85,7 @@ class StuckEncoder:
         self.let_go, self.is_broken = let_go, is_broken
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        self.let_go.wait(10)
+        self.let_go.wait(300)  # no longer than a test may hang
         if self.is_broken:
             raise RuntimeError("mat1 and mat2")
         return np.zeros((1, 1), dtype=np.int64)
@@ -137,11 +137,11 @@ def test_only_so_many_files_are_in_flight() -> None:
 
     def look() -> None:
         given.append(decoder.num_given)
-        if len(given) == 3:
+        if given.count(7) == 3 or len(given) == 300:  # as many as there is room for, and a while later no more
             let_go.set()
 
     assert len(list(job.outcomes(on_wait=look))) == 50
-    assert given[2] == 7
+    assert given.count(7) >= 3
     assert max(num_in_flight) == 7
 
 

@@ -1,0 +1,120 @@
+"""The codecs that ship give the sample recordings the codes that they have always given.
+
+golden.safetensors holds them: every recording of data/samples, in the order of their paths and encoded alone, one after
+the other in time.  AVX512, AVX2 and plain instructions gave the same ones.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from vqaudio.audio.files import read_audio
+from vqaudio.codec.model import Codec
+from vqaudio.codec.saving import open_codec
+from vqaudio.codec.streaming import encode_windows
+from vqaudio.quantizers.residual import ResidualQuantizer
+
+GOLDEN = load_file(Path(__file__).with_name("golden.safetensors"))
+SHA256 = {
+    "speech-16k": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
+    "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
+}
+# Elsewhere latents may be rounded otherwise: then a code is another one only where two are as near as makes no matter.
+NEAR_TIE, RARELY = 1e-3, 1e-3
+
+
+class Difference(NamedTuple):
+    """share: of the codes, those that differ.  excess: by how much of the least distance, at most, a wanted code is
+    farther than the nearest one, where a frame first differs.
+    """
+
+    share: float
+    excess: float
+
+
+def sha256_of(codes: np.ndarray) -> str:
+    return hashlib.sha256(codes.tobytes()).hexdigest()
+
+
+@torch.inference_mode()
+def found_by(codec: Codec, samples_dir: Path) -> tuple[np.ndarray, torch.Tensor]:
+    """Codes `k t` of all recordings, and what each codebook was asked for, `k t d`."""
+    codes, asked = [], []
+    for path in sorted(samples_dir.rglob("*.flac")):
+        audio = torch.from_numpy(read_audio(path, 16_000))[None, None]
+        codes.append(codec.encode(audio)[0])
+        _, latents = encode_windows(codec.encoder, codec.quantizer, audio, window_frames=codec.window_frames)
+        residual, offset = latents.vectors[0].T, latents.level_offset
+        for number, book in enumerate(books_of(codec)):
+            asked.append(residual)
+            residual = residual - book.lookup(codes[-1][number])
+            if number == 0 and offset is not None:
+                residual = residual + offset[0].T
+    num_books = codec.num_codebooks
+    by_book = [torch.cat(asked[number::num_books]) for number in range(num_books)]
+    return torch.cat(codes, dim=1).numpy().astype(np.uint16), torch.stack(by_book)
+
+
+def books_of(codec: Codec) -> list:
+    return list(codec.quantizer.layers) if isinstance(codec.quantizer, ResidualQuantizer) else [codec.quantizer]
+
+
+def difference(codec: Codec, codes: np.ndarray, asked: torch.Tensor, wanted: np.ndarray) -> Difference:
+    """How codes `k t` differ from those that were wanted."""
+    assert codes.shape == wanted.shape
+    excess, is_first = 0.0, (codes != wanted).cumsum(axis=0) == 1
+    for number, frame in np.argwhere(is_first & (codes != wanted)):
+        vectors = books_of(codec)[number].codebook.vectors
+        distances = (vectors.double() - asked[number, frame].double()).norm(dim=1)
+        excess = max(excess, float(distances[int(wanted[number, frame])] / distances.min()) - 1)
+    return Difference(float((codes != wanted).mean()), excess)
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_the_file_of_codes_is_the_one_that_was_recorded(name: str) -> None:
+    assert sha256_of(GOLDEN[name]) == SHA256[name]
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_a_codec_gives_the_codes_that_it_has_always_given(name: str, samples_dir: Path, record_property) -> None:
+    codec = open_codec(name)
+    codes, asked = found_by(codec, samples_dir)
+    for key, value in (("instructions", torch.backends.cpu.get_cpu_capability()), ("sha256", sha256_of(codes))):
+        record_property(key, value)
+        print(name, key, value)
+    if sha256_of(codes) != SHA256[name]:
+        found = difference(codec, codes, asked, GOLDEN[name])
+        assert found.excess < NEAR_TIE, found
+        assert found.share < RARELY, found
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_weights_that_are_a_hundredth_off_give_codes_that_are_no_near_ties(name: str, samples_dir: Path) -> None:
+    codec = open_codec(name)
+    matrices = [value for value in codec.encoder.parameters() if value.ndim > 1]
+    with torch.no_grad():
+        matrices[-1].mul_(1.01)
+    found = difference(codec, *found_by(codec, samples_dir), GOLDEN[name])
+    assert found.share > 5 * RARELY
+    assert found.excess > 3 * NEAR_TIE
+
+
+def test_only_a_near_tie_may_go_the_other_way(samples_dir: Path) -> None:
+    """Of the codes found, one frame's second nearest is wanted: a near tie if it is as near, else not."""
+    codec = open_codec("units-16k")
+    codes, asked = found_by(codec, samples_dir)
+    distances = torch.cdist(asked[0].double(), books_of(codec)[0].codebook.vectors.double())
+    two = distances.topk(2, largest=False)
+    gaps = two.values[:, 1] / two.values[:, 0] - 1
+    for frame in (int(gaps.argmin()), int(gaps.argmax())):
+        wanted = codes.copy()
+        wanted[0, frame] = int(two.indices[frame, 1])
+        found = difference(codec, codes, asked, wanted)
+        assert found.share == 1 / codes.size
+        assert found.excess == pytest.approx(float(gaps[frame]), rel=1e-6)
+    assert gaps.min() < NEAR_TIE < gaps.max()
