@@ -49,3 +49,38 @@ def project_root() -> Path:
 def samples_dir() -> Path:
     """data/samples: a few spoken sentences with their phones."""
     return ROOT / "data" / "samples"
+
+
+@pytest.fixture(scope="session")
+def make_voiced_codec():
+    """Makes a small codec whose decoder is conditioned on the speaker, strongly enough to be measured."""
+
+    def make(speaker_kind: str = "reference", num_speakers: int = 0, known: tuple[str, ...] = ()):
+        import torch
+
+        from vqaudio.codec.build import build_codec
+        from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+        from vqaudio.codec.speakers import KnownSpeakers
+        from vqaudio.quantizers.ema import EmaConfig
+
+        torch.manual_seed(0)
+        config = CodecConfig(
+            name="voiced",
+            speaker_kind=speaker_kind,
+            num_speakers=num_speakers,
+            speaker_width=4,
+            latent_width=8,
+            window_frames=10,
+            encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
+            quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
+            decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
+        )
+        codec = build_codec(config).train()
+        codec(torch.randn(2, 1, 16_000) * 0.3, torch.tensor([0, 1]) if num_speakers else None)
+        if codec.decoder.conditioning is not None:
+            torch.nn.init.normal_(codec.decoder.conditioning.project.weight, std=0.3)
+        if known:
+            codec.known_speakers = KnownSpeakers(known, torch.randn(len(known), 4))
+        return codec.eval().requires_grad_(False)
+
+    return make

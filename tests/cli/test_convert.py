@@ -10,34 +10,12 @@ from vqaudio.cli.main import main
 
 
 @pytest.fixture(scope="module")
-def voiced_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def voiced_codec(make_voiced_codec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a codec that hears voices and knows `ada`."""
-    import torch
-
-    from vqaudio.codec.build import build_codec
-    from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
     from vqaudio.codec.saving import save_codec
-    from vqaudio.codec.speakers import KnownSpeakers
-    from vqaudio.quantizers.ema import EmaConfig
 
-    torch.manual_seed(0)
-    config = CodecConfig(
-        name="voiced",
-        speaker_kind="reference",
-        speaker_width=4,
-        latent_width=8,
-        window_frames=10,
-        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
-        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
-        decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
-    )
-    codec = build_codec(config).train()
-    codec(torch.randn(2, 1, 16_000))
-    assert codec.decoder.conditioning is not None
-    torch.nn.init.normal_(codec.decoder.conditioning.project.weight, std=0.3)
-    codec.known_speakers = KnownSpeakers(("ada",), torch.randn(1, 4))
     folder = tmp_path_factory.mktemp("codec") / "voiced"
-    save_codec(codec, folder)
+    save_codec(make_voiced_codec(known=("ada",)), folder)
     return folder
 
 

@@ -8,8 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqaudio.core.config import from_mapping, load_config, to_mapping
+from vqaudio.core.config import chosen_from, from_mapping, load_config, renamed_from, to_mapping
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.overlays import merge
 
 
 @dataclass(frozen=True)
@@ -143,3 +144,43 @@ def test_a_file_and_its_overrides_become_one_config(tmp_path):
 def test_the_error_of_a_section_is_not_hidden_by_the_null_it_could_be():
     with pytest.raises(VqaudioError, match=r"unknown key 'decoder\.rat'; did you mean 'rate'"):
         from_mapping(Run, {"name": "a", "decoder": {"rat": 1}})
+
+
+@dataclass(frozen=True)
+class Book:
+    kind: str = "book"
+    size: int = 8
+    threshold: float = field(default=0.5, metadata=renamed_from("revive_below"))
+
+
+@dataclass(frozen=True)
+class Grid:
+    kind: str = "grid"
+    levels: tuple[int, ...] = (3, 3)
+
+
+@dataclass(frozen=True)
+class Net:
+    part: Any = field(default_factory=Book, metadata=chosen_from({"book": Book, "grid": Grid}))
+
+
+def test_a_field_is_read_under_the_name_that_it_had_and_written_under_todays():
+    assert from_mapping(Book, {"revive_below": 0.25}) == from_mapping(Book, {"threshold": 0.25}) == Book(threshold=0.25)
+    assert from_mapping(Book, {"revive_below": 0.25, "threshold": 0.75}).threshold == 0.75
+    assert to_mapping(Book()) == {"kind": "book", "size": 8, "threshold": 0.5}
+    with pytest.raises(VqaudioError, match="unknown key 'revive_above'"):
+        from_mapping(Book, {"revive_above": 0.25})
+
+
+def test_a_sections_kind_chooses_its_class_and_leaves_the_settings_of_other_kinds_behind():
+    assert from_mapping(Net, {"part": {}}).part == Book()
+    assert from_mapping(Net, {"part": {"size": 4, "revive_below": 0.1}}).part == Book(size=4, threshold=0.1)
+    base, overlay = {"part": {"kind": "book", "size": 4}}, {"part": {"kind": "grid", "levels": [5]}}
+    assert from_mapping(Net, merge(base, overlay)).part == Grid(levels=(5,))
+    assert from_mapping(Net, to_mapping(Net(Grid(levels=(5,))))) == Net(Grid(levels=(5,)))
+    with pytest.raises(VqaudioError, match=r"unknown part\.kind 'tree'; valid are book, grid"):
+        from_mapping(Net, {"part": {"kind": "tree"}})
+    with pytest.raises(VqaudioError, match=r"unknown part\.kind \[5\]"):
+        from_mapping(Net, {"part": {"kind": [5]}})
+    with pytest.raises(VqaudioError, match=r"unknown key 'part\.sise'; did you mean 'size'"):
+        from_mapping(Net, {"part": {"sise": 4}})

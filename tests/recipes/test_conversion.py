@@ -9,10 +9,9 @@ import soundfile
 import torch
 
 from vqaudio.codec.build import build_codec
-from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
+from vqaudio.codec.config import CodecConfig, DecoderConfig
 from vqaudio.codec.saving import open_codec, save_codec
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers.ema import EmaConfig
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -39,21 +38,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def codec_folder(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    config = CodecConfig(
-        name="voiced",
-        speaker_kind="reference",
-        speaker_width=4,
-        latent_width=8,
-        window_frames=10,
-        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
-        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
-        decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
-    )
-    codec = build_codec(config).train()
-    codec(torch.randn(2, 1, 16_000) * 0.1)
-    save_codec(codec, tmp_path / "codec")
+def codec_folder(make_voiced_codec, tmp_path: Path) -> Path:
+    save_codec(make_voiced_codec(), tmp_path / "codec")
     return tmp_path / "codec"
 
 

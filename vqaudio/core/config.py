@@ -92,7 +92,7 @@ def _convert_chosen(kinds: Mapping[str, type], field: "dataclasses.Field[Any]", 
         raise VqaudioError(f"{where} must be a section of `key: value` lines, got {_describe(value)}")
     default = field.default_factory().kind if callable(field.default_factory) else next(iter(kinds))
     kind = value.get("kind", default)
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise VqaudioError(f"unknown {where}.kind {kind!r}; valid are {', '.join(sorted(kinds))}")
     known = {name: _names_of(cls) for name, cls in kinds.items()}
     of_others = set().union(*known.values()) - known[kind]

@@ -7,44 +7,17 @@ import pytest
 import soundfile
 import torch
 
-from vqaudio.codec.build import build_codec
-from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
 from vqaudio.codec.model import Codec
-from vqaudio.codec.speakers import KnownSpeakers
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
 from vqaudio.jobs.voice.conversion import convert, convert_file, converted_blocks, find_voice
 from vqaudio.jobs.voice.speakers import hear_speakers
-from vqaudio.quantizers.ema import EmaConfig
-
-
-def codec_of(speaker_kind: str, num_speakers: int = 0) -> Codec:
-    torch.manual_seed(0)
-    config = CodecConfig(
-        name="voiced",
-        speaker_kind=speaker_kind,
-        num_speakers=num_speakers,
-        speaker_width=4,
-        latent_width=8,
-        window_frames=10,
-        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
-        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
-        decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
-    )
-    codec = build_codec(config).train()
-    codec(torch.randn(2, 1, 16_000), torch.tensor([0, 1]) if num_speakers else None)
-    codec.eval().requires_grad_(False)
-    if codec.decoder.conditioning is not None:
-        torch.nn.init.normal_(codec.decoder.conditioning.project.weight, std=0.3)
-    return codec
 
 
 @pytest.fixture(scope="module")
-def codec() -> Codec:
-    """Hears voices, and knows two by name."""
-    codec = codec_of("reference")
-    codec.known_speakers = KnownSpeakers(("0031", "0044"), torch.randn(2, 4))
-    return codec
+def codec(make_voiced_codec) -> Codec:
+    """It has a reference encoder, and knows two speakers by name."""
+    return make_voiced_codec(known=("0031", "0044"))
 
 
 @pytest.fixture
@@ -67,24 +40,24 @@ def test_a_recording_is_heard(codec: Codec, spoken: np.ndarray, tmp_path: Path) 
     assert torch.equal(voice.embedding, codec.embed(torch.from_numpy(spoken)[None, None]))
 
 
-def test_what_is_neither_is_answered_with_near_names_and_their_number(codec: Codec) -> None:
+def test_what_is_neither_is_answered_with_near_names_and_their_number(make_voiced_codec, codec: Codec) -> None:
     with pytest.raises(
         VqaudioError, match=r"no recording has that path, and speaker '0045' is not one of the 2 .*0044"
     ):
         find_voice(codec, "0045")
     with pytest.raises(VqaudioError, match="knows no speaker by name"):
-        find_voice(codec_of("reference"), "0045")
+        find_voice(make_voiced_codec("reference"), "0045")
 
 
-def test_a_codec_without_speakers_says_which_has_some() -> None:
+def test_a_codec_without_speakers_says_which_has_some(make_voiced_codec) -> None:
     with pytest.raises(VqaudioError, match=r"trained without speakers.* such as --codec units-16k"):
-        find_voice(codec_of("table"), "0044")
+        find_voice(make_voiced_codec("table"), "0044")
 
 
-def test_a_table_takes_no_recording(spoken: np.ndarray, tmp_path: Path) -> None:
+def test_a_table_takes_no_recording(make_voiced_codec, spoken: np.ndarray, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", spoken, 16_000)
     with pytest.raises(VqaudioError, match="by a table only"):
-        find_voice(codec_of("table", 2), str(tmp_path / "a.wav"))
+        find_voice(make_voiced_codec("table", 2), str(tmp_path / "a.wav"))
 
 
 def test_silence_has_no_voice(codec: Codec, tmp_path: Path) -> None:

@@ -5,39 +5,19 @@ import pytest
 import soundfile
 import torch
 
-from vqaudio.codec.build import build_codec
-from vqaudio.codec.config import CodecConfig, DecoderConfig, EncoderConfig
 from vqaudio.codec.model import Codec
-from vqaudio.codec.speakers import KnownSpeakers
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.voice.sampling import Request, choose_voice, decode_samples, sample_speech
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
 from vqaudio.prior.model import Prior
-from vqaudio.quantizers.ema import EmaConfig
 
 
 @pytest.fixture(scope="module")
-def codec() -> Codec:
-    """It hears voices, and knows `ada` by name."""
-    torch.manual_seed(0)
-    config = CodecConfig(
-        name="voiced",
-        speaker_kind="reference",
-        speaker_width=4,
-        latent_width=8,
-        window_frames=10,
-        encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20),
-        quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
-        decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
-    )
-    codec = build_codec(config).train()
-    codec(torch.randn(2, 1, 16_000))
-    assert codec.decoder.conditioning is not None
-    torch.nn.init.normal_(codec.decoder.conditioning.project.weight, std=0.3)
-    codec.known_speakers = KnownSpeakers(("ada",), torch.randn(1, 4))
-    return codec.requires_grad_(False).eval()
+def codec(make_voiced_codec) -> Codec:
+    """It has a reference encoder, and knows `ada` by name."""
+    return make_voiced_codec(known=("ada",))
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_voices_that_bend_the_spectrum_are_brought_to_the_clusters(monkeypatch):
         clusters = spectral()
         clusters.fit([heard(one) for one in utterances])
         purities.append(purity(found_in(clusters, utterances), torch.cat(labels), 13))
-        monkeypatch.setattr("vqaudio.training.units.discovery.adapted", lambda points, is_speech, centres: points)
+        monkeypatch.setattr("vqaudio.training.units.discovery.adapt_affine", lambda points, is_speech, centres: points)
     assert purities[0] > purities[1] + 0.02
 
 

@@ -30,7 +30,7 @@ class Request:
     codec with a reference encoder also a recording of any other one.
     """
 
-    num_samples: int = 8
+    num_utterances: int = 8
     seconds: float = 10.0
     prompt: Path | None = None
     speaker: str | None = None
@@ -38,9 +38,9 @@ class Request:
     options: SamplingOptions = field(default_factory=SamplingOptions)
 
     def __post_init__(self) -> None:
-        if self.num_samples < 1 or not self.seconds > 0:
+        if self.num_utterances < 1 or not self.seconds > 0:
             raise VqaudioError(
-                f"wanted 1 sample or more of more than 0 seconds, got {self.num_samples} of {self.seconds}"
+                f"wanted 1 sample or more of more than 0 seconds, got {self.num_utterances} of {self.seconds}"
             )
 
 
@@ -77,7 +77,7 @@ def sample_speech(prior: Prior, codec: Codec, request: Request) -> Samples:
     speaker = request.speaker if request.speaker in language.speakers else None
     start_s = time.monotonic()
     codes = sample_codes(
-        prior, request.num_samples, lengths, request.options, prompt=prompt, speaker=speaker, seed=request.seed
+        prior, request.num_utterances, lengths, request.options, prompt=prompt, speaker=speaker, seed=request.seed
     )
     return Samples(codes, num_prompt, embedding, time.monotonic() - start_s)
 

@@ -10,7 +10,7 @@ RIDGE_FRAMES = 500.0  # weight of the identity map, in frames
 SHIFT_SHARE = 0.1  # of that weight, for the mean: a shift needs less evidence than a rotation
 
 
-def adapted(points: Tensor, is_counted: Tensor, centres: Tensor) -> Tensor:
+def adapt_affine(points: Tensor, is_counted: Tensor, centres: Tensor) -> Tensor:
     """Adapt the points of each recording by one affine map, so that they lie about the centres nearest to them.
 
     points: `b t d`, is_counted: `b t`, which of them decide about the map, centres: `v d`.  The map is found the other

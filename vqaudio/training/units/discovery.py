@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.stem import StemOutput
 from vqaudio.quantizers.search import nearest_codes
-from vqaudio.training.units.adaptation import adapted
+from vqaudio.training.units.adaptation import adapt_affine
 from vqaudio.training.units.frame_features import FrameFeatures, cluster_centres
 from vqaudio.training.units.pauses import find_pauses, loudness
 
@@ -86,7 +86,7 @@ class PhoneClusters(nn.Module):
 
     def _points(self, frames: Tensor, is_speech: Tensor) -> Tensor:
         """Project frames `b t d` to points `b t p`, each recording adapted to the centres."""
-        return adapted((frames - self.mean) @ self.projection, is_speech, self.centres)
+        return adapt_affine((frames - self.mean) @ self.projection, is_speech, self.centres)
 
     def _frame_features(self, output: StemOutput, num_steps: Tensor | None) -> tuple[Tensor, Tensor]:
         """Compute the features of every frame, `b t/stride d`, and whether it is speech."""
