@@ -13,7 +13,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.worker import DONE
-from vqaudio.jobs.worker_process import POLL_S, WorkerProcess
+from vqaudio.jobs.worker_process import WorkerProcess, next_result
 
 WORKER_CODE = "from vqaudio.jobs.align.worker import main; main()"
 PATIENCE_S = 3600.0  # an aligner says nothing before it is done
@@ -70,16 +70,9 @@ class AlignRun:
             thread.start()
         try:
             num_left = self._num_sources
-            while num_left and not self._stop.is_set():
-                on_wait()
-                try:
-                    result = self._results.get(timeout=POLL_S)
-                except queue.Empty:
-                    continue
-                if isinstance(result, BaseException):
-                    raise result
+            while num_left and (outcome := next_result(self._results, self._stop, on_wait)) is not None:
                 num_left -= 1
-                yield result
+                yield outcome
         finally:
             with self._lock:
                 self._unclaimed = iter(())

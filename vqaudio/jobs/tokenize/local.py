@@ -19,7 +19,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Outcome
 from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
-from vqaudio.jobs.worker_process import POLL_S
+from vqaudio.jobs.worker_process import POLL_S, next_result
 
 FILES_AHEAD = 4096  # finished files that may wait for an earlier one, beside those in flight
 
@@ -135,15 +135,9 @@ class LocalRun:
         waiting: dict[int, Outcome] = {}
         for index in range(len(self.sources)):
             while index not in waiting:
-                on_wait()
-                if self._stop_asked.is_set():
+                result = next_result(self._results, self._stop_asked, on_wait)
+                if result is None:
                     return
-                try:
-                    result = self._results.get(timeout=POLL_S)
-                except queue.Empty:
-                    continue
-                if isinstance(result, BaseException):
-                    raise result
                 waiting[result[0]] = result[1]
             yield waiting.pop(index)
             self._ahead.release()
