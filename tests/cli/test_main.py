@@ -169,3 +169,11 @@ def test_importing_the_package_loads_nothing_and_its_names_are_there():
     assert vqaudio.read_audio.__module__ == "vqaudio.audio.files"
     with pytest.raises(AttributeError, match="it has"):
         _ = vqaudio.nonsense
+
+
+@pytest.mark.parametrize("verb", ["tokenize", "evaluate", "convert"])
+def test_an_empty_path_is_wrong_usage_and_not_the_current_folder(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([verb, "", "--out", "somewhere"] if verb != "evaluate" else [verb, ""])
+    assert ended.value.code == 2
+    assert "it is empty; wanted a path" in capsys.readouterr().err

@@ -95,3 +95,18 @@ def test_a_file_that_is_no_mapping_is_refused_by_name(write, text):
 def test_yaml_that_would_build_objects_is_refused(write):
     with pytest.raises(VqaudioError, match="not YAML"):
         load_mapping(write("own.yaml", "a: !!python/object/apply:os.getcwd []\n"))
+
+
+def test_aliases_of_aliases_and_brackets_without_end_are_refused_at_once(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    (tmp_path / "bomb.yaml").write_text("\n".join(lines))
+    (tmp_path / "deep.yaml").write_text("a: " + "[" * 100_000)
+    (tmp_path / "date.yaml").write_text("a: 2026-99-99")
+    (tmp_path / "shared.yaml").write_text("a: &a {b: 1}\nc: *a")
+    with pytest.raises(VqaudioError, match=r"bomb\.yaml holds more than"):
+        load_mapping(tmp_path / "bomb.yaml")
+    for name in ("deep", "date"):
+        with pytest.raises(VqaudioError, match=rf"{name}\.yaml (cannot be read as|is not) YAML"):
+            load_mapping(tmp_path / f"{name}.yaml")
+    assert load_mapping(tmp_path / "shared.yaml") == {"a": {"b": 1}, "c": {"b": 1}}

@@ -7,8 +7,9 @@ By pocketsphinx and the English model in its wheel: pip install 'vqaudio[align]'
 import argparse
 import time
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
     from threading import Event
@@ -23,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder of NAME.txt or NAME.lab (WAV_DIR itself, if they are beside the recordings), CSV with the columns path "
         "and text, LJSpeech's metadata.csv, or a file with lines of an id and a text"
     )
-    parser.add_argument("audio", metavar="WAV_DIR", type=Path, help="folder of recordings, or one recording")
-    parser.add_argument("--text", metavar="TEXT", type=Path, required=True, help=text)
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the TextGrids")
+    parser.add_argument("audio", metavar="WAV_DIR", type=path_of, help="folder of recordings, or one recording")
+    parser.add_argument("--text", metavar="TEXT", type=path_of, required=True, help=text)
+    parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder for the TextGrids")
     dictionary = "further pronunciations, in the form of the CMU dictionary: woodcutters W UH D K AH T ER Z"
-    parser.add_argument("--dictionary", metavar="FILE", type=Path, help=dictionary)
+    parser.add_argument("--dictionary", metavar="FILE", type=path_of, help=dictionary)
     unknown = "a recording with a word that has no pronunciation fails (default), or the word becomes one +SPN+"
     parser.add_argument("--unknown-words", choices=("fail", "noise"), default="fail", help=unknown)
     parser.add_argument("--workers", metavar="N", type=int, help="aligner processes (default: one for each CPU)")

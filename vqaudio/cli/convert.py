@@ -4,17 +4,23 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from vqaudio.jobs.sources import Source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("audio", metavar="IN.wav", type=Path, help="a recording, or a folder of them")
+    parser.add_argument("audio", metavar="IN.wav", type=path_of, help="a recording, or a folder of them")
     voice = "a speaker that the codec knows (`vqaudio info CODEC` counts them), or a recording of any other one"
     parser.add_argument("--to", metavar="SPEAKER_ID|REFERENCE.wav", required=True, help=voice)
     parser.add_argument(
-        "--out", metavar="OUT.wav", type=Path, required=True, help="file to write; for a folder, the folder to fill"
+        "--out",
+        metavar="OUT.wav",
+        type=path_of,
+        required=True,
+        help="file to write; for a folder, the folder to fill",
     )
     parser.add_argument("--codec", default="units-16k", help="a codec with speaker conditioning")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")

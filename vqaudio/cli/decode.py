@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from threading import Event
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("tokens", metavar="TOKENS", type=Path, help="folder of a token store")
-    parser.add_argument("--out", metavar="WAV_DIR", type=Path, required=True, help="folder for the wav files")
+    parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="folder of a token store")
+    parser.add_argument("--out", metavar="WAV_DIR", type=path_of, required=True, help="folder for the wav files")
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
     parser.add_argument("--codebooks", metavar="K", type=int, help="decode the first K codebooks only (default: all)")
     voice = "of a codec with speaker conditioning: a speaker that it knows, or a recording of any (default: nobody)"

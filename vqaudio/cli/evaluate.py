@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.evaluate.reference_codecs import ReferenceCodec
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("audio", type=Path, metavar="WAV_DIR", help="folder of speech files, searched through")
+    parser.add_argument("audio", type=path_of, metavar="WAV_DIR", help="folder of speech files, searched through")
     parser.add_argument("--codec", default="speech-16k", help="a shipped codec's name or a saved codec's folder")
     parser.add_argument("--codebooks", type=int, nargs="+", metavar="K", help="one row each (default: 1 2 4 ... all)")
-    parser.add_argument("--list", type=Path, metavar="FILE", help="only these files: one path below WAV_DIR a line")
+    parser.add_argument("--list", type=path_of, metavar="FILE", help="only these files: one path below WAV_DIR a line")
     add_codec_arguments(parser)
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="pesq_wb stoi visqol mel_db ... (default: all)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all means, 95 %% intervals and coverage")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw rate_distortion.png and .svg into this folder")
+    parser.add_argument("--json", type=path_of, metavar="FILE", help="write all means, 95 %% intervals and coverage")
+    parser.add_argument("--plots", type=path_of, metavar="DIR", help="draw rate_distortion.png and .svg into it")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
     parser.add_argument("--device", default="cpu", help="where the codec runs")
 
@@ -36,7 +38,7 @@ def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
         help="opus:6, codec2:3200, 'NAME=COMMAND'; repeatable",
     )
     control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
-    parser.add_argument("--control", type=Path, action="append", default=[], metavar="DIR", help=control)
+    parser.add_argument("--control", type=path_of, action="append", default=[], metavar="DIR", help=control)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("tokens", metavar="TOKENS", type=Path, help="folder of a token store")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the export")
+    parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="folder of a token store")
+    parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder of the export")
     parser.add_argument("--format", metavar="F", help="see above; not needed to --check what is there")
     parser.add_argument("--style", metavar="S", default="", help="a format's variant (default: its first)")
     parser.add_argument("--codebooks", metavar="K", type=int, default=0, help="the first K codebooks (default: all)")
@@ -54,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation", metavar="SHARE", type=float, default=0.05, help="share of speakers held out (default: 0.05)"
     )
-    parser.add_argument("--extend", metavar="TOKENIZER", type=Path, help="add the tokens to this text tokenizer")
+    parser.add_argument("--extend", metavar="TOKENIZER", type=path_of, help="add the tokens to this text tokenizer")
     parser.add_argument("--check", action="store_true", help="compare the export with TOKENS")
     parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")

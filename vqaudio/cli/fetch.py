@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from vqaudio.corpora.fetch.archives import Archive
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="what to fetch; see --list")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="the folder in which each corpus gets its own")
+    parser.add_argument("--root", type=path_of, metavar="DIR", help="the folder in which each corpus gets its own")
     parser.add_argument("--list", action="store_true", help="list the corpora and parts that are known")
     parser.add_argument("--keep-archives", action="store_true", help="do not delete what was unpacked")
 

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from vqaudio.jobs.probe.probing import ProbeOptions
     from vqaudio.jobs.probe.report import ProbeReport
@@ -14,18 +16,18 @@ EXIT_REFUSED = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("tokens", type=Path, metavar="TOKENS", help="a token store, as `vqaudio tokenize` makes it")
+    parser.add_argument("tokens", type=path_of, metavar="TOKENS", help="a token store, as `vqaudio tokenize` makes it")
     alignments = (
         "folder of TextGrid, .phn, .lab ... files named as the recordings, or of CTM and MLF files, or one file"
     )
-    parser.add_argument("--alignments", type=Path, required=True, metavar="DIR", help=alignments)
-    parser.add_argument("--audio", type=Path, metavar="DIR", help="the recordings, for the control on MFCC")
+    parser.add_argument("--alignments", type=path_of, required=True, metavar="DIR", help=alignments)
+    parser.add_argument("--audio", type=path_of, metavar="DIR", help="the recordings, for the control on MFCC")
     labels = "arpabet-39 (default), timit-39, ipa-arpabet ..., or plain, which keeps every label"
     parser.add_argument("--labels", default="arpabet-39", metavar="SET", help=labels)
     parser.add_argument("--tier", default="phones", metavar="NAME", help="of TextGrid and CTM files (default: phones)")
     parser.add_argument("--codebook", type=int, default=0, metavar="K", help="counted from 0 (default: 0)")
     held_out = "list of ids or speakers that the mapping is tested on and not fitted on (default: folds of speakers)"
-    parser.add_argument("--held-out", type=Path, metavar="FILE", help=held_out)
+    parser.add_argument("--held-out", type=path_of, metavar="FILE", help=held_out)
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="of speakers (default: 5)")
     further = "further probes: leakage (default), abx, linear, stability, or none"
     parser.add_argument("--with", dest="probes", nargs="+", default=["leakage"], metavar="PROBE", help=further)
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stability-utterances", type=int, default=20, metavar="N", help=stability)
     parser.add_argument("--accept-few-frames", action="store_true", help="show a headline the gate would refuse")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write probe.json, fairseq.tsv, phones.item (with abx) and plots"
+        "--out", type=path_of, metavar="DIR", help="write probe.json, fairseq.tsv, phones.item (with abx) and plots"
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the tables")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.evaluate import add_codec_arguments
+from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,23 +24,23 @@ LARGEST_BYTES = 15_000_000  # what browsers on phones and mail take without trou
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("codec", metavar="CODEC", help="a shipped codec's name or a saved codec's folder")
-    parser.add_argument("audio", type=Path, metavar="WAV_DIR", help="folder of speech files, searched through")
+    parser.add_argument("audio", type=path_of, metavar="WAV_DIR", help="folder of speech files, searched through")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", required=True, help="the page to write, such as report.html"
+        "--out", type=path_of, metavar="FILE", required=True, help="the page to write, such as report.html"
     )
     parser.add_argument(
         "--num-utterances", type=int, default=6, metavar="N", help="recordings on the page (default: 6)"
     )
-    parser.add_argument("--list", type=Path, metavar="FILE", help="choose among these: one path below WAV_DIR a line")
+    parser.add_argument("--list", type=path_of, metavar="FILE", help="choose among these: a path below WAV_DIR a line")
     parser.add_argument(
         "--codebooks", type=int, nargs="+", metavar="K", help="one player each (default: 1 2 4 ... all)"
     )
     add_codec_arguments(parser)
     evaluation = "what `vqaudio evaluate --json` wrote about this codec (default: the page's files are measured)"
-    parser.add_argument("--evaluation", type=Path, metavar="JSON", help=evaluation)
-    parser.add_argument("--training", type=Path, metavar="JSONL", help="log.jsonl of the training, for its curve")
+    parser.add_argument("--evaluation", type=path_of, metavar="JSON", help=evaluation)
+    parser.add_argument("--training", type=path_of, metavar="JSONL", help="log.jsonl of the training, for its curve")
     probe = "what `vqaudio probe --out DIR` wrote about this codec: its tables and pictures join the page"
-    parser.add_argument("--probe", type=Path, metavar="DIR|JSON", help=probe)
+    parser.add_argument("--probe", type=path_of, metavar="DIR|JSON", help=probe)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scoring processes; 0: none but this")
     parser.add_argument("--device", default="cpu", help="where the codec runs")
 

@@ -8,6 +8,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqaudio.cli.terminal.paths import path_of
+
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.voice.sampling import Request, Samples
@@ -20,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prior", metavar="NAME|DIR", required=True, help="a folder of recipes/train_prior.py, or a codec's name"
     )
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the prior names")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the samples")
-    parser.add_argument("--prompt", metavar="WAV", type=Path, help="a recording that every sample continues")
+    parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder for the samples")
+    parser.add_argument("--prompt", metavar="WAV", type=path_of, help="a recording that every sample continues")
     parser.add_argument("--seconds", type=float, default=10.0, help="of new speech, at most (default: 10)")
     parser.add_argument("--num", metavar="N", type=int, default=8, help="how many samples (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="another one gives other samples (default: 0)")

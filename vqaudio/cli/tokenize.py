@@ -3,8 +3,9 @@
 import argparse
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
     from threading import Event
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("audio", metavar="WAV_DIR", type=Path, help="folder of recordings, or one recording")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the token store")
+    parser.add_argument("audio", metavar="WAV_DIR", type=path_of, help="folder of recordings, or one recording")
+    parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder of the token store")
     parser.add_argument("--codec", metavar="NAME|DIR", default="speech-16k", help="default: speech-16k")
     parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
-    parser.add_argument("--metadata", metavar="CSV", type=Path, help="columns path, speaker, text: kept with the codes")
+    parser.add_argument("--metadata", metavar="CSV", type=path_of, help="columns path, speaker, text: kept with codes")
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")

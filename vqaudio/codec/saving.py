@@ -16,6 +16,7 @@ from vqaudio.codec.speakers import read_speakers, save_speakers
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.devices import find_device
 
 
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
@@ -49,7 +50,7 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
 
     Raises VqaudioError if there is none, if it was written by a later version, or if its weights are damaged.
     """
-    folder = find_codec(name_or_folder)
+    place, folder = find_device(device), find_codec(name_or_folder)
     header = read_header(folder)
     codec = _blank_codec(from_mapping(CodecConfig, header["codec"], where="codec"))
     try:
@@ -66,7 +67,7 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
         )
     codec.known_speakers = read_speakers(folder, header["weights_sha256"])
     codec.requires_grad_(False)
-    return codec.to(torch.device(device)).eval()
+    return codec.to(place).eval()
 
 
 def _blank_codec(config: CodecConfig) -> Codec:

@@ -8,6 +8,8 @@ import yaml
 
 from vqaudio.core.errors import VqaudioError
 
+MAX_VALUES = 100_000
+
 
 def load_mapping(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Load a YAML file as plain dictionaries: bases in order, then the file, then the overrides; later values win."""
@@ -72,6 +74,24 @@ def _read_file(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
 
 def _parse_yaml(text: str, where: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise VqaudioError(f"{where} is not YAML: {error}") from error
+    except (RecursionError, ValueError) as error:  # brackets in brackets without end; a date that is none
+        raise VqaudioError(f"{where} cannot be read as YAML: {error}") from None
+    _require_size(value, where)
+    return value
+
+
+def _require_size(value: Any, where: str) -> None:
+    """Raise VqaudioError for more values than a config has: aliases of aliases make billions out of a few lines."""
+    waiting, num_values = [value], 0
+    while waiting:
+        value = waiting.pop()
+        num_values += 1
+        if num_values > MAX_VALUES:
+            raise VqaudioError(f"{where} holds more than {MAX_VALUES:,} values with its aliases written out")
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value

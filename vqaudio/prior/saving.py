@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import make_folder, replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
+from vqaudio.nn.devices import find_device
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
 from vqaudio.prior.model import Prior, llama_config
@@ -73,7 +74,7 @@ def open_prior(name_or_folder: str | Path, device: str | torch.device = "cpu") -
     with torch.no_grad():
         for name, value in parameters.items():
             value.copy_(tensors[name])
-    return prior.requires_grad_(False).to(device).eval()
+    return prior.requires_grad_(False).to(find_device(device)).eval()
 
 
 def find_prior(name_or_folder: str | Path) -> Path:

@@ -14,7 +14,8 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 
 # A value stands alone or after "="; "[1]" and words are names.  A quotation mark inside a string is doubled.
-TOKEN = re.compile(r'"(?P<string>(?:[^"]|"")*)"|\[\s*\d*\s*\]|<(?P<flag>\w+)>|!.*|(?P<word>[^\s"<\[]+)')
+# No part of the pattern is tried twice over the same characters: a damaged file is read in one pass too.
+TOKEN = re.compile(r'"(?P<string>[^"]*(?:""[^"]*)*)"|(?P<open>")|\[[\s\d]*\]|<(?P<flag>\w+)>|!.*|(?P<word>[^\s"<\[]+)')
 INTERVAL_TIER, POINT_TIER = "IntervalTier", "TextTier"
 
 
@@ -89,6 +90,8 @@ def _skip(values: Iterator[str], count: int) -> None:
 
 def _values(text: str) -> Iterator[str]:
     for token in TOKEN.finditer(text):
+        if token["open"] is not None:
+            return  # the file ends in the middle of a string
         if token["string"] is not None:
             yield token["string"].replace('""', '"')
         elif token["flag"] is not None:
