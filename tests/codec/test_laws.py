@@ -1,4 +1,4 @@
-"""The laws of DESIGN: one path, one tensor shape, exact length."""
+"""The laws of CONTRIBUTING.md: one path, one tensor shape, exact length."""
 
 import copy
 import math
