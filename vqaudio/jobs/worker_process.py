@@ -6,24 +6,20 @@ A question is one line of JSON on its stdin, an answer a header (tag and length)
 
 import json
 import os
-import queue
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.worker import HEADER, SAMPLES
 
-Result = TypeVar("Result")
-
 PACKAGE = Path(__file__).resolve().parents[1]
-POLL_S = 0.2  # how often a thread that waits for a worker looks whether the run is over
+POLL_S = 0.2  # how often a thread that waits looks whether the run is over
 # The package comes from its own folder: nothing that lies in the current folder or beside the package is imported.
 _START = """
 import importlib.util, sys
@@ -139,22 +135,3 @@ class WorkerProcess:
             if pipe is not None:
                 pipe.close()
         self._process = None
-
-
-def next_result(
-    results: "queue.SimpleQueue[Result | BaseException]", stop: threading.Event, on_wait: Callable[[], None]
-) -> Result | None:
-    """Wait for what the threads of a run leave; None once `stop` is set.  Raises the error that a thread left.
-
-    on_wait: called several times a second.
-    """
-    while not stop.is_set():
-        on_wait()
-        try:
-            result = results.get(timeout=POLL_S)
-        except queue.Empty:
-            continue
-        if isinstance(result, BaseException):
-            raise result
-        return result
-    return None

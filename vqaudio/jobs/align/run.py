@@ -5,6 +5,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.worker import DONE
-from vqaudio.jobs.worker_process import WorkerProcess, next_result
+from vqaudio.jobs.worker_process import POLL_S, WorkerProcess
 
 WORKER_CODE = "from vqaudio.jobs.align.worker import main; main()"
 PATIENCE_S = 3600.0  # an aligner says nothing before it is done
@@ -56,44 +57,38 @@ class AlignRun:
         stop: threading.Event | None = None,
     ) -> None:
         self._settings = {"dictionary": dictionary, "accepts_unknown": accepts_unknown}
-        self._num_sources, self._unclaimed = len(sources), iter(sources)
+        self._sources = sources
         self._num_workers = max(1, min(num_workers, len(sources)))
         self._stop = stop or threading.Event()
-        self._lock = threading.Lock()
-        self._results: queue.SimpleQueue[AlignOutcome | BaseException] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
 
     def outcomes(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[AlignOutcome]:
         """Yield the outcome of every source, as they come; `on_wait` is called several times a second."""
         workers = [WorkerProcess("aligner", WORKER_CODE, PATIENCE_S) for _ in range(self._num_workers)]
-        threads = [threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in workers]
-        for thread in threads:
-            thread.start()
+        for worker in workers:
+            self._idle.put(worker)
+        executor = ThreadPoolExecutor(self._num_workers)
+        pending = {executor.submit(self._align_in_idle_worker, source) for source in self._sources}
         try:
-            num_left = self._num_sources
-            while num_left and (outcome := next_result(self._results, self._stop, on_wait)) is not None:
-                num_left -= 1
-                yield outcome
+            while pending and not self._stop.is_set():
+                on_wait()
+                done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
         finally:
-            with self._lock:
-                self._unclaimed = iter(())
+            executor.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.abort()
-            for thread in threads:
-                thread.join()
+            executor.shutdown()
             for worker in workers:
                 worker.close()
 
-    def _work(self, worker: WorkerProcess) -> None:
-        """Serve one aligner process; an error of the thread ends the run in the caller."""
+    def _align_in_idle_worker(self, source: Source) -> AlignOutcome:
+        worker = self._idle.get()
         try:
-            while (source := self._claim()) is not None:
-                self._results.put(self._align(worker, source))
-        except BaseException as error:
-            self._results.put(error)
-
-    def _claim(self) -> Source | None:
-        with self._lock:
-            return next(self._unclaimed, None)
+            return self._align(worker, source)
+        finally:
+            self._idle.put(worker)
 
     def _align(self, worker: WorkerProcess, source: Source) -> AlignOutcome:
         if source.refusal is not None or source.text is None:

@@ -19,7 +19,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Outcome
 from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
-from vqaudio.jobs.worker_process import POLL_S, next_result
+from vqaudio.jobs.worker_process import POLL_S
 
 FILES_AHEAD = 4096  # finished files that may wait for an earlier one, beside those in flight
 
@@ -135,9 +135,15 @@ class LocalRun:
         waiting: dict[int, Outcome] = {}
         for index in range(len(self.sources)):
             while index not in waiting:
-                result = next_result(self._results, self._stop_asked, on_wait)
-                if result is None:
+                if self._stop_asked.is_set():
                     return
+                on_wait()
+                try:
+                    result = self._results.get(timeout=POLL_S)
+                except queue.Empty:
+                    continue
+                if isinstance(result, BaseException):
+                    raise result
                 waiting[result[0]] = result[1]
             yield waiting.pop(index)
             self._ahead.release()
