@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 from vqaudio.core.config import load_config
 from vqaudio.core.errors import VqaudioError
+from vqaudio.corpora.dataset import CropDataset
+from vqaudio.training.health import peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.logbook import Logbook
 
@@ -120,3 +123,28 @@ def run_steps(
             training.save(Path(config.out) / CHECKPOINT)
             if save_result is not None:
                 save_result()
+
+
+def run_crops(
+    training: Training,
+    config: RunConfig,
+    launch: Launch,
+    logbook: Logbook,
+    dataset: CropDataset,
+    train_step: Callable[[dict[str, np.ndarray]], dict[str, Tensor]],
+    *,
+    evaluate: Callable[[], None] | None = None,
+    save_result: Callable[[], None],
+) -> None:
+    """`run_steps` on crops of recordings: of every batch this process takes its share, read ahead in threads.
+
+    The log gets the hours at the start, and with each report the share of time spent waiting for crops and the memory.
+    """
+    logbook.report(training.step, "start", {"hours": dataset.hours, "device": str(launch.device)})
+    with dataset.prefetch(training.step, config.batch_size, launch.rank, launch.world_size) as batches:
+
+        def figures() -> dict[str, float]:
+            return {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)}
+
+        crops_of_run = (training, config, launch, logbook, batches, train_step)
+        run_steps(*crops_of_run, figures=figures, evaluate=evaluate, save_result=save_result)

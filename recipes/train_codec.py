@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
-from run import RunConfig, main, open_logbook, restore, run_steps
+from run import RunConfig, main, open_logbook, restore, run_crops
 from torch import Tensor
 
 from vqaudio.codec.build import build_codec
@@ -27,7 +28,7 @@ from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, s
 from vqaudio.training.codec_step import CodecLosses, LossWeights, add_gradients
 from vqaudio.training.compiling import compile_networks
 from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
-from vqaudio.training.health import health_report, held_out_figures, peak_memory_mb
+from vqaudio.training.health import health_report, held_out_figures
 from vqaudio.training.launch import Launch
 from vqaudio.training.learner import Learner, OptimizerConfig
 
@@ -155,22 +156,14 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
         for warning in warnings:
             logbook.warn(training.step, warning)
 
-    share = (config.batch_size, launch.rank, launch.world_size)
-    with logbook, dataset.prefetch(training.step, *share) as batches:
-        logbook.report(training.step, "start", {"hours": dataset.hours, "device": str(launch.device)})
-        if launch.is_main and numbers is not None:  # line i: the speaker whom the decoder knows as number i
-            (out / "speakers.txt").write_text("".join(f"{name}\n" for name in dataset.speakers), encoding="utf-8")
-        run_steps(
-            training,
-            config,
-            launch,
-            logbook,
-            batches,
-            lambda batch: training.train_step(*on_device(batch, launch.device, numbers)),
-            figures=lambda: {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)},
-            evaluate=evaluate,
-            save_result=lambda: training.save_codec(out / "codec"),
-        )
+    def train_step(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+        return training.train_step(*on_device(batch, launch.device, numbers))
+
+    if launch.is_main and numbers is not None:  # line i: the speaker whom the decoder knows as number i
+        (out / "speakers.txt").write_text("".join(f"{name}\n" for name in dataset.speakers), encoding="utf-8")
+    save_result = partial(training.save_codec, out / "codec")
+    with logbook:
+        run_crops(training, config, launch, logbook, dataset, train_step, evaluate=evaluate, save_result=save_result)
     return training
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from run import CHECKPOINT, RunConfig, main, open_logbook, restore, run_steps
+from run import CHECKPOINT, RunConfig, main, open_logbook, restore, run_crops
 from torch import Tensor, nn
 
 from vqaudio.codec.build import build_codec
@@ -39,7 +39,7 @@ from vqaudio.quantizers.search import count_codes, sum_by_code
 from vqaudio.training.averaging import WeightAverage
 from vqaudio.training.batches import on_device
 from vqaudio.training.checkpoints import Part, restore_codec_run, run_tensors, save_checkpoint
-from vqaudio.training.health import health_report, peak_memory_mb
+from vqaudio.training.health import health_report
 from vqaudio.training.launch import Launch
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.units.corruption import Corruption, corrupted
@@ -254,19 +254,8 @@ def train(config: UnitsConfig, launch: Launch) -> UnitsTraining:
         audio, _, lengths = on_device(batch, launch.device, None)
         return training.train_step(audio, lengths)
 
-    share = (config.batch_size, launch.rank, launch.world_size)
-    with logbook, dataset.prefetch(training.step, *share) as batches:
-        logbook.report(training.step, "start", {"hours": dataset.hours, "device": str(launch.device)})
-        run_steps(
-            training,
-            config,
-            launch,
-            logbook,
-            batches,
-            train_step,
-            figures=lambda: {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)},
-            save_result=save_result,
-        )
+    with logbook:
+        run_crops(training, config, launch, logbook, dataset, train_step, save_result=save_result)
         logbook.report(training.step, "codebook", training.reestimate_codebook(dataset))
         if launch.is_main:
             training.save(out / CHECKPOINT)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vqaudio.cli.main import main
+from vqaudio.cli.terminal.interruption import stop_on_interrupt
 from vqaudio.tokens.store import TokenStore
 
 # The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`;
@@ -22,6 +23,7 @@ import itertools, os, signal, sys, time
 import vqaudio.jobs.tokenize.file_tokenizer as batch, vqaudio.tokens.writer as writer
 from vqaudio.cli.main import main
 log, num_free = sys.argv[1], int(sys.argv[2])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job starts with SIGINT ignored
 writer.TokenWriter.__init__.__kwdefaults__["rows_per_shard"] = 2
 encode, numbers = batch.FileTokenizer.encode, itertools.count()
 def held(self, source, feed):
@@ -114,3 +116,14 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(start, whole: dict,
     assert last.returncode == 0
     assert codes_in(tmp_path / "killed") == whole
     assert max(Counter((tmp_path / "log").read_text().split()).values()) <= 2
+
+
+def test_ignored_ctrl_c_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_on_interrupt() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -11,9 +11,14 @@ EXIT_STATUS = 128 + signal.SIGINT  # what a shell reports for it
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one interrupts as usual."""
+    """Yield an event that the first Ctrl-C sets; the second one interrupts as usual.
+
+    A process that was started with SIGINT ignored (a background job of a script) goes on ignoring it.
+    """
     stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
+    # Python allows handlers only in the main thread.
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield stop
         return
 
