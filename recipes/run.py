@@ -146,5 +146,14 @@ def run_crops(
         def figures() -> dict[str, float]:
             return {"waiting": batches.share_waiting, "peak_memory_mb": peak_memory_mb(launch.device)}
 
-        crops_of_run = (training, config, launch, logbook, batches, train_step)
-        run_steps(*crops_of_run, figures=figures, evaluate=evaluate, save_result=save_result)
+        run_steps(
+            training,
+            config,
+            launch,
+            logbook,
+            batches,
+            train_step,
+            figures=figures,
+            evaluate=evaluate,
+            save_result=save_result,
+        )

@@ -81,13 +81,11 @@ def require_sense(args: argparse.Namespace) -> None:
 
     Raises VqaudioError for a count that makes no sense, no pocketsphinx, or a damaged dictionary.
     """
+    from vqaudio.cli.terminal.outcomes import require_counts
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.align.pronunciations import read_pronunciations
 
-    for name, lowest in (("workers", 1), ("max_failures", 0)):
-        value = getattr(args, name)
-        if value is not None and value < lowest:
-            raise VqaudioError(f"--{name.replace('_', '-')} must be at least {lowest}, got {value}")
+    require_counts(args, workers=1, max_failures=0)
     if find_spec("pocketsphinx") is None:
         raise VqaudioError("alignment needs pocketsphinx: pip install 'vqaudio[align]'")
     if args.dictionary:
@@ -96,11 +94,12 @@ def require_sense(args: argparse.Namespace) -> None:
 
 def prepare(args: argparse.Namespace, sources: "list[Source]", stop: "Event") -> "AlignRun":
     """Set up the aligner processes."""
-    from vqaudio.jobs.align.run import AlignRun, default_num_workers
+    from vqaudio.jobs.align.run import AlignRun
+    from vqaudio.jobs.worker_process import count_cpus
 
     return AlignRun(
         sources,
-        num_workers=args.workers or default_num_workers(),
+        num_workers=args.workers or count_cpus(),  # one aligner for each
         dictionary=str(args.dictionary) if args.dictionary else None,
         accepts_unknown=args.unknown_words == "noise",
         stop=stop,

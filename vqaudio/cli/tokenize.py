@@ -37,11 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import stop_on_interrupt
-    from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary
+    from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary, require_counts
     from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.tokenize.metadata import with_metadata
 
-    require_counts(args)
+    require_counts(args, batch_size=1, workers=0, codebooks=1, max_failures=0)
     sources = find_sources(args.audio)
     if args.metadata:
         sources = with_metadata(sources, args.metadata)
@@ -66,16 +66,6 @@ def run(args: argparse.Namespace) -> int:
             stopped="what is finished is in the store" if stop.is_set() else None,
             reasons=args.out / "failures.jsonl",
         )
-
-
-def require_counts(args: argparse.Namespace) -> None:
-    """Check the counts.  Raises VqaudioError for one that makes no sense."""
-    from vqaudio.core.errors import VqaudioError
-
-    for name, lowest in (("batch_size", 1), ("workers", 0), ("codebooks", 1), ("max_failures", 0)):
-        value = getattr(args, name)
-        if value is not None and value < lowest:
-            raise VqaudioError(f"--{name.replace('_', '-')} must be at least {lowest}, got {value}")
 
 
 def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> "list[AudioFileReader]":

@@ -30,6 +30,11 @@ spec.loader.exec_module(sys.modules["vqaudio"])
 """
 
 
+def count_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def isolated_python(code: str) -> tuple[str, ...]:
     """Build the command of a process that runs `code` with this package and the libraries of this process.
 

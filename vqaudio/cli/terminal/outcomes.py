@@ -1,5 +1,6 @@
 """The shared part of verbs that process recordings one by one: the loop, the notes on files, the summary."""
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from vqaudio.cli.terminal.interruption import EXIT_STATUS
 from vqaudio.cli.terminal.progress import RunProgress, shown
+from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
 
 EXIT_FAILURES = 2
@@ -46,6 +48,14 @@ class Summary(Protocol):
     def lines(self, wall_s: float) -> list[str]:
         """Format the summary.  wall_s: how long the run took, in seconds."""
         ...
+
+
+def require_counts(args: argparse.Namespace, **lowest: int) -> None:
+    """Check the options that are counts, each against its lowest value.  Raises VqaudioError for one below."""
+    for name, bound in lowest.items():
+        value = getattr(args, name)
+        if value is not None and value < bound:
+            raise VqaudioError(f"--{name.replace('_', '-')} must be at least {bound}, got {value}")
 
 
 def keep_outcomes(

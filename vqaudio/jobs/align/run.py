@@ -1,7 +1,6 @@
 """Many recordings through aligner processes: one recording each at a time, so that a crash costs one recording."""
 
 import json
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +18,6 @@ from vqaudio.jobs.worker_process import POLL_S, WorkerProcess
 WORKER_CODE = "from vqaudio.jobs.align.worker import main; main()"
 PATIENCE_S = 3600.0  # an aligner says nothing before it is done
 NO_TRANSCRIPT = "there is no transcript of it"
-
-
-def default_num_workers() -> int:
-    """Return one aligner for each CPU that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

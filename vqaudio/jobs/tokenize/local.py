@@ -19,7 +19,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Outcome
 from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
-from vqaudio.jobs.worker_process import POLL_S
+from vqaudio.jobs.worker_process import POLL_S, count_cpus
 
 FILES_AHEAD = 4096  # finished files that may wait for an earlier one, beside those in flight
 
@@ -211,6 +211,6 @@ class LocalRun:
 
 def num_available_cpus() -> int:
     """Count the CPUs that this process may use, or fewer where OMP_NUM_THREADS asks for fewer."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = count_cpus()
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return min(available, int(wanted)) if wanted.isdigit() and int(wanted) > 0 else available
