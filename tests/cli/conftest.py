@@ -16,7 +16,7 @@ LEVELS_RATE_HZ = 16_000
 class LevelTokenizer:
     """One codebook of sixteen levels; one frame is one sample."""
 
-    name, weights_sha256 = "levels", "ab" * 32
+    name, weights_sha256, config_sha256 = "levels", "ab" * 32, ""
     num_codebooks, codebook_size = 1, 16
     grid = FrameGrid(LEVELS_RATE_HZ, 1)
 

@@ -24,6 +24,11 @@ SHA256 = {
     "speech-16k": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
     "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
 }
+# Stores hold it: a default or a setting's name that changes would part them from the codec that made them.
+CONFIG_SHA256 = {
+    "speech-16k": "738ce270a3928ce930a1702acd92158766003c22c0c2a7996528aabb0f54537d",
+    "units-16k": "58a8f5d27f44e0fb4ae7f05301589f5d519278a6c1b9932c022c5db2260df1cf",
+}
 # Elsewhere latents may be rounded otherwise: then a code is another one only where two are as near as makes no matter.
 NEAR_TIE, RARELY = 1e-3, 1e-3
 
@@ -78,6 +83,11 @@ def difference(codec: Codec, codes: np.ndarray, asked: torch.Tensor, wanted: np.
 @pytest.mark.parametrize("name", SHA256)
 def test_the_file_of_codes_is_the_one_that_was_recorded(name: str) -> None:
     assert sha256_of(GOLDEN[name]) == SHA256[name]
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_a_codecs_configuration_has_the_hash_that_it_has_always_had(name: str) -> None:
+    assert open_codec(name).config_sha256 == CONFIG_SHA256[name]
 
 
 @pytest.mark.parametrize("name", SHA256)

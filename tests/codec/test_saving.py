@@ -1,11 +1,16 @@
 import json
+from dataclasses import fields, is_dataclass, replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from vqaudio.codec.config import CodecConfig
+from vqaudio.codec.fingerprint import config_fingerprint
 from vqaudio.codec.saving import open_codec, save_codec
+from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.errors import VqaudioError
+from vqaudio.quantizers.kinds import CONFIGS
 
 
 @pytest.mark.parametrize("is_half", [False, True])
@@ -37,6 +42,37 @@ def test_the_hash_sees_every_weight(codec, tmp_path):
     save_file(tensors, path)
     with pytest.raises(VqaudioError, match="do not have the hash"):
         open_codec(tmp_path / "codec")
+
+
+def changed(value):
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return f"{value}x"
+    return (*value, 7) if isinstance(value, tuple) else (value or 0) + 1
+
+
+def every_change(config):
+    """The configuration with one setting changed, for each setting of each section."""
+    for setting in fields(config):
+        value = getattr(config, setting.name)
+        for other in every_change(value) if is_dataclass(value) else [changed(value)]:
+            yield setting.name, replace(config, **{setting.name: other})
+
+
+@pytest.mark.parametrize("kind", ["ema", "gradient", "finite_scalar"])
+def test_the_hash_of_the_configuration_sees_every_setting_but_the_name(kind):
+    config = CodecConfig(quantizer=CONFIGS[kind]())
+    changes = list(every_change(config))
+    assert {name for name, other in changes if config_fingerprint(other) == config_fingerprint(config)} == {"name"}
+    assert len({config_fingerprint(other) for _, other in changes}) == len(changes)
+
+
+def test_settings_that_nobody_chose_do_not_enter_the_hash(codec):
+    header = to_mapping(codec.config)
+    assert header.pop("speaker_kind") == CodecConfig.speaker_kind  # as an old codec lacks what a later version added
+    assert config_fingerprint(from_mapping(CodecConfig, header)) == codec.config_sha256
 
 
 def test_a_damaged_file_is_refused_in_words(codec, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.schema import CodecStamp, TokenRow, arrow_schema, rows_of, stamp_in, table_of
 
-STAMP = CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024)
+STAMP = CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024, "cd" * 32)
 
 
 def rows(num_rows: int) -> list[TokenRow]:
@@ -42,6 +42,7 @@ def test_the_same_weights_under_another_name_or_with_more_codebooks_read_the_cod
     "change",
     [
         {"weights_sha256": "0" * 64},
+        {"config_sha256": "0" * 64},
         {"sample_rate_hz": 24_000},
         {"hop_samples": 160},
         {"codebook_size": 512},
@@ -52,6 +53,15 @@ def test_another_codec_is_refused_with_both_names(change):
     other = replace(STAMP, name="other", **change)
     with pytest.raises(VqaudioError, match=r"made by speech \(weights abababababab.*not by other \(weights"):
         STAMP.require_same(other)
+
+
+def test_a_stamp_from_before_the_configuration_was_kept_is_still_read():
+    old = {key: value for key, value in STAMP.to_json().items() if key != "config_sha256"}
+    read = CodecStamp.from_json(old)
+    read.require_same(STAMP)
+    STAMP.require_same(read)
+    with pytest.raises(VqaudioError, match="config not known"):
+        read.require_same(replace(STAMP, weights_sha256="0" * 64))
 
 
 def test_a_table_gives_its_rows_back_wherever_it_is_sliced():

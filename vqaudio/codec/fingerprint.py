@@ -1,9 +1,13 @@
-"""The hash of a codec's weights, which ties codes to the codec that made them."""
+"""The hashes of a codec's weights and configuration, which tie codes to the codec that made them."""
 
 import hashlib
+import json
 
 import torch
 from torch import Tensor, nn
+
+from vqaudio.codec.config import CodecConfig
+from vqaudio.core.config import chosen_settings
 
 
 def shaping_state(module: nn.Module) -> dict[str, Tensor]:
@@ -18,3 +22,12 @@ def fingerprint(module: nn.Module) -> str:
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.to(torch.float32).numpy().tobytes())
     return digest.hexdigest()
+
+
+def config_fingerprint(config: CodecConfig) -> str:
+    """Compute the SHA-256 of every setting but the name that is not the default.
+
+    A setting that a later version adds leaves the hash as it was where its default does; so defaults never change.
+    """
+    settings = {key: value for key, value in chosen_settings(config).items() if key != "name"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

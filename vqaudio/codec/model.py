@@ -6,7 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vqaudio.codec.config import CodecConfig
-from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.codec.fingerprint import config_fingerprint, fingerprint
 from vqaudio.codec.speakers import KnownSpeakers, embed_speakers, resolve_speaker_embeddings
 from vqaudio.codec.streaming import decode_latents, decode_windows, encode_windows, real_frames, real_part
 from vqaudio.core.errors import VqaudioError
@@ -77,6 +77,11 @@ class Codec(nn.Module):
     def weights_sha256(self) -> str:
         """A hash of every weight that shapes codes or sound."""
         return fingerprint(self)
+
+    @property
+    def config_sha256(self) -> str:
+        """Hash of the effective configuration; see `config_fingerprint`."""
+        return config_fingerprint(self.config)
 
     def forward(self, audio: Tensor, speakers: Tensor | None = None, lengths: Tensor | None = None) -> CodecOutput:
         """Encode, quantize and decode audio in one pass; in eval mode exactly `encode` and `decode`, plus the losses.

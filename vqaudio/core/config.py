@@ -79,6 +79,19 @@ def to_mapping(config: _Dataclass) -> dict[str, Any]:
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config) if f.init}
 
 
+def chosen_settings(config: _Dataclass) -> dict[str, Any]:
+    """Convert a dataclass as `to_mapping` does, without the fields that have their default; `kind` always stays."""
+    chosen = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            chosen |= {field.name: section} if (section := chosen_settings(value)) else {}
+        elif field.name == "kind" or value != default:
+            chosen[field.name] = _plain(value)
+    return chosen
+
+
 def _with_new_names(fields: Mapping[str, "dataclasses.Field[Any]"], mapping: Mapping[Any, Any]) -> dict[Any, Any]:
     """Replace every old name of a field by its present one; where both are given, the present one counts."""
     today = {old: name for name, field in fields.items() for old in field.metadata.get("renamed_from", ())}

@@ -33,7 +33,12 @@ class AudioTokenizer(Protocol):
 
     @property
     def weights_sha256(self) -> str:
-        """Hash of the weights: two tokenizers with the same one give the same codes."""
+        """Hash of the weights."""
+        ...
+
+    @property
+    def config_sha256(self) -> str:
+        """Hash of the configuration: two tokenizers that share it and the weights give the same codes and sound."""
         ...
 
     def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:

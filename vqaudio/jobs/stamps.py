@@ -20,4 +20,5 @@ def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecSt
         hop_samples=codec.grid.hop_samples,
         num_codebooks=num_codebooks,
         codebook_size=codec.codebook_size,
+        config_sha256=codec.config_sha256,
     )

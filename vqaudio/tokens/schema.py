@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
 class CodecStamp:
     """The identity of the codec that made the codes.
 
-    num_codebooks: the codebooks that are stored; the codec may have more.
+    num_codebooks: the codebooks that are stored; the codec may have more.  config_sha256: of the whole effective
+    configuration, which shapes codes and sound beside the weights; "" in stores from before it was kept.
     """
 
     name: str
@@ -27,6 +28,7 @@ class CodecStamp:
     hop_samples: int
     num_codebooks: int
     codebook_size: int
+    config_sha256: str = ""
 
     def __post_init__(self) -> None:
         if self.num_codebooks < 1 or not 1 <= self.codebook_size <= MAX_CODEBOOK_SIZE:
@@ -56,8 +58,9 @@ class CodecStamp:
         Raises VqaudioError if a field is missing or of another type.
         """
         try:
-            values = {field.name: mapping[field.name] for field in fields(cls)}
-        except (TypeError, KeyError) as error:
+            values = {field.name: mapping[field.name] for field in fields(cls) if field.default is MISSING}
+            values["config_sha256"] = mapping.get("config_sha256", "")
+        except (TypeError, KeyError, AttributeError) as error:
             raise VqaudioError(
                 f"the codec stamp has no {error}; wanted {[field.name for field in fields(cls)]}"
             ) from None
@@ -69,17 +72,23 @@ class CodecStamp:
     def require_same(self, codec: "CodecStamp") -> None:
         """Check that these codes were made by `codec`, with all of its codebooks or only the first ones.
 
-        Weights, grid and codebook size count, the name does not.  Raises VqaudioError that names both.
+        Weights, configuration, grid and codebook size count, the name does not.  Raises VqaudioError that names both.
         """
-        here = (self.weights_sha256, self.sample_rate_hz, self.hop_samples, self.codebook_size)
-        there = (codec.weights_sha256, codec.sample_rate_hz, codec.hop_samples, codec.codebook_size)
-        if here != there or self.num_codebooks > codec.num_codebooks:
+        books = min(self.num_codebooks, codec.num_codebooks)
+        if self.num_codebooks != books or not self.is_same(replace(codec, num_codebooks=books)):
             raise VqaudioError(f"these codes were made by {self}, not by {codec}; use the codec that made them")
 
+    def is_same(self, other: "CodecStamp") -> bool:
+        """Return whether both make the same codes and the same sound; the names, and a hash not kept, do not count."""
+        known = other.config_sha256 if self.config_sha256 else ""
+        mine = self.config_sha256 if known else ""
+        return replace(self, name="", config_sha256=mine) == replace(other, name="", config_sha256=known)
+
     def __str__(self) -> str:
+        config = self.config_sha256[:12] or "not known"
         return (
-            f"{self.name} (weights {self.weights_sha256[:12]}, {self.sample_rate_hz} Hz, hop {self.hop_samples}, "
-            f"{self.num_codebooks} x {self.codebook_size} codes)"
+            f"{self.name} (weights {self.weights_sha256[:12]}, config {config}, {self.sample_rate_hz} Hz, "
+            f"hop {self.hop_samples}, {self.num_codebooks} x {self.codebook_size} codes)"
         )
 
 

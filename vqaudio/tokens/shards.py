@@ -1,7 +1,6 @@
 """Parquet shards: written whole, read in pieces of bounded memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +39,7 @@ def adopt_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
     num_rows = num_samples = num_frames = 0
     with open_shard(path) as file:
         written = stamp_in(file.schema_arrow)
-        if replace(written, name=stamp.name) != stamp:
+        if not written.is_same(stamp):
             raise VqaudioError(f"{path} was written by {written}, not by {stamp}; --overwrite starts the store again")
         for row in rows_in(file, stamp):
             num_rows, num_samples = num_rows + 1, num_samples + row.num_samples

@@ -114,8 +114,7 @@ def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
         raise VqaudioError(f"{folder} holds a token store; --resume continues it, --overwrite replaces it")
     if (folder / MANIFEST).exists() and mode == "resume":
         written = read_manifest(folder).stamp
-        stamp_there = {**written.to_json(), "name": stamp.name}
-        if stamp_there != stamp.to_json():
+        if not written.is_same(stamp):
             raise VqaudioError(
                 f"{folder} was written by {written}, not by {stamp}; give the same codec and --codebooks, "
                 "or --overwrite to start again"

@@ -22,7 +22,7 @@ QUICK = ("mel_db", "si_sdr_db")
 class DigitTokenizer:
     """Two codebooks: the first four bits of each sample and the next four.  One frame is one sample."""
 
-    name, weights_sha256 = "digits", "0" * 64
+    name, weights_sha256, config_sha256 = "digits", "0" * 64, ""
     num_codebooks, codebook_size = 2, 16
     grid = FrameGrid(RATE_HZ, 1)
 

@@ -34,7 +34,7 @@ PHONES = ("AA", "S", "T<", "sil")
 class LevelTokenizer:
     """Two codebooks of sixteen levels of each frame's first sample; one frame is 20 ms."""
 
-    name, weights_sha256 = "levels & <more>", "ab" * 32
+    name, weights_sha256, config_sha256 = "levels & <more>", "ab" * 32, ""
     num_codebooks, codebook_size = 2, 16
     grid = FrameGrid(RATE_HZ, HOP_SAMPLES)
 
