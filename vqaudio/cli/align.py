@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Align recordings; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
-    from vqaudio.cli.terminal.interruption import stop_on_interrupt
+    """Align recordings; 0 when all went well, 2 with more failures than --max-failures, 128 + N after signal N."""
+    from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary
     from vqaudio.jobs.align.folder import AlignedFolder
     from vqaudio.jobs.align.run import AlignOutcome
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     sources = with_texts(find_sources(args.audio), args.text)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     start_s = time.monotonic()
-    with stop_on_interrupt() as stop:
+    with stop_on_signals() as stop:
         with AlignedFolder(args.out, sources, mode) as folder:
             summary = AlignSummary(folder.num_before)
             run = prepare(args, folder.todo, stop)
@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
             f"TextGrids {args.out}",
             is_quiet=args.quiet,
             max_failures=args.max_failures,
-            stopped="the TextGrids that are there are whole" if stop.is_set() else None,
+            stop=stop,
+            kept="the TextGrids that are there are whole",
             reasons=args.out / "failures.jsonl",
             advice=unknown if summary.num_unknown else "",
         )

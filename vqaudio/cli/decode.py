@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decode a store; 0 when all went well, 130 after Ctrl-C."""
-    from vqaudio.cli.terminal.interruption import EXIT_STATUS, stop_on_interrupt
+    """Decode a store; 0 when all went well, 128 + N after signal N."""
+    from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.tokens.store import TokenStore
 
     store = TokenStore.open(args.tokens)
     require_codebooks(args.codebooks, store)
     paths = choose_paths(store, args.out, is_overwriting=args.overwrite)
-    with stop_on_interrupt() as stop:
+    with stop_on_signals() as stop:
         start_s = time.monotonic()
         codec = codec_of(store, args.codec, args.device)
         voice = voice_of(codec, args.speaker)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"voice     {voice.name}")
         if stop.is_set():
             print("stopped; the files that are there are whole: --overwrite starts again", file=sys.stderr)
-            return EXIT_STATUS
+            return stop.exit_status
     return 0
 
 

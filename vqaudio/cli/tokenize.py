@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from threading import Event
+
+    import numpy as np
 
     from vqaudio.jobs.sources import Source
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.jobs.tokenize.readers import AudioFileReader
+    from vqaudio.tokens.schema import CodecStamp, TokenRow
     from vqaudio.tokens.writer import TokenWriter
 
 
@@ -35,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 130 after Ctrl-C."""
-    from vqaudio.cli.terminal.interruption import stop_on_interrupt
+    """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 128 + N after signal N."""
+    from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary, require_counts
     from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.tokenize.metadata import with_metadata
@@ -45,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     sources = find_sources(args.audio)
     if args.metadata:
         sources = with_metadata(sources, args.metadata)
-    with stop_on_interrupt() as stop, ExitStack() as stack:
+    with stop_on_signals() as stop, ExitStack() as stack:
         start_s = time.monotonic()
         readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
         writer, summary, run = prepare(args, sources, readers, stop, stack)
@@ -54,8 +58,15 @@ def run(args: argparse.Namespace) -> int:
             write_outcome(outcome, writer)
             summary.add(outcome)
 
+        def outcomes(on_wait: "Callable[[], None]") -> "Iterator[Outcome]":
+            def wait() -> None:
+                on_wait()
+                writer.save_if_due()
+
+            return run.outcomes(wait)
+
         rate_hz = summary.stamp.sample_rate_hz
-        keep_outcomes(run.outcomes, keep, run.sources, lambda: run.num_samples_fed / rate_hz, is_quiet=args.quiet)
+        keep_outcomes(outcomes, keep, run.sources, lambda: run.num_samples_fed / rate_hz, is_quiet=args.quiet)
         stack.close()  # threads, processes and the store's last shard
         return print_summary(
             summary,
@@ -63,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
             f"store     {args.out}",
             is_quiet=args.quiet,
             max_failures=args.max_failures,
-            stopped="what is finished is in the store" if stop.is_set() else None,
+            stop=stop,
+            kept="what is finished is in the store",
             reasons=args.out / "failures.jsonl",
         )
 
@@ -96,28 +108,38 @@ def prepare(
     stamp = stamp_of(codec, args.codebooks)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))
-    todo = [source for source in sources if source.id not in writer.done_ids]
+    todo = [source for source in sources if not writer.has_row(source.id)]
     tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
-    run = LocalRun(todo, tokenizer, readers, num_threads=num_available_cpus(), num_in_flight=args.batch_size, stop=stop)
+    run = LocalRun(
+        todo,
+        tokenizer,
+        readers,
+        num_threads=num_available_cpus(),
+        num_in_flight=args.batch_size,
+        stop=stop,
+        on_early=lambda outcome: save_early(outcome, writer),
+    )
     return writer, Summary(stamp, len(sources) - len(todo)), run
 
 
 def write_outcome(outcome: "Outcome", writer: "TokenWriter") -> None:
     """Write a row if there are codes, a failure if not."""
+    if outcome.codes is None:
+        writer.fail(outcome.source.id, outcome.reason or "", num_bytes=outcome.source.num_bytes)
+    else:
+        writer.append(row_of(outcome, outcome.codes, writer.stamp))
+
+
+def save_early(outcome: "Outcome", writer: "TokenWriter") -> None:
+    """Save a row that waits for those of earlier files; a failure is found again."""
+    if outcome.codes is not None:
+        writer.save_early(row_of(outcome, outcome.codes, writer.stamp))
+
+
+def row_of(outcome: "Outcome", codes: "np.ndarray", stamp: "CodecStamp") -> "TokenRow":
+    """Make the row of a recording with codes `k t`."""
     from vqaudio.tokens.schema import TokenRow
 
-    source = outcome.source
-    if outcome.codes is None:
-        writer.fail(source.id, outcome.reason or "", num_bytes=source.num_bytes)
-        return
-    writer.append(
-        TokenRow(
-            source.id,
-            outcome.codes,
-            outcome.num_samples,
-            outcome.source_rate_hz,
-            outcome.num_samples / writer.stamp.sample_rate_hz,
-            source.speaker,
-            source.text,
-        )
-    )
+    source, seconds = outcome.source, outcome.num_samples / stamp.sample_rate_hz
+    facts = (outcome.num_samples, outcome.source_rate_hz, seconds)
+    return TokenRow(source.id, codes, *facts, source.speaker, source.text)

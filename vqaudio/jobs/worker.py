@@ -17,8 +17,13 @@ SAMPLES, DONE, FAILED = b"S", b"D", b"F"
 
 
 def serve(answer: Callable[[dict[str, Any], BinaryIO], None]) -> None:
-    """Answer requests until stdin ends, which it does when the parent has gone.  Ctrl-C is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Answer requests until stdin ends, which it does when the parent has gone.
+
+    Signals that ask to stop reach the whole group of processes; they are the parent's business.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     # A library that prints must not write into the answers: file descriptor 1 becomes stderr.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

@@ -23,11 +23,16 @@ def shard_path(number: int) -> str:
 def write_shard(folder: Path, number: int, rows: Sequence[TokenRow], stamp: CodecStamp) -> Shard:
     """Write the rows as one shard that is whole or not there."""
     path = folder / shard_path(number)
+    write_rows(path, rows, stamp)
+    num_samples, num_frames = sum(row.num_samples for row in rows), sum(row.codes.shape[1] for row in rows)
+    return Shard(shard_path(number), sha256_of(path), path.stat().st_size, len(rows), num_samples, num_frames)
+
+
+def write_rows(path: Path, rows: Sequence[TokenRow], stamp: CodecStamp) -> None:
+    """Write a Parquet file of rows that is whole or not there."""
     table = table_of(rows, stamp)
     options = {"row_group_size": GROUP_ROWS, "compression": "zstd", "write_page_checksum": True}
     replace_durably(path, lambda file: pq.write_table(table, file, **options))
-    num_samples, num_frames = sum(row.num_samples for row in rows), sum(row.codes.shape[1] for row in rows)
-    return Shard(shard_path(number), sha256_of(path), path.stat().st_size, len(rows), num_samples, num_frames)
 
 
 def adopt_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:

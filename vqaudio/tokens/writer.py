@@ -1,5 +1,6 @@
 """The writer of a token store, which can be killed at any moment and continued."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -9,6 +10,7 @@ import numpy as np
 from vqaudio.core.durable import make_folder, remove_temporaries
 from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.failures import FAILURES, FailureLog
+from vqaudio.tokens.journal import SAVE_EVERY_S, Journal, journal_files
 from vqaudio.tokens.manifest import MANIFEST, Manifest, read_manifest, require_shards
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.shards import adopt_shard, ids_in, shard_path, write_shard
@@ -21,7 +23,8 @@ class TokenWriter:
     """A writer that appends rows and failures to a store.
 
     mode: "new" refuses a store that exists, "resume" continues it or starts one, "overwrite" replaces it.
-    A shard is closed at rows_per_shard rows or at frames_per_shard frames, whichever comes first.
+    A shard is closed at rows_per_shard rows or at frames_per_shard frames, whichever comes first; until then its rows
+    are saved in a journal at least every save_every_s seconds, as long as `append` or `save_if_due` is called.
     Raises VqaudioError if the mode forbids it, another codec wrote the store, or another run is writing it.
     """
 
@@ -33,6 +36,7 @@ class TokenWriter:
         mode: Literal["new", "resume", "overwrite"] = "new",
         rows_per_shard: int = ROWS_PER_SHARD,
         frames_per_shard: int = FRAMES_PER_SHARD,
+        save_every_s: float = SAVE_EVERY_S,
     ) -> None:
         self.folder = Path(folder)
         self._rows_per_shard, self._frames_per_shard = rows_per_shard, frames_per_shard
@@ -51,6 +55,9 @@ class TokenWriter:
             for row_id in self.done_ids & self._failures.records.keys():
                 self._failures.discard(row_id)
             self._write_manifest()
+            self._journal = Journal(self.folder, self.stamp, save_every_s)
+            for row in self._journal.restore(self.done_ids):
+                self._take(row)
         except BaseException:
             self._failures.release()
             raise
@@ -65,13 +72,32 @@ class TokenWriter:
 
         Raises VqaudioError if its codes do not fit the stamp, or if its id is there already or is not valid Unicode.
         """
-        codes = _checked_codes(row, self.stamp)
-        if row.id in self.done_ids or row.id in self._pending_ids:
+        row = replace(row, codes=_checked_codes(row, self.stamp))
+        if self.has_row(row.id):
             raise VqaudioError(f"the token store {self.folder} has a row {row.id!r} already")
-        self._rows.append(TokenRow(**{**vars(row), "codes": codes}))
+        self._journal.add(row)
+        self._take(row)
+
+    def save_early(self, row: TokenRow) -> None:
+        """Save a row whose turn has not come, so that it outlives the process; `append` it when its turn has come.
+
+        A run that was killed meanwhile finds it in the store when it is resumed.  Raises VqaudioError as `append` does.
+        """
+        self._journal.add(replace(row, codes=_checked_codes(row, self.stamp)))
+
+    def save_if_due(self) -> None:
+        """Save the rows that wait for their shard, if the last time was long ago."""
+        self._journal.save_if_due()
+
+    def has_row(self, row_id: str) -> bool:
+        """Return whether the store has a row of that id, in a shard or on its way there."""
+        return row_id in self.done_ids or row_id in self._pending_ids
+
+    def _take(self, row: TokenRow) -> None:
+        self._rows.append(row)
         self._pending_ids.add(row.id)
         self._failures.discard(row.id)
-        self._num_frames += codes.shape[1]
+        self._num_frames += row.codes.shape[1]
         if len(self._rows) >= self._rows_per_shard or self._num_frames >= self._frames_per_shard:
             self._close_shard()
 
@@ -82,6 +108,7 @@ class TokenWriter:
     def close(self) -> None:
         """Write the last shard, the failures and the counts.  A second call does nothing."""
         self._close_shard()
+        self._journal.save()
         self._failures.close()
         self._write_manifest()
 
@@ -99,6 +126,7 @@ class TokenWriter:
         shard = write_shard(self.folder, len(self._manifest.shards), self._rows, self.stamp)
         self._manifest = self._manifest.with_shard(shard)
         self._write_manifest()
+        self._journal.release(self._pending_ids)
         self.done_ids |= self._pending_ids
         self._rows, self._num_frames, self._pending_ids = [], 0, set()
 
@@ -124,7 +152,7 @@ def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
 
 def _remove_rows(folder: Path) -> None:
     """Remove an old store.  Its manifest goes last, so that a kill leaves one that is known to be incomplete."""
-    for path in sorted(folder.glob("data/part-*.parquet"), reverse=True):
+    for path in [*journal_files(folder), *sorted(folder.glob("data/part-*.parquet"), reverse=True)]:
         path.unlink()
     (folder / MANIFEST).unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vqaudio.cli.main import main
-from vqaudio.cli.terminal.interruption import stop_on_interrupt
+from vqaudio.cli.terminal.interruption import SIGNALS, stop_on_signals
 from vqaudio.tokens.store import TokenStore
 
 # The command with shards of two rows and a log of what was encoded.  After some files it waits for a file `log.go`;
@@ -101,13 +101,14 @@ def test_killed_runs_end_as_one_that_was_not(start, whole: dict, tmp_path: Path)
     assert left == {"vqaudio.json", "failures.jsonl"}
 
 
-def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(start, whole: dict, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_what_is_finished_and_says_how_to_go_on(number, start, whole: dict, tmp_path: Path) -> None:
     child = start(3, 1)
-    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: the decoder processes get it too
+    os.killpg(child.pid, number)  # as terminals and batch systems do: the decoder processes get it too
     wait_until((tmp_path / "log.asked").exists, child)
     (tmp_path / "log.go").touch()
     _, told = child.communicate(timeout=PATIENCE_S)
-    assert child.returncode == 130
+    assert child.returncode == 128 + number
     assert "--resume" in told
     assert "Traceback" not in told
     assert 2 <= len(codes_in(tmp_path / "killed")) < len(whole)
@@ -118,12 +119,25 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(start, whole: dict,
     assert max(Counter((tmp_path / "log").read_text().split()).values()) <= 2
 
 
-def test_ignored_ctrl_c_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_ignored_signal_stays_ignored(number) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        with stop_on_interrupt() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        with stop_on_signals() as stop:
+            os.kill(os.getpid(), number)
+            assert signal.getsignal(number) is signal.SIG_IGN
         assert not stop.is_set()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+
+
+def test_handlers_are_those_of_before_once_a_signal_came_and_when_the_run_is_over() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with stop_on_signals() as stop:
+        assert signal.SIG_DFL not in [signal.getsignal(number) for number in SIGNALS]
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.wait(PATIENCE_S)
+        assert [signal.getsignal(number) for number in SIGNALS] == before
+    with stop_on_signals():
+        pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -64,6 +64,29 @@ def test_outcomes_come_in_the_order_of_the_sources_though_an_early_file_is_slow(
     assert job.num_samples_fed == 7 * 320
 
 
+def test_what_waits_for_an_earlier_file_is_given_out_early_and_again_in_its_turn(
+    make_encoder: Callable[[], BlockEncoder],
+) -> None:
+    early: list[Outcome] = []
+    job = LocalRun(
+        scripted(["slow", "1", "2", "3"]),
+        FileTokenizer(make_encoder, RATE_HZ),
+        [ScriptedDecoder(), ScriptedDecoder()],
+        num_threads=2,
+        num_in_flight=4,
+        on_early=early.append,
+    )
+    waiting: list[list[Outcome]] = []
+    outcomes = []
+    for outcome in job.outcomes():
+        outcomes.append(outcome)
+        waiting.append(list(early))
+    assert all(outcome in outcomes for outcome in early)
+    for number, outcome in enumerate(outcomes):  # what came early came before its turn, and only once
+        assert outcome not in waiting[number] or early.count(outcome) == 1
+    assert outcomes[0] not in early
+
+
 def test_a_refused_source_is_an_outcome_and_is_not_opened(make_encoder: Callable[[], BlockEncoder]) -> None:
     decoder = ScriptedDecoder()
     job = LocalRun(

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request that the run reads between two files, so that what is finished is kept."""
+"""Ctrl-C, SIGTERM and SIGHUP as requests that the run reads between two files, so that what is finished is kept."""
 
 import signal
 import threading
@@ -6,28 +6,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-EXIT_STATUS = 128 + signal.SIGINT  # what a shell reports for it
+# Ctrl-C; what `kill`, batch systems and containers send; the end of a terminal or an ssh connection.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class StopRequest(threading.Event):
+    """The event that asks a run to stop.  exit_status: what a shell reports for the signal that set it."""
+
+    exit_status = 128 + signal.SIGINT
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one interrupts as usual.
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Yield an event that the first of SIGNALS sets; the second one acts as usual.
 
-    A process that was started with SIGINT ignored (a background job of a script) goes on ignoring it.
+    A signal that was ignored when the process started (SIGINT in a script's background job, SIGHUP under nohup) stays
+    ignored.
     """
-    stop = threading.Event()
+    stop = StopRequest()
     # Python allows handlers only in the main thread.
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        yield stop
-        return
+    numbers = [number for number in SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
 
     def ask(number: int, frame: FrameType | None) -> None:
+        stop.exit_status = 128 + number
         stop.set()
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    before = signal.signal(signal.SIGINT, ask)
+    def restore() -> None:
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, ask)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from vqaudio.cli.terminal.interruption import EXIT_STATUS
+from vqaudio.cli.terminal.interruption import StopRequest
 from vqaudio.cli.terminal.progress import RunProgress, shown
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
@@ -96,20 +96,21 @@ def print_summary(
     *,
     is_quiet: bool,
     max_failures: int,
-    stopped: str | None,
+    stop: StopRequest,
+    kept: str,
     reasons: Path,
     advice: str = "",
 ) -> int:
     """Print the summary on stdout and what went wrong on stderr; return the exit status.
 
-    result: the line that names what was written.  stopped: what to say of a run that was interrupted, or None.
+    result: the line that names what was written.  kept: what to say of a run that was stopped.
     reasons: the file with the failures.  advice: what else helps, after their number.
     """
     if not is_quiet:
         print("\n".join([*summary.lines(wall_s), result]))
-    if stopped is not None:
-        print(f"stopped; {stopped}: the same command with --resume goes on", file=sys.stderr)
-        return EXIT_STATUS
+    if stop.is_set():
+        print(f"stopped; {kept}: the same command with --resume goes on", file=sys.stderr)
+        return stop.exit_status
     if summary.num_failures > max_failures:
         failure = f"{summary.num_failures} files failed, --max-failures is {max_failures}; the reasons are in {reasons}"
         print(failure + advice, file=sys.stderr)

@@ -79,6 +79,7 @@ class LocalRun:
 
     readers: each is used by one thread, and closed at the end.  num_in_flight: files that may be decoded or waiting
     for an encoder at a time.  stop: set it from anywhere to end early, after the outcome that is being handed out.
+    on_early: is given an outcome that has to wait for those of earlier files.
     """
 
     def __init__(
@@ -90,7 +91,9 @@ class LocalRun:
         num_threads: int,
         num_in_flight: int,
         stop: threading.Event | None = None,
+        on_early: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
+        self._on_early = on_early
         self.num_samples_fed = 0
         self.sources = sources
         self._tokenizer = tokenizer
@@ -145,6 +148,8 @@ class LocalRun:
                 if isinstance(result, BaseException):
                     raise result
                 waiting[result[0]] = result[1]
+                if result[0] != index:
+                    self._on_early(result[1])
             yield waiting.pop(index)
             self._ahead.release()
 
