@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from torch import Tensor
 
+from vqaudio.cli.terminal.errors import explain
 from vqaudio.core.config import load_config
-from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.training.health import peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
@@ -73,8 +73,10 @@ def main(usage: str | None, config_class: type[Config], train: Callable[[Config,
         config = load_config(arguments[0], config_class, arguments[1:])
         with launched(config.device) as launch:
             train(config, launch)
-    except VqaudioError as error:
-        sys.exit(f"{name}: {error}")
+    except Exception as error:
+        if (sentence := explain(error)) is None:
+            raise
+        sys.exit(f"{name}: {sentence}")
 
 
 def restore(training: Training, out: str | Path) -> bool:

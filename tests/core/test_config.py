@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqaudio.core.config import chosen_from, from_mapping, load_config, renamed_from, to_mapping
+from vqaudio.core.config import between, chosen_from, from_mapping, load_config, renamed_from, to_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.overlays import merge
 
@@ -184,3 +184,24 @@ def test_a_sections_kind_chooses_its_class_and_leaves_the_settings_of_other_kind
         from_mapping(Net, {"part": {"kind": [5]}})
     with pytest.raises(VqaudioError, match=r"unknown key 'part\.sise'; did you mean 'size'"):
         from_mapping(Net, {"part": {"sise": 4}})
+
+
+@dataclass(frozen=True)
+class Bounded:
+    width: int = field(default=8, metadata=between(1, 64))
+    dilations: tuple[tuple[int, ...], ...] = field(default=((), (1,)), metadata=between(1, 9))
+    projection: int | None = field(default=None, metadata=between(1, 64))
+
+
+@pytest.mark.parametrize("settings", [{"width": 1}, {"width": 64}, {"dilations": [[9], []]}, {"projection": None}])
+def test_numbers_within_their_bounds_are_taken(settings):
+    assert to_mapping(from_mapping(Bounded, settings)) == {**to_mapping(Bounded()), **settings}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"width": 0}, {"width": 65}, {"dilations": [[1], [1, 10]]}, {"projection": 1_000_000}]
+)
+def test_a_number_beyond_its_bounds_is_refused_with_its_key_and_them(settings):
+    (key,) = settings
+    with pytest.raises(VqaudioError, match=rf"x\.{key} must be from 1 to (64|9), got"):
+        from_mapping(Bounded, settings, "x")

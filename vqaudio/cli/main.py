@@ -9,7 +9,6 @@ from io import TextIOWrapper
 from typing import NamedTuple
 
 import vqaudio
-from vqaudio.core.errors import VqaudioError
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
@@ -32,6 +31,7 @@ VERBS = {
     "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),
     "sample": Verb("vqaudio.cli.sample", "let a prior speak, from nothing or after a spoken prompt"),
     "info": Verb("vqaudio.cli.info", "print what a codec or a token store holds"),
+    "verify": Verb("vqaudio.cli.verify", "check a token store, and tokenize again what is damaged"),
     "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),
     "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
     "report": Verb("vqaudio.cli.report", "write one HTML page about a codec: players, plots, tables"),
@@ -49,9 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
         return status
-    except VqaudioError as error:
-        print(f"vqaudio: {error}", file=sys.stderr)
-        return EXIT_ERROR
     except KeyboardInterrupt:
         print("vqaudio: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -59,6 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python flushes standard output once more at its end; without this that would fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except Exception as error:
+        from vqaudio.cli.terminal.errors import explain
+
+        if (sentence := explain(error)) is None:
+            raise
+        print(f"vqaudio: {sentence}", file=sys.stderr)
+        return EXIT_ERROR
 
 
 def _run(arguments: list[str]) -> int:

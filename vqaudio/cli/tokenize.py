@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from vqaudio.codec.model import Codec
     from vqaudio.jobs.sources import Source
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
@@ -49,10 +50,14 @@ def run(args: argparse.Namespace) -> int:
     sources = find_sources(args.audio)
     if args.metadata:
         sources = with_metadata(sources, args.metadata)
-    with stop_on_signals() as stop, ExitStack() as stack:
+    with ExitStack() as stack:
         start_s = time.monotonic()
         readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
-        writer, summary, run = prepare(args, sources, readers, stop, stack)
+        from vqaudio.codec.saving import open_codec
+
+        codec = open_codec(args.codec, args.device)
+        stop = stack.enter_context(stop_on_signals())  # before, there is nothing to keep: a signal ends the program
+        writer, summary, run = prepare(args, codec, sources, readers, stop, stack)
 
         def keep(outcome: "Outcome") -> None:
             write_outcome(outcome, writer)
@@ -94,17 +99,20 @@ def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> 
 
 
 def prepare(
-    args: argparse.Namespace, sources: "list[Source]", readers: "list[AudioFileReader]", stop: "Event", stack: ExitStack
+    args: argparse.Namespace,
+    codec: "Codec",
+    sources: "list[Source]",
+    readers: "list[AudioFileReader]",
+    stop: "Event",
+    stack: ExitStack,
 ) -> "tuple[TokenWriter, Summary, LocalRun]":
-    """Open the codec and the store, and leave out what the store has."""
-    from vqaudio.codec.saving import open_codec
+    """Open the store and leave out what it has."""
     from vqaudio.codec.streaming import StreamingEncoder
     from vqaudio.jobs.stamps import stamp_of
     from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Summary
     from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
     from vqaudio.tokens.writer import TokenWriter
 
-    codec = open_codec(args.codec, args.device)
     stamp = stamp_of(codec, args.codebooks)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from vqaudio.core.config import chosen_from
+from vqaudio.core.config import between, chosen_from
 from vqaudio.quantizers.ema import EmaConfig
 from vqaudio.quantizers.interface import QuantizerConfig
 from vqaudio.quantizers.kinds import CONFIGS
+
+# A width, stride, dilation or number of frames; more would be a damaged file, and fill the memory.
+SIZES, FRAMES = between(1, 8_192), between(0, 1_000)
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,13 @@ class EncoderConfig:
     may depend on so many frames after it; codes come that much later.
     """
 
-    widths: tuple[int, ...] = (256, 384)
-    strides: tuple[int, ...] = (160, 2)
-    dilations: tuple[tuple[int, ...], ...] = ((), (1, 3, 9))
-    stem_window: int = 640
-    stem_bands: int = 100
+    widths: tuple[int, ...] = field(default=(256, 384), metadata=SIZES)
+    strides: tuple[int, ...] = field(default=(160, 2), metadata=SIZES)
+    dilations: tuple[tuple[int, ...], ...] = field(default=((), (1, 3, 9)), metadata=SIZES)
+    stem_window: int = field(default=640, metadata=between(0, 65_536))
+    stem_bands: int = field(default=100, metadata=SIZES)
     has_level_split: bool = True
-    lookahead_frames: int = 0
+    lookahead_frames: int = field(default=0, metadata=FRAMES)
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,16 @@ class DecoderConfig:
     """
 
     kind: str = "fourier"
-    lookahead_frames: int = 4
-    phase_iterations: int = 24
-    width: int = 384
-    hidden: int = 768
-    slow_dilations: tuple[int, ...] = (1, 3)
-    fast_dilations: tuple[int, ...] = (1, 3)
-    upsampling: int = 2
-    widths: tuple[int, ...] = (256, 128, 64, 32)
-    strides: tuple[int, ...] = (2, 4, 5, 8)
-    dilations: tuple[int, ...] = (1, 3, 9)
+    lookahead_frames: int = field(default=4, metadata=FRAMES)
+    phase_iterations: int = field(default=24, metadata=FRAMES)
+    width: int = field(default=384, metadata=SIZES)
+    hidden: int = field(default=768, metadata=SIZES)
+    slow_dilations: tuple[int, ...] = field(default=(1, 3), metadata=SIZES)
+    fast_dilations: tuple[int, ...] = field(default=(1, 3), metadata=SIZES)
+    upsampling: int = field(default=2, metadata=SIZES)
+    widths: tuple[int, ...] = field(default=(256, 128, 64, 32), metadata=SIZES)
+    strides: tuple[int, ...] = field(default=(2, 4, 5, 8), metadata=SIZES)
+    dilations: tuple[int, ...] = field(default=(1, 3, 9), metadata=SIZES)
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,12 @@ class CodecConfig:
     """
 
     name: str = "speech-16k"
-    sample_rate_hz: int = 16_000
-    latent_width: int = 64
-    window_frames: int = 100
-    num_speakers: int = 0
+    sample_rate_hz: int = field(default=16_000, metadata=between(1_000, 1_000_000))
+    latent_width: int = field(default=64, metadata=SIZES)
+    window_frames: int = field(default=100, metadata=between(1, 100_000))
+    num_speakers: int = field(default=0, metadata=between(0, 100_000))
     speaker_kind: str = "table"
-    speaker_width: int = 64
+    speaker_width: int = field(default=64, metadata=SIZES)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=EmaConfig, metadata=chosen_from(CONFIGS))
     decoder: DecoderConfig = field(default_factory=DecoderConfig)

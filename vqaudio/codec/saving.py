@@ -57,9 +57,11 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
         tensors = load_file(folder / "model.safetensors")
     except (SafetensorError, OSError) as error:
         raise VqaudioError(f"{folder / 'model.safetensors'} cannot be read: {error}; fetch the codec again") from error
-    missing = set(shaping_state(codec)) ^ set(tensors)
-    if missing:
-        raise VqaudioError(f"{folder}: config.json and model.safetensors do not belong together: {sorted(missing)[:3]}")
+    wanted = {name: tensor.shape for name, tensor in shaping_state(codec).items()}
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if wanted != found:
+        names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise VqaudioError(f"{folder}: config.json and model.safetensors do not belong together: {names[:3]}")
     codec.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, strict=False)
     if fingerprint(codec) != header["weights_sha256"]:
         raise VqaudioError(

@@ -28,6 +28,14 @@ def renamed_from(*names: str) -> dict[str, Any]:
     return {"renamed_from": names}
 
 
+def between(low: float, high: float) -> dict[str, Any]:
+    """Make the metadata of a field whose number, or each of whose numbers, lies from low to high.
+
+    A file from elsewhere may say anything: without bounds a number in it could ask for all memory, or run for ever.
+    """
+    return {"bounds": (low, high)}
+
+
 def chosen_from(kinds: Mapping[str, type]) -> dict[str, Any]:
     """Make the metadata of a field whose section names its class by `kind:`.
 
@@ -71,6 +79,7 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
         kinds = fields[key].metadata.get("kinds")
         path = _join(where, key)
         values[key] = _convert_chosen(kinds, fields[key], value, path) if kinds else _convert(hints[key], value, path)
+        _require_between(fields[key].metadata.get("bounds"), values[key], path)
     return cls(**values)
 
 
@@ -142,6 +151,17 @@ def _convert(wanted: Any, value: Any, where: str) -> Any:
         return value
     quotes = "; put it in quotes" if wanted is str and value is not None else ""
     raise VqaudioError(f"{where} must be {_type_name(wanted)}, got {_describe(value)}{quotes}")
+
+
+def _require_between(bounds: tuple[float, float] | None, value: Any, where: str) -> None:
+    """Check a number, or every number of nested tuples.  Raises VqaudioError naming the key and the bounds."""
+    if bounds is None or value is None:
+        return
+    if isinstance(value, tuple):
+        for entry in value:
+            _require_between(bounds, entry, where)
+    elif not bounds[0] <= value <= bounds[1]:
+        raise VqaudioError(f"{where} must be from {bounds[0]:g} to {bounds[1]:g}, got {value}")
 
 
 def _convert_union(members: tuple[Any, ...], value: Any, where: str) -> Any:

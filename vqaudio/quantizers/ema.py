@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
-from vqaudio.core.config import renamed_from
+from vqaudio.core.config import between, renamed_from
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.assignment import frame_error, squared_distances
 from vqaudio.quantizers.ema_codebook import EmaCodebook
@@ -27,11 +27,11 @@ class EmaConfig:
     """
 
     kind: str = "ema"
-    num_codebooks: int = 8
-    codebook_size: int = 1024
+    num_codebooks: int = field(default=8, metadata=between(1, 256))
+    codebook_size: int = field(default=1024, metadata=between(1, 65_536))
     decay: float = 0.99
     dead_code_threshold: float = field(default=0.1, metadata=renamed_from("revive_below"))
-    projection_width: int | None = None
+    projection_width: int | None = field(default=None, metadata=between(1, 8_192))
     is_l2_normalized: bool = False
     has_rotation_trick: bool = False
     quantizer_dropout: float = field(default=0.5, metadata=renamed_from("dropout"))

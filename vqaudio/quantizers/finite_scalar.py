@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
+from vqaudio.core.config import between
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.frames import check_codes, check_num_codebooks, float32_inside, real_frames
 from vqaudio.quantizers.interface import Quantized
@@ -28,7 +29,7 @@ class FiniteScalarConfig:
     """
 
     kind: str = "finite_scalar"
-    levels: tuple[int, ...] = (8, 8, 8, 5)
+    levels: tuple[int, ...] = field(default=(8, 8, 8, 5), metadata=between(2, 65_536))
 
     @property
     def num_codebooks(self) -> int:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from vqaudio.core.config import renamed_from
+from vqaudio.core.config import between, renamed_from
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.assignment import frame_error
 from vqaudio.quantizers.frames import real_frames
@@ -28,8 +28,8 @@ class GradientConfig:
     """
 
     kind: str = "gradient"
-    num_codebooks: int = 8
-    codebook_size: int = 1024
+    num_codebooks: int = field(default=8, metadata=between(1, 256))
+    codebook_size: int = field(default=1024, metadata=between(1, 65_536))
     has_rotation_trick: bool = False
     quantizer_dropout: float = field(default=0.5, metadata=renamed_from("dropout"))
 

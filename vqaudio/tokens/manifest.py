@@ -47,6 +47,10 @@ class Manifest:
         """Return the manifest with one shard more."""
         return replace(self, shards=(*self.shards, shard))
 
+    def with_shard_anew(self, number: int, shard: Shard) -> "Manifest":
+        """Return the manifest with another shard in the place of one."""
+        return replace(self, shards=(*self.shards[:number], shard, *self.shards[number + 1 :]))
+
     def counts(self) -> dict[str, Any]:
         """Count rows, samples, seconds, frames, codes and failures."""
         samples = sum(shard.num_samples for shard in self.shards)

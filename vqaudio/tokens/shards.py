@@ -35,8 +35,8 @@ def write_rows(path: Path, rows: Sequence[TokenRow], stamp: CodecStamp) -> None:
     replace_durably(path, lambda file: pq.write_table(table, file, **options))
 
 
-def adopt_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
-    """Record a whole shard that no manifest lists, because its run was killed just then, after reading it to its end.
+def record_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
+    """Read a shard to its end and record it, such as one that no manifest lists because its run was killed just then.
 
     Raises VqaudioError if it cannot be read or another codec wrote it.
     """

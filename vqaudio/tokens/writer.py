@@ -13,7 +13,7 @@ from vqaudio.tokens.failures import FAILURES, FailureLog
 from vqaudio.tokens.journal import SAVE_EVERY_S, Journal, journal_files
 from vqaudio.tokens.manifest import MANIFEST, Manifest, read_manifest, require_shards
 from vqaudio.tokens.schema import CodecStamp, TokenRow
-from vqaudio.tokens.shards import adopt_shard, ids_in, shard_path, write_shard
+from vqaudio.tokens.shards import ids_in, record_shard, shard_path, write_shard
 
 ROWS_PER_SHARD = 1_024
 FRAMES_PER_SHARD = 500_000  # about 2.8 hours at 50 Hz: 8 MB of codes with 8 codebooks
@@ -162,7 +162,7 @@ def _complete_shards(folder: Path, stamp: CodecStamp) -> Manifest:
     manifest = read_manifest(folder) if (folder / MANIFEST).exists() else Manifest(stamp)
     require_shards(folder, manifest.shards)
     while (folder / shard_path(len(manifest.shards))).exists():
-        manifest = manifest.with_shard(adopt_shard(folder, len(manifest.shards), manifest.stamp))
+        manifest = manifest.with_shard(record_shard(folder, len(manifest.shards), manifest.stamp))
     listed = {shard.path for shard in manifest.shards}
     strays = [path.name for path in folder.glob("data/part-*.parquet") if f"data/{path.name}" not in listed]
     if strays:

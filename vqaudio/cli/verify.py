@@ -1,0 +1,137 @@
+"""`vqaudio verify TOKENS`: every shard of a token store is read to its end; with --repair damaged ones are made again.
+
+Checked are sizes, SHA-256, the codec's stamp, the rows, the range of the codes, the counts of the manifest, and that no
+id stands twice.  `--repair --audio WAV_DIR` tokenizes the recordings of the damaged shards, and only those, again.
+"""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from vqaudio.cli.terminal.paths import path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vqaudio.jobs.sources import Source
+    from vqaudio.tokens.damage import ShardDamage
+    from vqaudio.tokens.manifest import Manifest
+
+EXIT_DAMAGED = 1
+MAX_IDS = 5  # of a damaged shard that are printed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="folder of a token store")
+    parser.add_argument("--repair", action="store_true", help="tokenize the recordings of damaged shards again")
+    parser.add_argument("--audio", metavar="WAV_DIR", type=path_of, help="for --repair: what the store was made from")
+    parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
+    parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only what is damaged")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check a store, and repair it if asked to; 0 when it is whole in the end, 1 if not."""
+    from vqaudio.cli.terminal.outcomes import require_counts
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.tokens.failures import FailureLog
+    from vqaudio.tokens.manifest import read_manifest
+
+    require_counts(args, workers=0)
+    if args.repair != (args.audio is not None):
+        raise VqaudioError(
+            "--repair needs --audio, the folder that the store was made from, and --audio needs --repair"
+        )
+    if not args.repair:
+        damaged = find_and_print(args, read_manifest(args.tokens))
+        if damaged:
+            print("`vqaudio verify TOKENS --repair --audio WAV_DIR` makes them again", file=sys.stderr)
+        return EXIT_DAMAGED if damaged else 0
+    manifest = read_manifest(args.tokens)
+    with FailureLog(args.tokens) as failures:  # nobody else writes meanwhile
+        damaged = find_and_print(args, manifest)
+        reasons = repair(args, manifest, damaged) if damaged else {}
+        for row_id, reason in reasons.items():
+            print(f"lost: {row_id}: {reason}", file=sys.stderr)
+            failures.add({"id": row_id, "reason": reason})
+    if damaged and not args.quiet:
+        print(f"repaired  {len(damaged):,} shards, {len(reasons):,} recordings lost")
+    return EXIT_DAMAGED if reasons else 0
+
+
+def find_and_print(args: argparse.Namespace, manifest: "Manifest") -> "list[ShardDamage]":
+    """Check all shards with progress; print each damaged one with its first ids, and a summary."""
+    from vqaudio.cli.terminal.progress import RunProgress, shown
+    from vqaudio.tokens.damage import find_damage
+
+    total_bytes = sum(shard.num_bytes for shard in manifest.shards)
+    with shown(RunProgress(total_bytes, len(manifest.shards), is_quiet=args.quiet)) as progress:
+        damaged = find_damage(args.tokens, manifest, lambda shard: progress.finish_file(shard.num_bytes))
+    for damage in damaged:
+        ids = [entry.id for entry in damage.entries or ()]
+        some = f"{', '.join(ids[:MAX_IDS])}{' ...' if len(ids) > MAX_IDS else ''}" if ids else "cannot be read"
+        print(f"damaged: {damage.path}: {damage.reason}; its {len(ids) or ''} ids: {some}", file=sys.stderr)
+    if not args.quiet:
+        whole = len(manifest.shards) - len(damaged)
+        print(f"shards    {whole:,} of {len(manifest.shards):,} are whole")
+    return damaged
+
+
+def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[ShardDamage]") -> dict[str, str]:
+    """Write the damaged shards again; return why recordings could not be tokenized, by id.
+
+    Raises VqaudioError if the codec is another one.
+    """
+    from vqaudio.cli.decode import codec_of
+    from vqaudio.cli.tokenize import row_of, start_readers
+    from vqaudio.codec.streaming import StreamingEncoder
+    from vqaudio.jobs.sources import find_sources
+    from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
+    from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
+    from vqaudio.tokens.damage import healthy_ids
+    from vqaudio.tokens.shards import write_shard
+    from vqaudio.tokens.store import TokenStore
+
+    sources = {source.id: source for source in find_sources(args.audio)}
+    codec = codec_of(TokenStore(args.tokens, manifest), args.codec, args.device)
+    books = manifest.stamp.num_codebooks
+    lost: dict[str, str] = {}
+    known = healthy_ids(args.tokens, manifest, damaged)
+    for damage in damaged:
+        todo, missing = sources_of(damage, sources, known)
+        lost |= dict.fromkeys(missing, f"its shard {damage.path} was damaged, and {args.audio} has no such recording")
+        known |= {source.id for source in todo}
+        with ExitStack() as stack:
+            readers = start_readers(args.workers, len(todo), stack)
+            tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, books), codec.grid.sample_rate_hz)
+            rows = []
+            run = LocalRun(todo, tokenizer, readers, num_threads=num_available_cpus(), num_in_flight=32)
+            for outcome in run.outcomes():
+                if outcome.codes is None:
+                    lost[outcome.source.id] = outcome.reason or ""
+                else:
+                    rows.append(row_of(outcome, outcome.codes, manifest.stamp))
+        manifest = manifest.with_shard_anew(
+            damage.number, write_shard(args.tokens, damage.number, rows, manifest.stamp)
+        )
+        manifest.write(args.tokens)
+    return lost
+
+
+def sources_of(
+    damage: "ShardDamage", sources: "dict[str, Source]", known: set[str]
+) -> "tuple[list[Source], list[str]]":
+    """Find the recordings of a damaged shard, in its order, and the ids that have none.
+
+    Where its ids cannot be read these are all recordings that no other shard has.
+    """
+    from dataclasses import replace
+
+    if damage.entries is None:
+        return [source for row_id, source in sorted(sources.items()) if row_id not in known], []
+    there = [entry for entry in damage.entries if entry.id in sources]
+    missing = [entry.id for entry in damage.entries if entry.id not in sources]
+    return [replace(sources[entry.id], speaker=entry.speaker, text=entry.text) for entry in there], missing
