@@ -38,7 +38,7 @@ class RecipeConfig(RunConfig):
     """One run; see `RunConfig` too.
 
     late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
-    weights are taken wherever name and shape are the same; the rest starts fresh.
+    weights are taken wherever the name is the same and the shape fits, see `load_matching_weights`.
     decoder_from: another codec, whose decoder's weights are taken likewise.
     batch_size: crops of all processes together; each takes its share in `accumulation` parts, one after the other.
     frozen: parts of the codec that stay as they are, by name, such as `encoder`.

@@ -12,7 +12,7 @@ from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder, Latents
 from vqaudio.nn.fourier import ISTFTHead
-from vqaudio.nn.stem import FLOOR, SpectralStem, mel_bands
+from vqaudio.nn.stem import FLOOR, SOFT_FLOOR, SpectralStem, compressed, mel_bands
 
 
 def spectral_encoder(has_level_split=False, lookahead_frames=0):
@@ -198,3 +198,16 @@ def test_a_speaker_changes_the_sound_and_must_be_named():
         fourier_decoder()(vectors, torch.zeros(1, 5))
     with pytest.raises(VqaudioError, match=r"speaker index 3 is not in 0\.\.2"):
         speakers.embed(torch.tensor([3]))
+
+
+@pytest.mark.parametrize("soft_share", [0.0, 0.1, 0.3])
+def test_compression_has_slope_one_for_speech_and_the_soft_share_below_the_floor(soft_share):
+    def slope(amplitude):
+        pair = compressed(torch.tensor([amplitude, 1.01 * amplitude], dtype=torch.float64), soft_share)
+        return float(pair[1] - pair[0]) / math.log10(1.01)
+
+    assert slope(1e3 * FLOOR) == pytest.approx(1, abs=0.01)
+    between = math.sqrt(FLOOR * SOFT_FLOOR)
+    share = between / (between + SOFT_FLOOR) * soft_share + between / (between + FLOOR) * (1 - soft_share)
+    assert slope(between) == pytest.approx(share, abs=0.01)
+    assert slope(0.01 * SOFT_FLOOR) == pytest.approx(0, abs=0.01)

@@ -98,6 +98,32 @@ def test_dropout_is_off_in_evaluation():
     assert torch.equal(found.vectors, stack.decode(found.codes))
 
 
+@pytest.mark.parametrize("dropout", [0.0, 1.0])
+def test_some_samples_keep_their_own_vectors_with_what_comes_late_and_the_others_get_codes(dropout):
+    stack, vectors, late = stack_with_late(dropout=dropout)
+    stack.unquantized = 0.5
+    own = (stack(vectors, None, late).vectors - vectors - late).abs().amax(dim=(1, 2)) < 1e-5
+    assert 10 < int(own.sum()) < 50  # of 60, each by the toss of a coin
+    assert not ((stack.eval()(vectors, None, late).vectors - vectors - late).abs().amax(dim=(1, 2)) < 1e-5).any()
+
+
+def test_samples_that_keep_their_vectors_teach_the_codebooks_and_get_their_gradient_once():
+    stack = trained_stack(unquantized=1.0)
+    stack.reset_statistics()
+    vectors, gradient = torch.randn(8, 5, WIDTH, requires_grad=True), torch.randn(8, 5, WIDTH)
+    stack(vectors).vectors.backward(gradient)
+    assert [usage.num_frames for usage in stack.statistics()] == [40] * DEPTH
+    assert vectors.grad is not None
+    assert torch.equal(vectors.grad, gradient)
+
+
+@pytest.mark.parametrize("shares", [(1.5, 0.0), (0.0, -0.5)])
+def test_a_share_that_is_no_probability_is_refused(shares):
+    layers = [EmaQuantizer(WIDTH, 16), EmaQuantizer(WIDTH, 16)]
+    with pytest.raises(VqaudioError, match="is a probability"):
+        ResidualQuantizer(layers, dropout=shares[0], unquantized=shares[1])
+
+
 def test_dropped_layers_add_nothing_to_the_commitment():
     full, dropping = trained_stack(), trained_stack(dropout=1.0)
     dropping.load_state_dict(full.state_dict())

@@ -50,14 +50,27 @@ def test_an_average_of_constant_weights_is_those_weights_and_swaps_back():
     assert torch.allclose(layer.weight, kept + 1)
 
 
-def test_weights_are_taken_where_name_and_shape_are_the_same_and_nowhere_else():
+def test_weights_are_taken_where_the_name_is_the_same_and_the_shape_fits_and_nowhere_else():
     module = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
-    source = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 4), nn.Linear(4, 1))
+    source = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 6), nn.Linear(6, 1))
     before = {name: value.clone() for name, value in module.state_dict().items()}
     load_matching_weights(module, source)
     after, given = module.state_dict(), source.state_dict()
     assert all(torch.equal(after[name], given[name]) for name in ("0.weight", "0.bias"))
     assert all(torch.equal(after[name], before[name]) for name in ("1.weight", "1.bias"))
+
+
+def test_a_network_that_has_grown_gives_what_the_smaller_one_gave_and_its_new_units_can_learn():
+    written, read = nn.Conv1d(5, 7, 3), nn.Conv1d(7, 2, 1)
+    small = nn.Sequential(nn.Conv1d(3, 4, 3), nn.ELU(), nn.Conv1d(4, 2, 1))
+    large = nn.Sequential(written, nn.ELU(), read)
+    load_matching_weights(large, small)
+    x = torch.randn(2, 5, 9)
+    assert torch.allclose(large(x), small(x[:, :3]), atol=1e-6)
+    assert written.weight[4:].abs().min() > 0  # of the fresh units: at zero they would all stay the same
+    large(x).square().sum().backward()
+    assert read.weight.grad is not None
+    assert read.weight.grad[:, 4:].abs().min() > 0
 
 
 def test_a_source_of_which_nothing_fits_is_refused():

@@ -17,8 +17,8 @@ class EncoderConfig:
 
     dilations: of the residual units after each stride.  With stem_window > 0 the first stride is taken by a spectral
     stem of that many samples and stem_bands mel bands; with has_level_split the stem normalises the running level
-    of the signal, and in a residual stack the codebooks after the first code it.  lookahead_frames: the code of a frame
-    may depend on so many frames after it; codes come that much later.
+    of the signal, and in a residual stack the codebooks after the first code it; soft_share: see `SpectralStem`.
+    lookahead_frames: the code of a frame may depend on so many frames after it; codes come that much later.
     """
 
     widths: tuple[int, ...] = field(default=(256, 384), metadata=SIZES)
@@ -27,6 +27,7 @@ class EncoderConfig:
     stem_window: int = field(default=640, metadata=between(0, 65_536))
     stem_bands: int = field(default=100, metadata=SIZES)
     has_level_split: bool = True
+    soft_share: float = field(default=0.0, metadata=between(0, 1))
     lookahead_frames: int = field(default=0, metadata=FRAMES)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import Augmentation
 from vqaudio.corpora.dataset import CropDataset
+from vqaudio.corpora.mixing import NoiseConfig
 from vqaudio.corpora.reading import read_corpus
 
 
@@ -28,6 +29,7 @@ class DataConfig:
     is_cached: bool = True
     num_workers: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
 
 
 def open_crops(data: DataConfig, sample_rate_hz: int, *, seed: int, is_held_out: bool = False) -> CropDataset:
@@ -52,4 +54,5 @@ def open_crops(data: DataConfig, sample_rate_hz: int, *, seed: int, is_held_out:
         cache=data.is_cached,
         workers=data.num_workers,
         augmentation=data.augmentation,
+        noise=None if is_held_out else data.noise,
     )

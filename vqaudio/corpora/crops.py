@@ -124,7 +124,9 @@ class CropSampler:
         share = batch_size // world_size
         mine = slice(rank * share, (rank + 1) * share)
         chosen = self.utterances_at(step, batch_size)[mine]
-        offsets, loudness, polarity = _uniform(self._seed, CROP_STREAM, step, 3 * batch_size).reshape(3, batch_size)
+        offsets, loudness, polarity = uniform_draws(self._seed, CROP_STREAM, step, 3 * batch_size).reshape(
+            3, batch_size
+        )
         lengths = self._lengths[chosen]
         num_starts = np.maximum(lengths - self._crop_samples, 0) + 1
         low_db, high_db = self._augmentation.gain_low_db, self._augmentation.gain_high_db
@@ -151,10 +153,10 @@ class CropSampler:
         key = (epoch, 0 if self._bucket_samples is None else batch_size)
         order = self._orders.get(key)
         if order is None:
-            order = np.argsort(_uniform(self._seed, ORDER_STREAM, epoch, self.num_crops), kind="stable")
+            order = np.argsort(uniform_draws(self._seed, ORDER_STREAM, epoch, self.num_crops), kind="stable")
             if self._bucket_samples is not None:
                 kept_samples = np.minimum(self._lengths[self._owners[order]], self._crop_samples)
-                draws = _uniform(self._seed, BATCH_STREAM, epoch, self.num_crops // batch_size)
+                draws = uniform_draws(self._seed, BATCH_STREAM, epoch, self.num_crops // batch_size)
                 buckets = -(-kept_samples // self._bucket_samples)
                 order = bucketed_order(order, buckets, draws, -epoch * self.num_crops % batch_size, batch_size)
             # Threads that prefetch straddle two epochs at most; a whole new dictionary needs no lock.
@@ -163,7 +165,7 @@ class CropSampler:
         return order
 
 
-def _uniform(seed: int, stream: int, index: int, count: int) -> np.ndarray:
+def uniform_draws(seed: int, stream: int, index: int, count: int) -> np.ndarray:
     """Draw `count` float64 in [0, 1), a pure function of the arguments.
 
     Raw bits, not Generator methods: numpy promises the same bits in every version, but not the same draws.

@@ -10,6 +10,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.crops import UNKNOWN_SPEAKER, Augmentation, CropPositions, CropSampler
 from vqaudio.corpora.decoding import corpus_lengths, decode_corpus, decode_stretch
 from vqaudio.corpora.interface import Utterance
+from vqaudio.corpora.mixing import BackgroundMixer, NoiseConfig
 from vqaudio.corpora.prefetch import Prefetcher
 
 
@@ -40,7 +41,9 @@ class CropDataset:
         workers: int = 1,
         augmentation: Augmentation | None = None,
         bucket_samples: int | None = None,
+        noise: NoiseConfig | None = None,
     ) -> None:
+        self._mixer = BackgroundMixer(noise, sample_rate_hz, seed) if noise is not None and noise.root else None
         self.utterances = tuple(utterances)
         if not self.utterances:
             raise VqaudioError("a CropDataset needs at least one utterance, got none; check the corpus and its split")
@@ -109,8 +112,12 @@ class CropDataset:
         num_samples = self.batch_samples(step, batch_size)
         make = self._decode if self._samples is None else self._cut
         crops = make(positions.starts, num_samples)
-        crops[np.arange(num_samples) >= positions.lengths[:, None]] = 0.0  # the next utterance begins there
+        is_past = np.arange(num_samples) >= positions.lengths[:, None]  # the next utterance begins there
+        crops[is_past] = 0.0
         audio = crops * positions.scales[:, None]
+        if self._mixer is not None:
+            audio = self._mixer.mix(audio, step, batch_size, rank * len(audio))
+            audio[is_past] = 0.0
         return {"audio": audio[:, None, :], "lengths": positions.lengths, "speaker": positions.speakers}
 
     def prefetch(

@@ -10,6 +10,7 @@ from vqaudio.core.mel import mel_filter_bank
 from vqaudio.nn.conv import State
 
 FLOOR = 2e-4  # amplitude of a sinusoid: -74 dB; weaker parts of speech are inaudible beside the rest
+SOFT_FLOOR = 1e-5  # -100 dB: of a second logarithm, in which soft sounds are told from silence
 TINY = 1e-16  # power: keeps the gradient of the square root finite in silence
 CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the features over read speech
 
@@ -31,7 +32,7 @@ class SpectralStem(nn.Module):
     A convolution with windowed cosines and sines, stride `hop`, computed by a fast Fourier transform; then the
     magnitude of each pair, mel bands, and a logarithm as the activation: what the ear, STOI and phonemes look at, from
     the first step of training on.  With has_level_split the features are those of the signal brought to a nominal
-    level, and the level comes beside them: features then do not depend on the volume.
+    level, and the level comes beside them: features then do not depend on the volume.  soft_share: see `compressed`.
     Source: learnable front ends start from the same filters, arXiv:2101.08596; mel bands: O'Shaughnessy 1987.
     """
 
@@ -39,9 +40,17 @@ class SpectralStem(nn.Module):
     bands: Tensor
 
     def __init__(
-        self, sample_rate_hz: int, *, window_samples: int, hop: int, num_bands: int, has_level_split: bool = False
+        self,
+        sample_rate_hz: int,
+        *,
+        window_samples: int,
+        hop: int,
+        num_bands: int,
+        has_level_split: bool = False,
+        soft_share: float = 0.0,
     ) -> None:
         super().__init__()
+        self.soft_share = soft_share
         if window_samples < hop:
             raise VqaudioError(f"a window of {window_samples} samples leaves gaps at a hop of {hop}")
         self.window_samples, self.stride, self.context = window_samples, hop, window_samples - hop
@@ -79,7 +88,7 @@ class SpectralStem(nn.Module):
             levels, level = self.follower.step(power.sum(dim=-1) / 1.5, level)
             levels = levels - NOMINAL
             mels = mels * torch.pow(10.0, -levels).unsqueeze(-1)
-        features = ((torch.log10(mels + FLOOR) - CENTRE) / SPREAD).transpose(1, 2)
+        features = ((compressed(mels, self.soft_share) - CENTRE) / SPREAD).transpose(1, 2)
         return StemOutput(features, levels), level
 
     def forward(self, audio: Tensor) -> StemOutput:
@@ -111,6 +120,15 @@ class LevelFollower(nn.Module):
         levels = torch.cummax(torch.cat([state, loudness], dim=-1) + fallen, dim=-1).values - fallen
         levels = levels[:, 1:].clamp(min=QUIETEST)
         return levels, levels[:, -1:]
+
+
+def compressed(amplitudes: Tensor, soft_share: float) -> Tensor:
+    """Take log10 of amplitudes: its slope is 1 above FLOOR, and soft_share from there down to SOFT_FLOOR.
+
+    So soft sounds come back as what they are, and speech keeps most of the weight.
+    """
+    loud = torch.log10(amplitudes + FLOOR)
+    return loud if not soft_share else (1 - soft_share) * loud + soft_share * torch.log10(amplitudes + SOFT_FLOOR)
 
 
 def mel_bands(sample_rate_hz: int, num_bins: int, num_bands: int) -> Tensor:

@@ -23,7 +23,7 @@ from vqaudio.quantizers.usage import CodebookUsage
 class EmaConfig:
     """The arguments of `EmaQuantizer`; more than one codebook makes a residual stack.
 
-    quantizer_dropout: see `ResidualQuantizer`.
+    quantizer_dropout, unquantized: see `ResidualQuantizer`.
     """
 
     kind: str = "ema"
@@ -35,6 +35,7 @@ class EmaConfig:
     is_l2_normalized: bool = False
     has_rotation_trick: bool = False
     quantizer_dropout: float = field(default=0.5, metadata=renamed_from("dropout"))
+    unquantized: float = 0.0
 
 
 class EmaQuantizer(nn.Module):

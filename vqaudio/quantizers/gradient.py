@@ -24,7 +24,7 @@ from vqaudio.quantizers.usage import CodebookUsage, UsageWindow
 class GradientConfig:
     """The arguments of `GradientQuantizer`; its commitment is all of its loss: give it weight 1 in the recipe.
 
-    More than one codebook makes a residual stack.  quantizer_dropout: see `ResidualQuantizer`.
+    More than one codebook makes a residual stack.  quantizer_dropout, unquantized: see `ResidualQuantizer`.
     """
 
     kind: str = "gradient"
@@ -32,6 +32,7 @@ class GradientConfig:
     codebook_size: int = field(default=1024, metadata=between(1, 65_536))
     has_rotation_trick: bool = False
     quantizer_dropout: float = field(default=0.5, metadata=renamed_from("dropout"))
+    unquantized: float = 0.0
 
 
 class GradientQuantizer(nn.Module):

@@ -45,4 +45,9 @@ def build_quantizer(config: QuantizerConfig, width: int) -> Quantizer:
         return build(config, width)
     layers = [build(config, width) for _ in range(config.num_codebooks)]
     stacked: Any = config  # a config of several codebooks says how they are stacked
-    return ResidualQuantizer(layers, dropout=stacked.quantizer_dropout, rotation_trick=stacked.has_rotation_trick)
+    return ResidualQuantizer(
+        layers,
+        dropout=stacked.quantizer_dropout,
+        unquantized=stacked.unquantized,
+        rotation_trick=stacked.has_rotation_trick,
+    )

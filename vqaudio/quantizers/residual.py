@@ -25,25 +25,35 @@ class ResidualQuantizer(nn.Module):
     Source: Zeghidour et al. 2021 (SoundStream), arXiv:2107.03312, section III-C.
     """
 
-    def __init__(self, layers: Sequence[SingleCodebook], *, dropout: float = 0.0, rotation_trick: bool = False) -> None:
+    def __init__(
+        self,
+        layers: Sequence[SingleCodebook],
+        *,
+        dropout: float = 0.0,
+        unquantized: float = 0.0,
+        rotation_trick: bool = False,
+    ) -> None:
         """Stack quantizers of one codebook each (`EmaQuantizer`, `GradientQuantizer`), equal in width and size.
 
         dropout: probability that a sample (an entry of axis 0) is trained with its first 1..k codebooks only, their
         number uniform. All layers still learn from every frame: a codebook should know the residuals of all
         speech, and statistics of a random half of them would only be noisier. Where several processes train
         together, each must bring as many samples as the others.
+        unquantized: probability that a sample is trained with its own vectors in place of the codes': what codes cannot
+        say yet then stays worth saying to the decoder, and the later codebooks find it there.
         rotation_trick: turn the gradient of the sum; see `rotate_to`.
-        Raises VqaudioError if layers differ or there is none, or dropout is no probability.
+        Raises VqaudioError if layers differ or there is none, or dropout or unquantized is no probability.
         """
         super().__init__()
         if len({(layer.width, layer.codebook_size) for layer in layers}) != 1:
             raise VqaudioError("a residual stack wants one or more layers of the same width and codebook_size")
-        if not 0 <= dropout <= 1:
-            raise VqaudioError(f"dropout is a probability in [0, 1], got {dropout}")
+        for name, probability in (("dropout", dropout), ("unquantized", unquantized)):
+            if not 0 <= probability <= 1:
+                raise VqaudioError(f"{name} is a probability in [0, 1], got {probability}")
         self.layers = nn.ModuleList(cast(Sequence[nn.Module], layers))
         self.width, self.codebook_size = layers[0].width, layers[0].codebook_size
         self.num_codebooks = len(layers)
-        self.dropout, self.rotation_trick = dropout, rotation_trick
+        self.dropout, self.unquantized, self.rotation_trick = dropout, unquantized, rotation_trick
 
     def forward(self, vectors: Tensor, mask: Tensor | None = None, level_offset: Tensor | None = None) -> Quantized:
         """Quantize vectors `... d`; in training every codebook learns from those where `mask` `...` is true.
@@ -55,10 +65,13 @@ class ResidualQuantizer(nn.Module):
             frames, offset = real.values, None if level_offset is None else real.take(level_offset)
             num_active = self._num_active(real)
             total, codes, commitment = self._stack(frames, offset, num_active)
+            whole = frames if offset is None else frames + offset
             if offset is not None:
                 frames = frames + (offset if num_active is None else offset * (num_active > 1).unsqueeze(1))
-            cross = rotate_to if self.rotation_trick else straight_through
-            return real.quantized(cross(frames, total), codes, commitment)
+            crossed = (rotate_to if self.rotation_trick else straight_through)(frames, total)
+            if (is_open := self._is_unquantized(real)) is not None:
+                crossed = torch.where(is_open, whole, crossed)
+            return real.quantized(crossed, codes, commitment)
 
     def _stack(self, frames: Tensor, offset: Tensor | None, num_active: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Quantize frames `n d` with their level offset `n d`: sum of the codes `n d`, codes `n k`, and commitment."""
@@ -84,6 +97,13 @@ class ResidualQuantizer(nn.Module):
         num_active = torch.where(coin < self.dropout, num_kept, self.num_codebooks)
         num_active = num_active.reshape(-1, *(1,) * (len(real.leading) - 1)).expand(real.leading)
         return real.take(num_active.unsqueeze(-1)).squeeze(1)
+
+    def _is_unquantized(self, real: Frames) -> Tensor | None:
+        """Draw the samples that keep their own vectors, `n 1` for every frame; None for none."""
+        if not self.training or self.unquantized == 0:
+            return None
+        coin = random_rows(real.leading[0], 1, real.values.device)[:, 0] < self.unquantized
+        return real.take(coin.reshape(-1, *(1,) * (len(real.leading) - 1)).expand(real.leading).unsqueeze(-1)).bool()
 
     def encode(self, vectors: Tensor, num_codebooks: int | None = None, level_offset: Tensor | None = None) -> Tensor:
         """Find the codes `... k` of vectors `... d`, of the first `num_codebooks` or all codebooks."""

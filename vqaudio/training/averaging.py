@@ -50,14 +50,28 @@ class WeightAverage:
 def load_matching_weights(module: nn.Module, source: nn.Module) -> None:
     """Copy every tensor of the source that has the name and the shape of one of the module's.
 
-    Raises VqaudioError if there is none.
+    Where the module's is larger along some axes the source's fills its beginning and the rest is zero in axes that are
+    read (1 and further) and as it was in axis 0: a network that has grown starts as the one it grew from, and what is
+    new can be learned.  Raises VqaudioError if nothing fits.
     """
     own = module.state_dict()
-    fitting = {name: value for name, value in source.state_dict().items() if _shape(own.get(name)) == value.shape}
+    values = {name: value for name, value in source.state_dict().items() if name in own}
+    fitting = {name: _grown(own[name], value) for name, value in values.items() if _fits(value, own[name])}
     if not fitting:
-        raise VqaudioError("no weight of the codec to start from has the name and shape of one of this codec's")
+        raise VqaudioError("no weight of the codec to start from has a name and a shape that fit one of this codec's")
     module.load_state_dict(fitting, strict=False)
 
 
-def _shape(tensor: Tensor | None) -> torch.Size | None:
-    return None if tensor is None else tensor.shape
+def _fits(value: Tensor, into: Tensor) -> bool:
+    sizes = zip(value.shape, into.shape, strict=False)
+    return value.ndim == into.ndim and all(size <= room for size, room in sizes)
+
+
+def _grown(fresh: Tensor, value: Tensor) -> Tensor:
+    """Put a tensor into the beginning of a fresh one that is as large or larger."""
+    if fresh.shape == value.shape:
+        return value
+    grown = fresh.clone()
+    grown[: len(value)] = 0
+    grown[tuple(slice(0, size) for size in value.shape)] = value
+    return grown

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vqaudio.core.protocols import CodecOutput, NeuralCodec
+from vqaudio.training.auditory import DisturbanceLoss, IntelligibilityLoss
 from vqaudio.training.batches import Batch
 from vqaudio.training.discriminators import Discriminators
 from vqaudio.training.launch import mean_over_processes
@@ -48,12 +49,17 @@ class LossWeights:
     """The weights of the losses.
 
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
+    soft_share: of what is softer than the floor, see `LogMagnitudeLoss`.  disturbance, intelligibility: of predicted
+    magnitudes too, as PESQ and STOI judge them, see `vqaudio.training.auditory`; crops of 0.5 s or more.
     reencoding: of the latents that the decoded sound has when it is encoded again: it makes codes stable and keeps
     what the encoder reads in the decoded sound.  adversarial_share: the norm of the discriminators' gradient at their
     input, beside that of the losses there: of spectrum, or of mel and waveform together.
     """
 
     spectrum: float = 0.0
+    soft_share: float = 0.0
+    disturbance: float = 0.0
+    intelligibility: float = 0.0
     mel: float = 15.0
     waveform: float = 5.0
     commitment: float = 0.25
@@ -158,7 +164,9 @@ class CodecLosses(nn.Module):
     def __init__(self, weights: LossWeights, sample_rate_hz: int) -> None:
         super().__init__()
         self.weights, self.mel, self.waveform = weights, MelLoss(sample_rate_hz), ComplexStftLoss()
-        self.spectrum = LogMagnitudeLoss(sample_rate_hz)
+        self.spectrum = LogMagnitudeLoss(sample_rate_hz, soft_share=weights.soft_share)
+        self.sample_rate_hz = sample_rate_hz
+        self.auditory = nn.ModuleDict()  # filled when the number of bins is known
 
     def compare(self, codec: NeuralCodec, output: CodecOutput, audio: Tensor) -> dict[str, Comparison]:
         """Compare decoded with recorded speech: `spectrum` and `waveform`, as far as these losses have a weight."""
@@ -172,6 +180,7 @@ class CodecLosses(nn.Module):
                     audio, num_frames=given.shape[1], hop=codec.decoder.head.hop, delay_frames=delay_frames
                 )
                 losses = {"spectrum": (self.spectrum(given, wanted), self.weights.spectrum)}
+                losses |= self._of_hearing(given, wanted)
                 comparisons["spectrum"] = Comparison(given, wanted, losses)
             if self.weights.has_sound:
                 given = output.audio
@@ -181,6 +190,15 @@ class CodecLosses(nn.Module):
                 }
                 comparisons["waveform"] = Comparison(given, audio, losses)
         return comparisons
+
+    def _of_hearing(self, given: Tensor, wanted: Tensor) -> Losses:
+        """Compute the auditory losses of log magnitudes `b t f`, as far as these have a weight."""
+        kinds = {"disturbance": DisturbanceLoss, "intelligibility": IntelligibilityLoss}
+        weights = {name: weight for name in kinds if (weight := getattr(self.weights, name))}
+        for name in weights.keys() - self.auditory.keys():
+            self.auditory[name] = kinds[name](self.sample_rate_hz, given.shape[-1]).to(given.device)
+        powers = torch.exp(2 * given), torch.exp(2 * wanted)
+        return {name: (self.auditory[name](*powers), weight) for name, weight in weights.items()}
 
     def of_latents(self, codec: NeuralCodec, output: CodecOutput) -> Losses:
         """Compute the commitment and re-encoding losses, with their weights."""

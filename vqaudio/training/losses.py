@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vqaudio.audio.spectral import LogMel, spectrum
 from vqaudio.nn.fourier import OVERLAP
-from vqaudio.nn.stem import FLOOR, mel_bands
+from vqaudio.nn.stem import compressed, mel_bands
 from vqaudio.training.launch import mean_over_processes
 
 # window in samples at 16 kHz: mel bands.  DAC (arXiv:2306.06546, section 3.3) halves both from scale to scale.
@@ -42,21 +42,34 @@ class LogMagnitudeLoss(nn.Module):
     """The L1 and squared distance of log10 magnitudes that a decoder predicts, in mel bands and in single bins.
 
     Needs no phase and no waveform.  Squared error of log magnitudes spends bits where the ear, STOI and phonemes look.
+    soft_share: the weight of what is softer than FLOOR, see `vqaudio.nn.stem.compressed`.
     """
 
-    def __init__(self, sample_rate_hz: int, *, num_bands: tuple[int, ...] = (128, 40), bin_weight: float = 0.3) -> None:
+    def __init__(
+        self,
+        sample_rate_hz: int,
+        *,
+        num_bands: tuple[int, ...] = (128, 40),
+        bin_weight: float = 0.3,
+        soft_share: float = 0.0,
+    ) -> None:
         super().__init__()
         self.sample_rate_hz, self.num_bands, self.bin_weight = sample_rate_hz, num_bands, bin_weight
+        self.soft_share = soft_share
 
     def forward(self, log_magnitudes: Tensor, wanted: Tensor) -> Tensor:
         """Compute the loss of log_magnitudes against wanted, `b t f` natural, 0 for a sinusoid of amplitude 1."""
         size = 2 * (log_magnitudes.shape[-1] - 1)
         given, wanted = torch.exp(log_magnitudes), torch.exp(wanted)
-        total = self.bin_weight * _log_distance(given, wanted)
+        total = self.bin_weight * self._distance(given, wanted)
         for bands in self.num_bands:
             bank = mel_bands(self.sample_rate_hz, size // 2 + 1, bands).to(given.device)
-            total = total + _log_distance(given @ bank, wanted @ bank) / len(self.num_bands)
+            total = total + self._distance(given @ bank, wanted @ bank) / len(self.num_bands)
         return total
+
+    def _distance(self, given: Tensor, wanted: Tensor) -> Tensor:
+        difference = compressed(given, self.soft_share) - compressed(wanted, self.soft_share)
+        return difference.abs().mean() + difference.square().mean()
 
 
 def recorded_spectrum(audio: Tensor, *, num_frames: int, hop: int, delay_frames: int) -> Tensor:
@@ -71,11 +84,6 @@ def recorded_spectrum(audio: Tensor, *, num_frames: int, hop: int, delay_frames:
     window = torch.hann_window(size, device=audio.device)
     amplitudes = torch.fft.rfft(around.unfold(-1, size, hop) * window).abs() / (size / 4)
     return torch.log(amplitudes.clamp(min=SILENT))
-
-
-def _log_distance(given: Tensor, wanted: Tensor) -> Tensor:
-    difference = torch.log10(given + FLOOR) - torch.log10(wanted + FLOOR)
-    return difference.abs().mean() + difference.square().mean()
 
 
 class ComplexStftLoss(nn.Module):
