@@ -145,8 +145,9 @@ def test_a_document_with_other_tokens_around_its_codes_is_found(change, make_sto
 
 @pytest.mark.parametrize("changed", [{"speaker": "eve"}, {"text": "hello"}, {"speaker": None}, {"text": None}])
 def test_a_store_whose_speaker_or_text_is_another_one_is_found(changed, make_store, make_rows, tmp_path):
-    rows, options = [replace(row, speaker="ada", text="hi") for row in make_rows(3)], {"prefix": ("speaker", "text")}
-    export_store(make_store(rows), tmp_path / "out", ExportOptions("nanogpt", validation=0, **options))
+    rows = [replace(row, speaker="ada", text="hi") for row in make_rows(3)]
+    options = ExportOptions("nanogpt", validation=0, prefix=("speaker", "text"))
+    export_store(make_store(rows), tmp_path / "out", options)
     check_export(tmp_path / "out", make_store(rows))
     with pytest.raises(VqaudioError, match="begins or ends with other tokens than"):
         check_export(tmp_path / "out", make_store([*rows[:2], replace(rows[2], **changed)]))

@@ -118,6 +118,24 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(start, whole: dict,
     assert max(Counter((tmp_path / "log").read_text().split()).values()) <= 2
 
 
+def test_the_first_ctrl_c_asks_and_the_second_interrupts_at_once() -> None:
+    before, seen = signal.signal(signal.SIGINT, signal.default_int_handler), []
+    try:
+        with stop_on_interrupt() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            seen.append(stop.is_set())
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert seen == [True]
+        with stop_on_interrupt() as again:
+            assert not again.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with pytest.raises(KeyboardInterrupt):  # after the block the first one does
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_ignored_ctrl_c_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
