@@ -181,6 +181,15 @@ def test_iterations_make_magnitudes_consistent():
     assert consistency_error(better, head) < 0.1 * consistency_error(start, head)
 
 
+def test_magnitudes_of_a_wild_start_are_limited_and_its_sound_is_finite():
+    head = ISTFTHead(4, hop=160, num_iterations=2)
+    torch.nn.init.constant_(head.project.bias, 1e4)
+    log_magnitudes, _ = head.spectrum(torch.randn(1, 4, 20))
+    assert_close(log_magnitudes, torch.full_like(log_magnitudes, fourier.MAX_LOG_MAGNITUDE))
+    assert head(torch.randn(1, 4, 20)).isfinite().all()
+    assert head.step(torch.randn(1, 4, 20), head.zero_state(1))[0].isfinite().all()
+
+
 def harmonics(num_samples):
     """A gliding voice, `1 n`."""
     time_s = torch.arange(num_samples) / 16_000
