@@ -37,6 +37,16 @@ def test_plateaus_at_full_scale_are_clipping(bits):
     assert "clipped" in warnings_of(clipped.astype(np.float32))[0]
 
 
+@pytest.mark.parametrize("length", [12, 13, 14, 30])
+def test_a_plateau_counts_from_its_fourth_sample_on_wherever_it_lies(length):
+    """Ten such samples are worth a warning, at either end of a block too."""
+    tone, plateau = 0.5 * TONE[:100], np.ones((length, 1), dtype=np.float32)
+    wanted = [] if length < 13 else [f"clipped: {length - 3} samples"]
+    for blocks in ([tone, plateau], [plateau, tone], [tone, plateau, tone], [plateau]):
+        told = warnings_of(np.concatenate(blocks))
+        assert [line.split(" (")[0] for line in told] == wanted
+
+
 def test_clipping_of_one_channel_is_seen():
     both = np.concatenate([0.1 * TONE, np.clip(3 * TONE, -1, 1)], axis=1)
     assert "clipped" in warnings_of(both)[0]

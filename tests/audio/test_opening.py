@@ -13,8 +13,8 @@ from vqaudio.core.errors import VqaudioError
 TONE = (0.3 * np.sin(np.arange(48_000) / 7)).astype(np.float32)
 
 
-def warnings_of(path: Path) -> list[str]:
-    reader = AudioReader(path)
+def warnings_of(path: Path, start_s: float = 0.0, end_s: float | None = None) -> list[str]:
+    reader = AudioReader(path, start_s=start_s, end_s=end_s)
     for _ in reader:
         pass
     return reader.warnings
@@ -121,6 +121,21 @@ def test_half_a_file_is_read_and_warned_about_and_a_whole_one_is_not(tmp_path, n
     soundfile.write(path, tone, 16_000, format=kind, subtype=subtype)
     assert warnings_of(path) == []
     assert any("truncated" in warning for warning in warnings_of(cut_in_half(path)))
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3"])
+@pytest.mark.parametrize("segment", [{"end_s": 1.0}, {"start_s": 1.0}, {"start_s": 1.0, "end_s": 2.0}])
+def test_a_part_of_a_whole_file_is_read_without_a_warning(tmp_path, name, segment):
+    soundfile.write(tmp_path / name, TONE, 16_000)
+    assert warnings_of(tmp_path / name, **segment) == []
+
+
+def test_a_twentieth_missing_of_an_mp3_is_warned_about(tmp_path):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, np.tile(TONE, 8), 16_000)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 19 // 20])
+    assert any("truncated" in warning for warning in warnings_of(path))
 
 
 def test_half_a_flac_file_is_refused_with_the_time_of_the_damage(tmp_path):

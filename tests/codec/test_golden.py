@@ -1,7 +1,10 @@
 """The codecs that ship give the sample recordings the codes that they have always given.
 
 golden.safetensors holds them: every recording of data/samples, in the order of their paths and encoded alone, one after
-the other in time.  AVX512, AVX2 and plain instructions gave the same ones.
+the other in time.  AVX512, AVX2 and plain instructions gave the same ones.  After new weights it is written anew, and
+the digits that are to stand below are printed, by
+
+    python -m tests.codec.test_golden
 """
 
 import hashlib
@@ -11,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
@@ -19,7 +22,8 @@ from vqaudio.codec.saving import open_codec
 from vqaudio.codec.streaming import encode_windows
 from vqaudio.quantizers.residual import ResidualQuantizer
 
-GOLDEN = load_file(Path(__file__).with_name("golden.safetensors"))
+FILE = Path(__file__).with_name("golden.safetensors")
+GOLDEN = load_file(FILE)
 SHA256 = {
     "speech-16k": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
     "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
@@ -128,3 +132,15 @@ def test_only_a_near_tie_may_go_the_other_way(samples_dir: Path) -> None:
         assert found.share == 1 / codes.size
         assert found.excess == pytest.approx(float(gaps[frame]), rel=1e-6)
     assert gaps.min() < NEAR_TIE < gaps.max()
+
+
+def main() -> None:
+    """Record the codes of the codecs as they are."""
+    samples_dir = Path(__file__).resolve().parents[2] / "data" / "samples"
+    codes = {name: found_by(open_codec(name), samples_dir)[0] for name in SHA256}
+    save_file(codes, FILE)
+    print({name: sha256_of(found) for name, found in codes.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -112,6 +112,24 @@ def test_a_length_outside_the_last_frame_is_refused(codec, speech):
         codec.decode(codes, 3_201)
 
 
+@pytest.mark.parametrize("frames", [1, 17, 20, 21, 40])
+def test_after_the_last_frame_the_decoder_hears_zero_vectors_and_not_code_0(codec, speech, frames):
+    codes, delay, window = codec.encode(speech[:1, :, : frames * 320]), codec.decoder.lookahead_frames, 20
+    after = torch.zeros_like(codes[..., :1]).expand(-1, -1, delay)
+    heard = codec.decode_latents(codes), torch.zeros_like(codec.decode_latents(after)), codec.decode_latents(after)
+
+    def sound(*parts):
+        vectors, state, blocks = torch.cat(parts, dim=-1), codec.decoder.zero_state(1), []
+        for block in torch.nn.functional.pad(vectors, (0, -vectors.shape[-1] % window)).split(window, dim=-1):
+            audio, state = codec.decoder.step(block, state)
+            blocks.append(audio)
+        return torch.cat(blocks, dim=-1)[..., delay * 320 : (delay + frames) * 320]
+
+    torch.testing.assert_close(codec.decode(codes), sound(*heard[:2]), atol=1e-5, rtol=1e-4)
+    ends = [found[..., -320:] for found in (codec.decode(codes), sound(heard[0], heard[2]))]
+    assert (ends[0] - ends[1]).norm() > 0.1 * ends[0].norm()
+
+
 @pytest.mark.parametrize("portion", [1, 7, 20, 53])
 def test_streamed_sound_equals_that_of_all_codes(codec, speech, portion):
     codes, length = codec.encode(speech[:1]), speech.shape[-1]

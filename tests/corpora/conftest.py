@@ -6,6 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+MOST_REQUESTS = 100
+
 
 class Publisher:
     """files: path -> bytes.  cut_after: bytes sent of each answer before the connection ends; None sends all.
@@ -32,6 +34,9 @@ def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             here.asked.append((self.path, asked))
+            if len(here.asked) > MOST_REQUESTS:  # so that who asks for ever fails instead
+                self.send_error(404)
+                return
             if here.refusals:
                 self.send_error(here.refusals.pop(0))
                 return

@@ -1,5 +1,9 @@
 """`check_export` sees every change; a check that cannot fail shows nothing."""
 
+import json
+import os
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -98,3 +102,64 @@ def test_a_folder_that_is_no_export_is_refused(store, tmp_path):
     (tmp_path / "export.json").write_text('{"format_version": 99, "vocabulary": {}}')
     with pytest.raises(VqaudioError, match="format 99"):
         check_export(tmp_path, store)
+
+
+def spoilt_tokens(out, change):
+    """Changes the list of tokens of the second document, and its length in the index with it."""
+    path = out / "train.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    changed = change(lines[1]["input_ids"])
+    added, lines[1]["input_ids"] = len(changed) - len(lines[1]["input_ids"]), changed
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    [path] = (out / "documents").glob("train-*")
+    table = pq.read_table(path)
+    lengths = table.column("length").to_pylist()
+    lengths[1] += added
+    place = table.schema.get_field_index("length")
+    pq.write_table(table.set_column(place, "length", pa.array(lengths, pa.int64())), path)
+
+
+CHANGES = {
+    "no BOS": lambda tokens: tokens[1:],
+    "no EOS": lambda tokens: tokens[:-1],
+    "two EOS": lambda tokens: [*tokens, tokens[-1]],
+    "EOS in front": lambda tokens: [tokens[-1], *tokens[:-1]],
+    "EOS among the codes": lambda tokens: [*tokens[:-2], tokens[-1], tokens[-2]],
+    "another speaker": lambda tokens: [tokens[0], tokens[1] + 1, *tokens[2:]],
+    "another letter": lambda tokens: [*tokens[:3], tokens[3] + 1, *tokens[4:]],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_document_with_other_tokens_around_its_codes_is_found(change, make_store, make_rows, tmp_path):
+    """As when an export that was cut short is gone on with under other options: the codes alone are all there."""
+    rows = [replace(row, speaker="ada", text="hi") for row in make_rows(3)]
+    rows[2] = replace(rows[2], speaker="bob")
+    store, out, chosen = make_store(rows), tmp_path / "out", {"has_bos": True, "has_eos": True, "validation": 0}
+    export_store(store, out, ExportOptions("jsonl", "lists", prefix=("speaker", "text"), **chosen))
+    check_export(out, store)
+    spoilt_tokens(out, CHANGES[change])
+    with pytest.raises(VqaudioError, match=r"a b/c\.wav begins or ends with other tokens than"):
+        check_export(out, store)
+
+
+@pytest.mark.parametrize("changed", [{"speaker": "eve"}, {"text": "hello"}, {"speaker": None}, {"text": None}])
+def test_a_store_whose_speaker_or_text_is_another_one_is_found(changed, make_store, make_rows, tmp_path):
+    rows = [replace(row, speaker="ada", text="hi") for row in make_rows(3)]
+    options = ExportOptions("nanogpt", validation=0, prefix=("speaker", "text"))
+    export_store(make_store(rows), tmp_path / "out", options)
+    check_export(tmp_path / "out", make_store(rows))
+    with pytest.raises(VqaudioError, match="begins or ends with other tokens than"):
+        check_export(tmp_path / "out", make_store([*rows[:2], replace(rows[2], **changed)]))
+
+
+@pytest.mark.parametrize("has_eos", [False, True])
+def test_documents_with_and_without_eos_in_one_export_are_found(has_eos, store, tmp_path):
+    """The record says one thing of all; the documents are those of an export that said the other."""
+    export_store(store, tmp_path / "out", ExportOptions("jsonl", "lists", has_eos=has_eos))
+    export_store(store, tmp_path / "other", ExportOptions("jsonl", "lists", has_eos=not has_eos))
+    for part in ("train.jsonl", "documents"):
+        os.rename(tmp_path / "out" / part, tmp_path / f"old {part}")
+        os.rename(tmp_path / "other" / part, tmp_path / "out" / part)
+    with pytest.raises(VqaudioError, match="begins or ends with other tokens than"):
+        check_export(tmp_path / "out", store)

@@ -1,13 +1,17 @@
 """A codec in plain numpy: fast, and as touchy as a real one about lost, doubled or swapped samples."""
 
+import queue
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 RATE_HZ, HOP_SAMPLES, NUM_CODEBOOKS = 16_000, 320, 4
+PATIENCE_S = 60.0  # a run takes a second where nothing else runs
 
 
 class HashEncoder:
@@ -33,6 +37,33 @@ class HashEncoder:
         weights = np.arange(1, HOP_SAMPLES + 1)
         self.memory = (self.memory * 31 + int((np.round(frame * 32768).astype(np.int64) * weights).sum())) % 1_000_003
         return [(self.memory >> shift) % 1024 for shift in range(NUM_CODEBOOKS)]
+
+
+@pytest.fixture
+def bounded() -> Callable[[Callable[[], Any]], Any]:
+    """Runs work and gives what it returns or raises; work that hangs fails instead of stalling every test after it."""
+
+    def run(work: Callable[[], Any]) -> Any:
+        answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+
+        def answer() -> None:
+            try:
+                answers.put((True, work()))
+            except BaseException as error:
+                answers.put((False, error))
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        try:
+            is_done, found = answers.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            pytest.fail(f"the run hangs: nothing came for {PATIENCE_S:.0f} s")
+        thread.join()
+        if not is_done:
+            raise found
+        return found
+
+    return run
 
 
 @pytest.fixture

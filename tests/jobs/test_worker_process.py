@@ -3,14 +3,49 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from vqaudio.jobs.worker_process import isolated_python
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.worker_process import WorkerProcess, isolated_python
 
 HOSTILE = "import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\n"
 NAMES = ("soundfile", "json", "numpy", "soxr", "struct", "signal", "pocketsphinx", "vqaudio", "sitecustomize")
+
+# A worker that says on stderr what it is told to say, and then answers or dies.
+TALKER = """
+import os, sys
+from vqaudio.jobs.worker import DONE, send, serve
+def answer(request, answers):
+    os.write(2, request["says"].encode())
+    if request["dies"]: os._exit(3)
+    send(answers, DONE, b"")
+serve(answer)
+"""
+
+
+@pytest.fixture
+def talker() -> Iterator[WorkerProcess]:
+    worker = WorkerProcess("talker", TALKER, patience_s=300.0)
+    yield worker
+    worker.close()
+
+
+def death_of(worker: WorkerProcess, says: str) -> str:
+    with pytest.raises(VqaudioError) as caught:
+        list(worker.answers({"says": says, "dies": True}))
+    return str(caught.value)
+
+
+def test_the_last_words_of_a_worker_are_about_its_own_file(talker: WorkerProcess) -> None:
+    died = "the talker process died (exit status 3) while it read this file"
+    assert death_of(talker, "mumble\nout of eggs\n") == f"{died}: out of eggs"
+    assert death_of(talker, "") == died
+    assert death_of(talker, "out of flour") == f"{died}: out of flour"
+    list(talker.answers({"says": "never mind\n" * 1000, "dies": False}))
+    assert death_of(talker, "") == died
 
 
 @pytest.fixture

@@ -60,6 +60,12 @@ def test_si_sdr_is_limited_to_a_hundred_db_and_undefined_for_silence(noise) -> N
     assert all(np.isnan(si_sdr_db(*pair)) for pair in ((silence, noise), (noise, silence)))
 
 
+@pytest.mark.parametrize("gain", [0.5, 3.0, 10.0])
+def test_spectral_distance_of_a_gain_is_what_its_two_terms_say(noise, gain: float) -> None:
+    """|1 - g| of the reference's spectrum, and |ln g| in every bin: the equations 4 and 5 of their source."""
+    assert stft_distance(noise, gain * noise) == pytest.approx(abs(1 - gain) + abs(np.log(gain)), rel=0.02)
+
+
 def test_spectral_distance_of_a_silent_reference_is_no_number(noise) -> None:
     assert np.isnan(stft_distance(np.zeros_like(noise), noise))
 

@@ -62,6 +62,16 @@ def test_decoding_to_silence_is_given_up_by_pesq_and_scored_low_by_stoi(speech) 
     assert stoi_score(speech, silence, RATE_HZ) < 0.1
 
 
+@pytest.mark.parametrize("band", ["wb", "nb"])
+def test_pesq_hears_no_volume_and_gives_up_on_a_signal_that_vanishes(speech, band: str) -> None:
+    """Not silence, but no number that PESQ could level: its power is 0 in 32 bits."""
+    assert pesq_score(speech, speech * np.float32(1e-6), RATE_HZ, band) > 4.5
+    vanishing = speech * np.float32(1e-30)
+    assert vanishing.any()
+    assert np.isnan(pesq_score(speech, vanishing, RATE_HZ, band))
+    assert np.isnan(pesq_score(vanishing, speech, RATE_HZ, band))
+
+
 def test_pesq_refuses_rates_that_it_is_not_defined_for(speech) -> None:
     with pytest.raises(VqaudioError, match="resample"):
         pesq_score(speech, speech, 44_100, "wb")

@@ -42,6 +42,15 @@ def test_noise_and_silence_and_a_voice_below_the_gate_are_unvoiced() -> None:
     assert np.isnan(found[60:]).all()
 
 
+@pytest.mark.parametrize(("level_db", "is_voiced"), [(-20, True), (-30, True), (-38, True), (-42, False)])
+def test_the_gate_stands_forty_decibels_below_the_loudest_frame(level_db: float, is_voiced: bool) -> None:
+    samples = voice(np.full(2 * RATE_HZ, 150.0))
+    samples[RATE_HZ:] *= 10 ** (level_db / 20)
+    quiet = track_f0(samples, RATE_HZ)[110:-10]
+    assert np.isfinite(quiet).all() if is_voiced else np.isnan(quiet).all()
+    assert not is_voiced or np.abs(quiet - 150).max() < 1
+
+
 def test_a_louder_copy_agrees_fully_and_another_melody_does_not() -> None:
     original = voice(glide(0))
     same, other = compare_pitch(original, 3 * original, RATE_HZ), compare_pitch(original, voice(glide(3)), RATE_HZ)

@@ -68,6 +68,22 @@ def test_a_transposed_layer_is_the_gradient_of_its_convolution():
     assert_close((up(x) * y).sum(), (x * (down(shifted) - down.bias[:, None])[..., 1:]).sum(), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CausalConv1d(64, 128, kernel=7),
+        lambda: CausalConv1d(64, 128, kernel=8, stride=4),
+        lambda: CausalConv1d(128, 128, kernel=7, groups=128),
+        lambda: CausalConvTranspose1d(64, 128, kernel=8, stride=4),
+        lambda: CausalConvTranspose1d(64, 128, kernel=5, stride=5),
+    ],
+)
+def test_a_fresh_layer_keeps_the_power_of_noise(make):
+    layer, x = make(), torch.randn(2, 128, 400)
+    out = layer(x[:, : layer.zero_state(1).shape[1]] if isinstance(layer, CausalConv1d) else x[:, :64])
+    assert 0.8 < out[..., 20:].var() < 1.25
+
+
 def test_gaps_between_kernels_are_refused():
     with pytest.raises(VqaudioError, match="leaves gaps at stride 4"):
         CausalConv1d(1, 1, kernel=3, stride=4)

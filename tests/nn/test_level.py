@@ -1,5 +1,6 @@
 """The running level: how it moves, and that nothing but it depends on the volume."""
 
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -38,6 +39,30 @@ def test_a_sinusoid_of_the_nominal_amplitude_has_level_zero():
     stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40, has_level_split=True)
     tone = 10**NOMINAL * torch.sin(torch.arange(6_400) * 2 * torch.pi * 1_000 / 16_000)[None, None]
     assert_close(stem(tone).levels[0, 10:], torch.zeros(30), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("lookahead_frames", [0, 2])
+def test_a_frame_sends_the_level_that_it_ends_with(lookahead_frames):
+    """A tone that rises within frames: their first, last and mean levels all differ."""
+    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40, has_level_split=True)
+    shape = {"widths": (8, 8), "strides": (160, 4), "dilations": ((), (1,)), "latent_width": 4}
+    encoder = Encoder(**shape, stem=stem, stem_bands=40, is_level_sent=True, lookahead_frames=lookahead_frames)
+    rising = torch.logspace(-3, -0.5, 640 * 10) * torch.sin(torch.arange(640 * 10) * 2 * torch.pi * 1_000 / 16_000)
+    levels, offset = stem(rising[None, None]).levels, encoder(rising[None, None]).level_offset
+    assert encoder.level is not None
+    assert (levels.diff() > 0).all()
+    assert_close(offset, encoder.level[:, None] * levels[:, None, 3::4])
+
+
+def test_the_level_goes_on_where_a_block_ended():
+    power, follower = 10 ** torch.linspace(-2, -6, 60).repeat(2, 1), LevelFollower(100)
+    power[1] = power[1].flip(0)
+    state, parts = follower.zero_state(power), []
+    for block in power.split(7, dim=-1):
+        levels, state = follower.step(block, state)
+        parts.append(levels)
+        assert torch.equal(state, levels[:, -1:])
+    assert_close(torch.cat(parts, dim=-1), follow(power))
 
 
 def test_an_encoder_sends_the_level_apart_from_the_vectors():

@@ -1,5 +1,6 @@
 """Encoder, decoders, stem and head: causality, streaming, known signals."""
 
+import itertools
 import math
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.nn import fourier
 from vqaudio.nn.blocks import ConvNeXtBlock
 from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
@@ -177,6 +179,39 @@ def test_iterations_make_magnitudes_consistent():
     better = head._griffin_lim(start, torch.zeros(1, 3, 160))
     assert_close(better.abs(), magnitudes, atol=1e-2, rtol=1e-2)
     assert consistency_error(better, head) < 0.1 * consistency_error(start, head)
+
+
+def test_magnitudes_of_a_wild_start_are_limited_and_its_sound_is_finite():
+    head = ISTFTHead(4, hop=160, num_iterations=2)
+    torch.nn.init.constant_(head.project.bias, 1e4)
+    log_magnitudes, _ = head.spectrum(torch.randn(1, 4, 20))
+    assert_close(log_magnitudes, torch.full_like(log_magnitudes, fourier.MAX_LOG_MAGNITUDE))
+    assert head(torch.randn(1, 4, 20)).isfinite().all()
+    assert head.step(torch.randn(1, 4, 20), head.zero_state(1))[0].isfinite().all()
+
+
+def harmonics(num_samples):
+    """A gliding voice, `1 n`."""
+    time_s = torch.arange(num_samples) / 16_000
+    phase = 2 * torch.pi * torch.cumsum(150 + 30 * torch.sin(2 * torch.pi * 3 * time_s), dim=0) / 16_000
+    return 0.1 * torch.stack([torch.sin(order * phase) / order for order in range(1, 20)]).sum(dim=0)[None]
+
+
+def test_each_iteration_helps_and_momentum_gets_further_than_none(monkeypatch):
+    """Perraudin et al. 2013, figure 1; with the sign of the momentum turned, iterations get less far than without."""
+
+    def error(num_iterations, momentum):
+        monkeypatch.setattr(fourier, "MOMENTUM", momentum)
+        head = ISTFTHead(4, hop=160, num_iterations=num_iterations)
+        magnitudes = torch.fft.rfft(harmonics(6_400).unfold(-1, 640, 160) * head.window).abs()
+        start = torch.polar(magnitudes, torch.zeros_like(magnitudes))
+        return consistency_error(head._griffin_lim(start, torch.zeros(1, 3, 160)), head)
+
+    wanted = fourier.MOMENTUM
+    errors = [error(num_iterations, wanted) for num_iterations in (0, 1, 4, 12, 36)]
+    assert all(later < 0.7 * earlier for earlier, later in itertools.pairwise(errors)), errors
+    assert error(24, wanted) < 0.6 * error(24, 0.0)
+    assert error(24, -wanted) > 1.4 * error(24, 0.0)
 
 
 def test_a_unit_looks_back_only_over_its_context():

@@ -3,7 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.nn.reference import ReferenceEncoder
-from vqaudio.nn.stem import SpectralStem
+from vqaudio.nn.stem import SPREAD, SpectralStem
 
 
 @pytest.fixture
@@ -40,6 +40,21 @@ def test_pauses_say_nothing(encoder):
     assert_close(encoder.pool_statistics(with_pause), encoder.pool_statistics(features))
     softer = torch.cat([features, features - 1.0], dim=-1)
     assert not torch.allclose(encoder.pool_statistics(softer), encoder.pool_statistics(features))
+
+
+@pytest.mark.parametrize(("below_db", "is_heard"), [(28.0, True), (32.0, False)])
+def test_a_pause_is_thirty_decibels_below_the_loudest(encoder, below_db, is_heard):
+    """Features are log10 amplitudes over SPREAD."""
+    features = torch.randn(1, 20, 1).expand(-1, -1, 50)
+    softer = torch.cat([features, features - below_db / 20 / SPREAD], dim=-1)
+    difference = (encoder.pool_statistics(softer) - encoder.pool_statistics(features)).norm()
+    assert (difference > 0.1) == is_heard
+
+
+def test_one_batch_moves_what_is_typical_by_a_hundredth(encoder):
+    with torch.no_grad():
+        heard = encoder.train()(torch.cat([hiss(6_400, slope=0), hiss(6_400, slope=2)])).mean(dim=0)
+    assert_close(encoder.typical, 0.01 * heard)
 
 
 def test_padding_says_nothing(encoder):

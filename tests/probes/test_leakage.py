@@ -28,5 +28,6 @@ def test_speakers_with_few_utterances_are_left_out_and_counted() -> None:
     codes = [generator.integers(0, 16, 100) for _ in range(63)]
     found = speaker_leakage(codes, [*SPEAKERS, "x", "x", "x"], 16)
     assert (found.num_speakers, found.num_utterances, found.num_left_out) == (5, 60, 3)
+    assert found.chance == pytest.approx(12 / 60)  # of those that are tested
     with pytest.raises(VqaudioError, match="two speakers"):
         speaker_leakage(codes[:6], ["a"] * 6, 16)

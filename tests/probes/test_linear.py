@@ -36,6 +36,24 @@ def test_only_a_window_reads_what_stands_beside() -> None:
     assert linear_probe(np.eye(6)[codes], phones, STARTS, is_tested, windowed).accuracy > 0.99
 
 
+def test_frames_held_out_do_not_shape_the_reader() -> None:
+    """Whatever the vectors that are tested look like, those that are fitted are read as well."""
+    is_tested, phones = split_and_phones()
+    vectors = np.random.default_rng(1).normal(size=(3000, 8)) + np.eye(6, 8)[phones]
+    spoilt = np.where(is_tested[:, None], 1e6 * vectors + 1e6, vectors)
+    scores = [linear_probe(values, phones, STARTS, is_tested, ONE_DECAY) for values in (vectors, spoilt)]
+    assert scores[0].fitted_accuracy == scores[1].fitted_accuracy
+    assert 0.4 < scores[0].accuracy < 0.9
+
+
+def test_the_scale_and_place_of_vectors_do_not_matter() -> None:
+    is_tested, phones = split_and_phones()
+    vectors = np.random.default_rng(1).normal(size=(3000, 8)) + np.eye(6, 8)[phones]
+    moved = vectors * np.logspace(-3, 3, 8) + np.linspace(-5e3, 5e3, 8)
+    scores = [linear_probe(values, phones, STARTS, is_tested, ONE_DECAY).accuracy for values in (vectors, moved)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.01)
+
+
 def test_random_codes_give_no_more_than_the_prior() -> None:
     is_tested, phones = split_and_phones()
     score = linear_probe(np.random.default_rng(1).integers(0, 50, 3000), phones, STARTS, is_tested, ONE_DECAY)

@@ -45,6 +45,14 @@ def test_slower_speech_keeps_its_runs() -> None:
     assert found.merged_edit_distance == 0
 
 
+def test_a_run_that_changes_is_one_edit_of_the_runs_and_as_many_of_the_frames_as_it_is_long() -> None:
+    """Two utterances with five clean runs in 20 frames; one run of 8 frames gets another code."""
+    clean = [np.repeat([1, 2, 3], [2, 8, 2]), np.repeat([4, 5], 4)]
+    found = measure_stability(clean, [np.repeat([1, 9, 3], [2, 8, 2]), clean[1]])
+    assert (found.flips, found.edit_distance) == (pytest.approx(8 / 20), pytest.approx(8 / 20))
+    assert found.merged_edit_distance == pytest.approx(1 / 5)
+
+
 def test_flips_are_counted_frame_by_frame() -> None:
     found = measure_stability([np.array([1, 2, 3, 4])], [np.array([1, 9, 3, 9, 5])])
     assert found.flips == pytest.approx(0.5)

@@ -214,3 +214,25 @@ def test_a_batch_in_parts_moves_the_codes_once_and_like_the_whole():
     assert_close(parted.codebook.sums, whole.codebook.sums)
     assert_close(parted.codebook.counts, whole.codebook.counts)
     assert parted.statistics()[0].num_frames == 190
+
+
+@pytest.mark.parametrize("size", [1, 8])
+def test_a_start_on_the_first_part_weighs_as_much_as_one_on_the_whole_batch(size):
+    """The parts are alike and so few that no sample is drawn; where codes lie may differ, not what they weigh."""
+    part = torch.randn(5 * size, 4)
+    whole, parted = make_codebook(size=size, kmeans_iterations=5), make_codebook(size=size, kmeans_iterations=5)
+    parted.num_parts = 3
+    whole.start(part.repeat(3, 1))
+    parted.start(part)
+    assert_close(parted.counts.sum(), whole.counts.sum())
+    assert_close(parted.sums.sum(dim=0), whole.sums.sum(dim=0), atol=1e-3, rtol=1e-4)
+    assert_close(parted.sums.sum(dim=0) / parted.counts.sum(), part.mean(dim=0), atol=1e-4, rtol=1e-4)
+    assert_close(whole.counts.sum(), torch.tensor(15.0 * size))
+
+
+def test_a_start_on_a_sample_of_a_large_batch_has_the_counts_of_the_batch():
+    codebook = make_codebook(size=2, kmeans_iterations=5)
+    frames = torch.randn(1_000, 4) + 3
+    codebook.start(frames)
+    assert_close(codebook.counts.sum(), torch.tensor(1_000.0))
+    assert_close(codebook.sums.sum(dim=0) / 1_000, torch.full((4,), 3.0), atol=0.8, rtol=0)

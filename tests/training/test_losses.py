@@ -53,6 +53,14 @@ def test_the_spectrum_loss_is_zero_for_the_true_magnitudes_and_only_for_the_true
     assert float(late) > 0.05
 
 
+def test_features_of_decoded_speech_are_to_become_those_of_recorded_speech_and_not_the_reverse():
+    real, fake = torch.randn(2, 3, requires_grad=True), torch.randn(2, 3, requires_grad=True)
+    feature_matching_loss([[real]], [[fake]]).backward()
+    assert real.grad is None
+    assert fake.grad is not None
+    assert torch.equal(fake.grad.sign(), (fake - real).sign())
+
+
 def test_least_squares_losses_at_their_known_points():
     one, zero = [torch.ones(2, 3)], [torch.zeros(2, 3)]
     assert float(discriminator_loss(one, zero)) == 0

@@ -35,6 +35,22 @@ def test_the_rate_rises_to_one_and_falls_to_the_floor():
         warmup_cosine(0, num_steps=10, warmup_steps=10)
 
 
+def test_an_average_forgets_its_start_soon_and_then_moves_by_its_decay():
+    """Ten steps of new weights leave less than a thousandth of those it began with; a late step moves it by a tenth."""
+    layer = nn.Linear(2, 1)
+    nn.init.zeros_(layer.weight)
+    average = WeightAverage(layer, decay=0.9)
+    nn.init.ones_(layer.weight)
+    average.update(layer, step=0)
+    torch.testing.assert_close(average.tensors["weight"], torch.full((1, 2), 0.9))
+    for step in range(1, 10):
+        average.update(layer, step=step)
+    assert (average.tensors["weight"] > 0.999).all()
+    nn.init.zeros_(layer.weight)
+    average.update(layer, step=10_000)
+    torch.testing.assert_close(average.tensors["weight"], torch.full((1, 2), 0.9), atol=1e-3, rtol=0)
+
+
 def test_an_average_of_constant_weights_is_those_weights_and_swaps_back():
     layer = nn.Linear(3, 2)
     average = WeightAverage(layer, decay=0.9)

@@ -13,8 +13,11 @@ from vqaudio.export.formats.table import format_of
 from vqaudio.export.index import IndexEntry, read_index
 from vqaudio.export.packing import Cutter
 from vqaudio.export.record import ExportRecord
+from vqaudio.tokens.schema import TokenRow
 from vqaudio.tokens.splits import SPLITS, split_of
 from vqaudio.tokens.store import TokenStore
+
+NO_TOKEN = -1  # the id of what cannot stand in a document
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,18 @@ def read_export(folder: str | Path, split: str) -> Iterator[tuple[IndexEntry, np
 
     Raises VqaudioError if the folder is no finished export or what it holds does not fit its record.
     """
-    folder = Path(folder)
-    record = ExportRecord.read(folder)
-    options, vocabulary = record.options, record.vocabulary
-    coder = DocumentCoder(options, record.stamp.codebook_size, vocabulary)
+    record = ExportRecord.read(Path(folder))
+    coder = DocumentCoder(record.options, record.stamp.codebook_size, record.vocabulary)
+    for entry, tokens in _documents(Path(folder), split, record):
+        yield entry, coder.decode(tokens, entry.durations)
+
+
+def _documents(folder: Path, split: str, record: ExportRecord) -> Iterator[tuple[IndexEntry, np.ndarray]]:
+    """Read the documents of a split as (entry, tokens 1-D int64)."""
     cutter = Cutter(_bordered(folder, split, record))
     for entry in read_index(folder, split):
-        yield entry, coder.decode(cutter.take(entry.length).astype(np.int64), entry.durations)
-    cutter.require_end(vocabulary.special("<|pad|>") if options.context_tokens else None)
+        yield entry, cutter.take(entry.length).astype(np.int64)
+    cutter.require_end(record.vocabulary.special("<|pad|>") if record.options.context_tokens else None)
 
 
 def _bordered(folder: Path, split: str, record: ExportRecord) -> Iterator[np.ndarray]:
@@ -64,6 +71,8 @@ def check_export(
 ) -> CheckReport:
     """Check that the export holds the codes of every row of the store, each in its split, and nothing else.
 
+    Around the codes stand the tokens that the export's options ask for, in every document; the ids of a text are those
+    of its bytes, or any of the text tokenizer.
     Raises VqaudioError that names the first difference.
     """
     record = ExportRecord.read(Path(folder))
@@ -71,17 +80,23 @@ def check_export(
     if replace(record.stamp, name=store.stamp.name) != store.stamp:
         raise VqaudioError(f"{folder} was exported from codes of {record.stamp}, not of {store.stamp}")
     # Every row of the store is the next document of its split, code for code.
-    documents = {split: read_export(folder, split) for split in SPLITS}
+    coder = DocumentCoder(options, record.stamp.codebook_size, record.vocabulary)
+    documents = {split: _documents(Path(folder), split, record) for split in SPLITS}
     speakers: dict[str, set[str]] = {split: set() for split in SPLITS}
     num_documents = num_codes = 0
     for row in store:
         split = split_of(row.speaker, row.id, options.validation)
-        entry, codes = next(documents[split], (None, None))
-        if entry is None or codes is None or entry.id != row.id:
+        entry, tokens = next(documents[split], (None, None))
+        if entry is None or tokens is None or entry.id != row.id:
             raise VqaudioError(f"{folder} has {entry.id if entry else 'nothing'} in {split} where {row.id} belongs")
-        wanted = row.codes[: options.num_codebooks]
+        codes, wanted = coder.decode(tokens, entry.durations), row.codes[: options.num_codebooks]
         if not np.array_equal(codes, wanted):
             raise VqaudioError(f"{folder}: the codes of {row.id} are not those of the store; export again")
+        if not options.is_grid and not np.array_equal(tokens, _framed(tokens, row, record)):
+            raise VqaudioError(
+                f"{folder}: {row.id} begins or ends with other tokens than the options in its record ask for (BOS, "
+                f"EOS, speaker, text); export again"
+            )
         if entry.speaker:
             speakers[split].add(entry.speaker)
         num_documents, num_codes = num_documents + 1, num_codes + codes.size
@@ -95,3 +110,22 @@ def check_export(
     if both:
         raise VqaudioError(f"{folder}: the speaker {min(both)} is in both splits; export again")
     return CheckReport(num_documents, num_codes)
+
+
+def _framed(tokens: np.ndarray, row: TokenRow, record: ExportRecord) -> np.ndarray:
+    """Put the tokens that the options ask for around the symbols of a document, and around the ids of its text."""
+    options, vocabulary, head = record.options, record.vocabulary, list[int]()
+    if options.has_bos:
+        head.append(vocabulary.special("<|bos|>"))
+    if "speaker" in options.prefix and row.speaker:
+        try:
+            head.append(vocabulary.speaker(row.speaker))
+        except KeyError:  # a name that the export does not know
+            head.append(NO_TOKEN)
+    if "text" in options.prefix and row.text:
+        own = [vocabulary.byte(value) for value in row.text.encode()] if vocabulary.has_bytes else None
+        head += [vocabulary.special("<|text|>"), *(tokens[tokens < vocabulary.offset] if own is None else own)]
+    if options.prefix:
+        head.append(vocabulary.special("<|speech|>"))
+    tail = [vocabulary.special("<|eos|>")] * options.has_eos
+    return np.array([*head, *tokens[vocabulary.is_symbol(tokens)], *tail], dtype=np.int64)

@@ -119,6 +119,24 @@ def test_a_signal_keeps_what_is_finished_and_says_how_to_go_on(number, start, wh
     assert max(Counter((tmp_path / "log").read_text().split()).values()) <= 2
 
 
+def test_the_first_ctrl_c_asks_and_the_second_interrupts_at_once() -> None:
+    before, seen = signal.signal(signal.SIGINT, signal.default_int_handler), []
+    try:
+        with stop_on_signals() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            seen.append(stop.is_set())
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert seen == [True]
+        with stop_on_signals() as again:
+            assert not again.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with pytest.raises(KeyboardInterrupt):  # after the block the first one does
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_ignored_signal_stays_ignored(number) -> None:
     before = signal.signal(number, signal.SIG_IGN)

@@ -76,6 +76,27 @@ def test_a_connection_that_brings_nothing_more_is_given_up_and_the_part_is_kept(
     assert not (tmp_path / "a.tar").exists()
 
 
+def test_a_connection_that_brings_a_little_each_time_is_never_given_up(publisher, url: str, tmp_path: Path) -> None:
+    publisher.cut_after = len(WHOLE) // (3 * downloads.MAX_ATTEMPTS)
+    download(url, tmp_path / "a.tar", SHA256)
+    assert (tmp_path / "a.tar").read_bytes() == WHOLE
+    assert len(publisher.asked) == 3 * downloads.MAX_ATTEMPTS
+
+
+def test_attempts_are_counted_anew_after_progress(publisher, url: str, tmp_path: Path) -> None:
+    """Twice all attempts but one bring nothing, with some bytes between."""
+    busy = [503] * (downloads.MAX_ATTEMPTS - 1)
+    (tmp_path / "a.tar.part").write_bytes(WHOLE[:100_000])
+    publisher.refusals, publisher.cut_after = list(busy), 50_000
+
+    def tell(num_bytes: int, total: int | None) -> None:
+        if num_bytes == 150_000:
+            publisher.refusals = list(busy[:-1])
+
+    download(url, tmp_path / "a.tar", SHA256, tell=tell)
+    assert (tmp_path / "a.tar").read_bytes() == WHOLE
+
+
 def test_wrong_bytes_are_kept_out_and_both_sums_are_told(publisher, url: str, tmp_path: Path) -> None:
     publisher.files["/a.tar"] = WHOLE[:-1] + b"\0"
     found = hashlib.sha256(publisher.files["/a.tar"]).hexdigest()

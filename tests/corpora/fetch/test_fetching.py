@@ -94,6 +94,22 @@ def test_two_runs_do_not_fetch_one_archive_into_one_folder(
     assert fetch(archive, tmp_path) is None
 
 
+def test_what_another_run_finished_before_the_lock_was_ours_is_taken_as_done(
+    publisher, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = fetching.locked
+
+    def late(*args):
+        monkeypatch.setattr(fetching, "locked", locked)
+        assert fetch(archive, tmp_path) is not None  # the other run, between our look and our lock
+        return locked(*args)
+
+    monkeypatch.setattr(fetching, "locked", late)
+    assert fetch(archive, tmp_path) is None
+    assert is_fetched(archive, tmp_path)
+    assert len(publisher.asked) == 1
+
+
 def test_an_archive_with_other_bytes_is_not_unpacked(publisher, archive: Archive, tmp_path: Path) -> None:
     path = archive_path(archive, tmp_path)
     path.parent.mkdir()

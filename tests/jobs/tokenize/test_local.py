@@ -43,12 +43,18 @@ class ScriptedDecoder:
         self.is_closed = True
 
 
+@pytest.fixture
+def finished(bounded: Callable) -> Callable[..., list[Outcome]]:
+    """Gives all outcomes of a run."""
+    return lambda job, on_wait=lambda: None: bounded(lambda: list(job.outcomes(on_wait=on_wait)))
+
+
 def scripted(paths: list[str]) -> list[Source]:
     return [Source(f"{index:02}", path) for index, path in enumerate(paths)]
 
 
 def test_outcomes_come_in_the_order_of_the_sources_though_an_early_file_is_slow(
-    make_encoder: Callable[[], BlockEncoder],
+    finished: Callable, make_encoder: Callable[[], BlockEncoder]
 ) -> None:
     sources = scripted(["slow", "1", "2", "broken", "3"])
     job = LocalRun(
@@ -58,14 +64,14 @@ def test_outcomes_come_in_the_order_of_the_sources_though_an_early_file_is_slow(
         num_threads=2,
         num_in_flight=4,
     )
-    outcomes = list(job.outcomes())
+    outcomes = finished(job)
     assert [outcome.source for outcome in outcomes] == sources
     assert [outcome.reason for outcome in outcomes] == [None, None, None, "is broken", None]
     assert job.num_samples_fed == 7 * 320
 
 
 def test_what_waits_for_an_earlier_file_is_given_out_early_and_again_in_its_turn(
-    make_encoder: Callable[[], BlockEncoder],
+    finished: Callable, make_encoder: Callable[[], BlockEncoder]
 ) -> None:
     """The first file is held until two of the later ones were given out early."""
     early: list[Outcome] = []
@@ -91,13 +97,15 @@ def test_what_waits_for_an_earlier_file_is_given_out_early_and_again_in_its_turn
         num_in_flight=4,
         on_early=note,
     )
-    outcomes = list(job.outcomes())
+    outcomes = finished(job)
     assert [(outcome.source, outcome.reason) for outcome in outcomes] == [(source, None) for source in sources]
     assert [outcome for outcome in outcomes if outcome in early[:2]] == early[:2]
     assert outcomes[0] not in early
 
 
-def test_a_refused_source_is_an_outcome_and_is_not_opened(make_encoder: Callable[[], BlockEncoder]) -> None:
+def test_a_refused_source_is_an_outcome_and_is_not_opened(
+    finished: Callable, make_encoder: Callable[[], BlockEncoder]
+) -> None:
     decoder = ScriptedDecoder()
     job = LocalRun(
         [Source("a.m4a", "1", refusal="no")],
@@ -106,7 +114,7 @@ def test_a_refused_source_is_an_outcome_and_is_not_opened(make_encoder: Callable
         num_threads=1,
         num_in_flight=1,
     )
-    assert list(job.outcomes()) == [Outcome(Source("a.m4a", "1", refusal="no"), reason="no")]
+    assert finished(job) == [Outcome(Source("a.m4a", "1", refusal="no"), reason="no")]
     assert decoder.num_given == 0
     assert decoder.is_closed
 
@@ -127,7 +135,7 @@ class StuckEncoder:
         return np.zeros((1, 0), dtype=np.int64)
 
 
-def test_a_decoder_never_runs_far_ahead_of_its_encoder() -> None:
+def test_a_decoder_never_runs_far_ahead_of_its_encoder(finished: Callable) -> None:
     let_go, decoder = threading.Event(), ScriptedDecoder()
     job = LocalRun(
         scripted(["1000"]),
@@ -143,12 +151,12 @@ def test_a_decoder_never_runs_far_ahead_of_its_encoder() -> None:
         if len(given) == 3:
             let_go.set()
 
-    [outcome] = job.outcomes(on_wait=look)
+    [outcome] = finished(job, look)
     assert given[2] <= 4
     assert outcome.num_samples == 320_000
 
 
-def test_only_so_many_files_are_in_flight() -> None:
+def test_only_so_many_files_are_in_flight(finished: Callable) -> None:
     let_go, decoder = threading.Event(), ScriptedDecoder()
     num_in_flight: list[int] = []
 
@@ -173,13 +181,13 @@ def test_only_so_many_files_are_in_flight() -> None:
         if given.count(7) == 3 or len(given) == 300:  # as many as there is room for, and a while later no more
             let_go.set()
 
-    assert len(list(job.outcomes(on_wait=look))) == 50
+    assert len(finished(job, look)) == 50
     assert given.count(7) >= 3
     assert max(num_in_flight) == 7
 
 
 def test_an_encoder_that_fails_costs_one_file_and_its_decoder_is_not_left_waiting(
-    make_encoder: Callable[[], BlockEncoder],
+    finished: Callable, make_encoder: Callable[[], BlockEncoder]
 ) -> None:
     let_go = threading.Event()
     let_go.set()
@@ -191,12 +199,14 @@ def test_an_encoder_that_fails_costs_one_file_and_its_decoder_is_not_left_waitin
         num_threads=1,
         num_in_flight=2,
     )
-    first, second = job.outcomes()
+    first, second = finished(job)
     assert first.reason == "the encoder failed: RuntimeError: mat1 and mat2"
     assert second.codes is not None
 
 
-def test_a_mistake_in_a_thread_ends_the_run_loudly(make_encoder: Callable[[], BlockEncoder]) -> None:
+def test_a_mistake_in_a_thread_ends_the_run_loudly(
+    finished: Callable, make_encoder: Callable[[], BlockEncoder]
+) -> None:
     job = LocalRun(
         scripted(["1", "bug", "1"]),
         FileTokenizer(make_encoder, RATE_HZ),
@@ -205,10 +215,10 @@ def test_a_mistake_in_a_thread_ends_the_run_loudly(make_encoder: Callable[[], Bl
         num_in_flight=2,
     )
     with pytest.raises(ZeroDivisionError):
-        list(job.outcomes())
+        finished(job)
 
 
-def test_stop_ends_the_run_and_its_threads(make_encoder: Callable[[], BlockEncoder]) -> None:
+def test_stop_ends_the_run_and_its_threads(bounded: Callable, make_encoder: Callable[[], BlockEncoder]) -> None:
     stop, decoder = threading.Event(), ScriptedDecoder()
     num_threads = threading.active_count()
     job = LocalRun(
@@ -219,18 +229,23 @@ def test_stop_ends_the_run_and_its_threads(make_encoder: Callable[[], BlockEncod
         num_in_flight=3,
         stop=stop,
     )
-    seen = 0
-    for _ in job.outcomes():
-        seen += 1
-        if seen == 20:
-            stop.set()
+
+    def stop_after_twenty() -> int:
+        seen = 0
+        for _ in job.outcomes():
+            seen += 1
+            if seen == 20:
+                stop.set()
+        return seen
+
+    seen = bounded(stop_after_twenty)
     assert 20 <= seen < 500
     assert decoder.is_closed
     assert threading.active_count() == num_threads
 
 
 def test_more_finished_files_than_may_wait_do_not_lock_the_run(
-    make_encoder: Callable[[], BlockEncoder], monkeypatch: pytest.MonkeyPatch
+    finished: Callable, make_encoder: Callable[[], BlockEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "FILES_AHEAD", 2)
     job = LocalRun(
@@ -240,4 +255,4 @@ def test_more_finished_files_than_may_wait_do_not_lock_the_run(
         num_threads=2,
         num_in_flight=2,
     )
-    assert len(list(job.outcomes())) == 31
+    assert len(finished(job)) == 31

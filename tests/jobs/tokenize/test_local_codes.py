@@ -43,24 +43,27 @@ def run(
     ],
 )
 def test_codes_do_not_depend_on_the_way_they_are_made(
-    way: dict[str, int], recordings: Path, make_encoder: Callable[[], BlockEncoder]
+    way: dict[str, int], recordings: Path, make_encoder: Callable[[], BlockEncoder], bounded: Callable
 ) -> None:
     sources = find_sources(recordings)
-    reference = run(sources, make_encoder)
+    reference = bounded(lambda: run(sources, make_encoder))
     assert len(reference) == 12
     assert all(codes and codes[0] for codes in reference.values())
-    assert run(sources, make_encoder, **way) == reference
+    assert bounded(lambda: run(sources, make_encoder, **way)) == reference
 
 
-def test_codes_do_not_depend_on_the_order(recordings: Path, make_encoder: Callable[[], BlockEncoder]) -> None:
+def test_codes_do_not_depend_on_the_order(
+    recordings: Path, make_encoder: Callable[[], BlockEncoder], bounded: Callable
+) -> None:
     sources = find_sources(recordings)
-    assert run(sources[::-1], make_encoder) == run(sources, make_encoder)
+    assert bounded(lambda: run(sources[::-1], make_encoder)) == bounded(lambda: run(sources, make_encoder))
 
 
 def test_an_encoder_shared_between_files_would_be_noticed(
-    recordings: Path, make_encoder: Callable[[], BlockEncoder]
+    recordings: Path, make_encoder: Callable[[], BlockEncoder], bounded: Callable
 ) -> None:
     """The wrong variant: state that survives a file, as in a batch padded without care, must change the codes."""
     sources = find_sources(recordings)
     shared = make_encoder()
-    assert run(sources, lambda: shared, threads=1) != run(sources, make_encoder)
+    one, own = (bounded(lambda make=make: run(sources, make, threads=1)) for make in (lambda: shared, make_encoder))
+    assert one != own
