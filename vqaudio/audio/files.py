@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 
 from vqaudio.audio.checks import AudioReport, SampleChecks
+from vqaudio.audio.ogg import ogg_warnings
 from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
 from vqaudio.audio.resampling import in_blocks, mean_channel, resampled
 from vqaudio.audio.samples import to_int16
@@ -129,8 +130,10 @@ class AudioReader:
     def _header_warnings(self, sound: ForwardFile, checks: SampleChecks) -> list[str]:
         if self.start_s > 0 or self.end_s is not None:
             return []
-        if warning := truncation(self.path, sound):
+        if warning := truncation(sound):
             return [warning]
+        if warnings := ogg_warnings(self.path, checks.num_frames / sound.samplerate):
+            return warnings
         if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL):
             promised_s, read_s = sound.frames / sound.samplerate, checks.num_frames / sound.samplerate
             return [f"truncated: the header promises {promised_s:.2f} s, {read_s:.2f} s could be read"]
