@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 
 from vqaudio.audio.checks import AudioReport, SampleChecks
+from vqaudio.audio.flac import samples_held
 from vqaudio.audio.ogg import ogg_warnings
 from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
 from vqaudio.audio.resampling import in_blocks, mean_channel, resampled
@@ -21,6 +22,7 @@ from vqaudio.core.durable import replace_file
 from vqaudio.core.errors import VqaudioError
 
 CHUNK_VALUES = 65_536  # read at a time: samples x channels
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's length of a FLAC file whose header leaves it open
 MAX_SHORTFALL = 0.01  # MP3 headers only estimate their length
 
 
@@ -42,7 +44,8 @@ def audio_info(path: str | Path) -> AudioInfo:
     Raises VqaudioError if it is not a sound file.
     """
     with open_sound(path) as sound:
-        return AudioInfo(sound.samplerate, sound.channels, sound.frames)
+        num_samples = sound.frames if sound.frames != UNKNOWN_FRAMES else samples_held(path) or 0
+        return AudioInfo(sound.samplerate, sound.channels, num_samples)
 
 
 class AudioReader:
@@ -134,7 +137,10 @@ class AudioReader:
             return [warning]
         if warnings := ogg_warnings(self.path, checks.num_frames / sound.samplerate):
             return warnings
-        if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL):
+        if (held := samples_held(self.path)) and held > checks.num_frames:
+            share = f"{checks.num_frames / sound.samplerate:.2f} s of {held / sound.samplerate:.2f} s could be read"
+            return [f"incomplete: {share}; the FLAC header promises fewer samples than there are"]
+        if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL) and sound.frames != UNKNOWN_FRAMES:
             promised_s, read_s = sound.frames / sound.samplerate, checks.num_frames / sound.samplerate
             return [f"truncated: the header promises {promised_s:.2f} s, {read_s:.2f} s could be read"]
         return []
