@@ -71,18 +71,14 @@ def _frames(tail: bytes, info: StreamInfo) -> Iterator[Frame]:
         number, place = _coded_number(header)
         num_block_bytes, num_rate_bytes = NUM_BLOCK_BYTES.get(block_code, 0), NUM_RATE_BYTES.get(rate_code, 0)
         checksum = place + num_block_bytes + num_rate_bytes
-        if (
-            number is None
-            or not block_code
-            or rate_code == 15
-            or header[3] & 1
-            or header[checksum] != _checksum(header[:checksum])
-        ):
+        is_valid = number is not None and block_code and rate_code != 15 and not header[3] & 1
+        if not is_valid or header[checksum] != _checksum(header[:checksum]):
             continue
         if num_block_bytes:
             length = int.from_bytes(header[place : place + num_block_bytes], "big") + 1
         else:
             length = 192 if block_code == 1 else 576 << block_code - 2 if block_code < 6 else 256 << block_code - 8
+        assert number is not None
         start = number if header[1] & 1 else number * info.max_block
         yield Frame(start, start + length)
 

@@ -85,7 +85,7 @@ class _Run:
                         row.update(made.stability)
                         self._on_made(source.id, coder.name, made)
                         yield Pair((source.id, coder.name, made.setting), reference, made.samples)
-                except VqaudioError as error:
+                except (VqaudioError, OSError) as error:  # of the disk, while programs are given their files
                     self.failures.append({"id": source.id, "coder": coder.name, "reason": str(error)})
             on_file(self.seconds)
 
