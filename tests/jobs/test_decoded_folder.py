@@ -24,9 +24,12 @@ def test_a_file_is_whole_if_it_has_its_samples(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_meet_in_one_folder(tmp_path: Path) -> None:
-    with decoded_folder(tmp_path, [], ORIGIN, "new"):
-        with pytest.raises(VqaudioError, match="another run"), decoded_folder(tmp_path, [], ORIGIN, "resume"):
-            pass
+    with (
+        decoded_folder(tmp_path, [], ORIGIN, "new"),
+        pytest.raises(VqaudioError, match="another run"),
+        decoded_folder(tmp_path, [], ORIGIN, "resume"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("change", [{"store": "cd"}, {"codec": {"name": "other"}}, {"codebooks": 2}])

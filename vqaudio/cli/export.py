@@ -58,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--extend", metavar="TOKENIZER", type=path_of, help="add the tokens to this text tokenizer")
     parser.add_argument("--check", action="store_true", help="compare the export with TOKENS")
+    resume = "go on with an export that was stopped or killed; refused if that was another one"
+    parser.add_argument("--resume", action="store_true", help=resume)
     parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
@@ -110,7 +112,13 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
     try:
         with rows_shown(store, is_quiet=args.quiet) as finish:
             return export_store(
-                store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=finish
+                store,
+                args.out,
+                options,
+                extend=args.extend,
+                is_overwriting=args.overwrite,
+                is_resuming=args.resume,
+                on_progress=finish,
             )
     except KeyboardInterrupt:
         print(f"stopped; {args.out} is as it was, and the same command goes on", file=sys.stderr)

@@ -24,12 +24,14 @@ class ExportRecord:
     """The record of one finished export.
 
     counts: of each split, documents, sequences, tokens and seconds.
+    digest: of all that the export depends on, the store included; empty in older ones.
     """
 
     options: ExportOptions
     stamp: CodecStamp
     vocabulary: Vocabulary
     counts: dict[str, dict[str, Any]]
+    digest: str = ""
 
     def write(self, folder: Path) -> None:
         """Write export.json."""
@@ -51,6 +53,7 @@ class ExportRecord:
             "codec": self.stamp.to_json(),
             "vocabulary": ranges,
             "splits": self.counts,
+            "digest": self.digest,
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         replace_durably(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
@@ -74,10 +77,11 @@ class ExportRecord:
                 offset=ranges["offset"],
             )
             options = from_mapping(ExportOptions, content["options"])
-            return cls(options, CodecStamp.from_json(content["codec"]), vocabulary, content["splits"])
+            stamp, digest = CodecStamp.from_json(content["codec"]), content.get("digest", "")
+            return cls(options, stamp, vocabulary, content["splits"], digest)
         except FileNotFoundError:
             raise VqaudioError(f"{folder} holds no {RECORD}: it is no finished export") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise VqaudioError(f"{path} cannot be read: {error!r}") from None
 
 
