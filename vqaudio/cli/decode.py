@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decode a store; 0 when all went well, 130 after Ctrl-C."""
     from vqaudio.cli.terminal.interruption import EXIT_STATUS, stop_on_interrupt
+    from vqaudio.core.printable import printable
     from vqaudio.jobs.decoded_folder import decoded_folder
     from vqaudio.tokens.store import TokenStore
 
@@ -56,9 +57,9 @@ def run(args: argparse.Namespace) -> int:
             before = f", {num_before:,} were there already" if num_before else ""
             print(f"files     {num_files:,} of {store.num_rows:,} decoded{before}")
             print(f"audio     {audio_s / 3600:.2f} h in {wall_s:.0f} s, {audio_s / max(wall_s, 1e-9):.0f} x real time")
-            print(f"wav files {args.out}")
+            print(printable(f"wav files {args.out}"))
             if voice is not None:
-                print(f"voice     {voice.name}")
+                print(printable(f"voice     {voice.name}"))
         if stop.is_set():
             print("stopped; the files that are there are whole: --resume goes on", file=sys.stderr)
             return EXIT_STATUS

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,7 +122,7 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
                 on_progress=finish,
             )
     except KeyboardInterrupt:
-        print(f"stopped; {args.out} is as it was, and the same command goes on", file=sys.stderr)
+        print(printable(f"stopped; {args.out} is as it was, and the same command goes on"), file=sys.stderr)
         raise
 
 
@@ -132,7 +133,8 @@ def check(args: argparse.Namespace, store: "TokenStore") -> None:
     with rows_shown(store, is_quiet=args.quiet) as finish:
         report = check_export(args.out, store, finish)
     if not args.quiet:
-        print(f"checked     {report.num_documents:,} documents, {report.num_codes:,} codes: as in {args.tokens}")
+        counts = f"{report.num_documents:,} documents, {report.num_codes:,} codes"
+        print(printable(f"checked     {counts}: as in {args.tokens}"))
 
 
 def print_summary(record: "ExportRecord", out: Path) -> None:
@@ -145,7 +147,7 @@ def print_summary(record: "ExportRecord", out: Path) -> None:
     words = record.vocabulary
     offset = f", codes from {words.offset} on" if words.offset else ""
     print(f"{'vocabulary':11} {words.size:,} tokens{offset}")
-    print(f"{'export':11} {out}")
+    print(printable(f"{'export':11} {out}"))
 
 
 @contextmanager

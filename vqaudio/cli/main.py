@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import vqaudio
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.printable import printable
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except VqaudioError as error:
-        print(f"vqaudio: {error}", file=sys.stderr)
+        print(f"vqaudio: {printable(str(error))}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("vqaudio: interrupted", file=sys.stderr)

@@ -76,7 +76,7 @@ def _parse_yaml(text: str, where: str) -> Any:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise VqaudioError(f"{where} is not YAML: {error}") from error
+        raise VqaudioError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
     except (RecursionError, ValueError) as error:  # brackets in brackets without end; a date that is none
         raise VqaudioError(f"{where} cannot be read as YAML: {error}") from None
     _require_size(value, where)
