@@ -68,7 +68,7 @@ def is_fetched(archive: Archive, folder: Path) -> bool:
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         folders, sha256 = list(record["folders"]), record["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise VqaudioError(f"{path} is damaged ({error}); delete it and fetch again") from None
     return sha256 == archive.sha256 and all((folder / archive.unpack_to / name).is_dir() for name in folders)
 
