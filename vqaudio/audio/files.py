@@ -4,6 +4,7 @@ Everything is read front to back in chunks of one fixed size and resampled by on
 samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +171,7 @@ def write_audio(path: str | Path, samples: Any, sample_rate_hz: int) -> None:
 
     samples: an array or tensor of `n` or `1 n` in [-1, 1]; what is louder is clipped.
     What `read_audio` read from a 16-bit file comes back bit for bit.  Raises VqaudioError for another shape, another
-    suffix than .wav, NaN or infinity, or a folder that cannot be written.
+    suffix than .wav, NaN or infinity, a folder that cannot be written or a disk that is full.
     """
     write_blocks(path, [samples], sample_rate_hz)
 
@@ -184,14 +185,23 @@ def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -
         raise VqaudioError(f"{path}: vqaudio writes WAV; give it a name that ends in .wav")
 
     def write(temporary: Path) -> None:
+        temporary.touch()  # the system says why it cannot, libsndfile does not
         with soundfile.SoundFile(sound_name(temporary), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
             for block in blocks:
-                sound.write(_mono_int16(path, block))
+                samples = _mono_int16(path, block)
+                try:
+                    sound.write(samples)
+                except soundfile.LibsndfileError:
+                    free = shutil.disk_usage(temporary.parent).free
+                    raise VqaudioError(
+                        f"{path} cannot be written: the disk of {temporary.parent} took no more; {free / 1e9:.2f} GB "
+                        "are free; make room or choose another folder"
+                    ) from None
 
     try:
         replace_file(Path(path), write)
     except soundfile.LibsndfileError as error:
-        raise VqaudioError(f"{path} cannot be written: {said(error)}; is its folder there and writable?") from None
+        raise VqaudioError(f"{path} cannot be written: {said(error)}") from None
 
 
 def _mono_int16(path: str | Path, samples: Any) -> np.ndarray:

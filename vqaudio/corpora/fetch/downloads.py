@@ -133,7 +133,8 @@ def _receive(url: str, part: PartFile, unpacked_share: float, tell: Tell) -> boo
             if num_bytes > MAX_BYTES:
                 part.restart()
                 raise VqaudioError(
-                    f"{url} has more than {MAX_BYTES / 1e9:g} GB, which no known archive has; it was deleted, fetch it elsewhere"
+                    f"{url} has more than {MAX_BYTES / 1e9:g} GB, which no known archive has; it was deleted, fetch it "
+                    "elsewhere"
                 )
             missing = num_bytes - part.num_bytes + int(num_bytes * unpacked_share)
             check_space(part.path.parent, missing, f"{url}, unpacked," if unpacked_share else url)
