@@ -8,6 +8,7 @@ from typing import Any
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.export.merging import MERGES_FILE, merges_in
 from vqaudio.export.options import ExportOptions
 from vqaudio.tokens.schema import CodecStamp
@@ -63,7 +64,7 @@ class ExportRecord:
         """Read the record of a finished export.  Raises VqaudioError if there is none, or one of a later version."""
         path = folder / RECORD
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parse_json(path.read_text(encoding="utf-8"))
             version, ranges = content["format_version"], content["vocabulary"]
             if version > FORMAT_VERSION:
                 raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {FORMAT_VERSION}")
@@ -81,9 +82,9 @@ class ExportRecord:
             return cls(options, stamp, vocabulary, content["splits"], digest)
         except FileNotFoundError:
             raise VqaudioError(f"{folder} holds no {RECORD}: it is no finished export") from None
-        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise VqaudioError(f"{path} cannot be read: {error!r}") from None
 
 
 def _merges(folder: Path, num_units: int) -> tuple[tuple[int, ...], ...]:
-    return merges_in(json.loads((folder / MERGES_FILE).read_text(encoding="utf-8")), num_units)
+    return merges_in(parse_json((folder / MERGES_FILE).read_text(encoding="utf-8")), num_units)

@@ -14,6 +14,7 @@ from vqaudio.core.config import to_mapping
 from vqaudio.core.durable import TEMPORARY, make_folder, remove_temporaries, replace_durably, sha256_of, sync_folder
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.locking import locked
+from vqaudio.core.plain_files import parse_json
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.interface import Plan
 from vqaudio.export.formats.table import format_of, require_fit
@@ -141,9 +142,9 @@ def _read_progress(folder: Path, digest: str, is_resuming: bool) -> dict[str, An
     Raises VqaudioError if is_resuming and the interrupted one is of another kind.
     """
     try:
-        progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        progress = parse_json((folder / PROGRESS).read_text(encoding="utf-8"))
         is_same, is_begun = progress["digest"] == digest, "num_shards" in progress
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         is_same, is_begun = True, False
     if is_resuming and not is_same:
         raise VqaudioError(

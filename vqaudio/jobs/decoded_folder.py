@@ -10,6 +10,7 @@ from vqaudio.audio.files import audio_info
 from vqaudio.core.durable import make_folder, remove_temporaries, replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.locking import locked
+from vqaudio.core.plain_files import parse_json
 
 RECORD = "decode.json"
 
@@ -51,9 +52,9 @@ def is_whole(path: Path, num_samples: int) -> bool:
 def _require_same(folder: Path, paths: Collection[Path], origin: Mapping[str, Any]) -> None:
     """Check that the files that are there have this origin.  Raises VqaudioError that says what differs."""
     try:
-        before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        before = parse_json((folder / RECORD).read_text(encoding="utf-8"))
         differing = sorted(name for name in {*before, *origin} if before.get(name) != origin.get(name))
-    except (OSError, ValueError, RecursionError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         if any(path.exists() for path in paths):
             raise VqaudioError(
                 f"{folder / RECORD} does not say what the files there were made from ({error}); choose another --out, "
