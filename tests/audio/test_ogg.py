@@ -141,3 +141,15 @@ def test_random_bytes_are_no_streams(tmp_path):
         assert read_streams(path) == []
     path.write_bytes(b"OggS\0" * 50_000)
     assert read_streams(path) == []
+
+
+def test_a_file_that_begins_a_page_at_every_few_bytes_is_given_up(tmp_path, monkeypatch):
+    path = tmp_path / "a.ogg"
+    pages = pages_in(write(path, "VORBIS", 8.0))
+    bait = b"OggS\0" + b"\xff" * 22
+    seen = []
+    monkeypatch.setattr(ogg, "MAX_REFUSED", 500)
+    monkeypatch.setattr(ogg, "_checksum", lambda page, honest=ogg._checksum: seen.append(page) or honest(page))
+    path.write_bytes(b"".join(pages[:4]) + bait * 1_000 + b"".join(pages[4:]))
+    assert [stream.has_end for stream in read_streams(path)] == [False]
+    assert len(seen) <= len(pages) + ogg.MAX_REFUSED + 1

@@ -8,7 +8,7 @@ from typing import NamedTuple
 SYNC = re.compile(rb"\xff[\xf8\xf9]")  # 14 bits, a reserved one, and whether blocks vary in length
 HEADER_BYTES = 42  # capture, and STREAMINFO with its own header
 MAX_FRAME_HEADER_BYTES = 16
-MIN_TAIL_BYTES = 65_536  # tags of other programs may follow the last frame
+MIN_TAIL_BYTES, MAX_TAIL_BYTES = 1 << 16, 1 << 20  # tags of other programs may follow the last frame
 FRAMES_IN_TAIL = 4
 NUM_BLOCK_BYTES = {6: 1, 7: 2}  # by the four bits of the block's length: it stands after the number
 NUM_RATE_BYTES = {12: 1, 13: 2, 14: 2}
@@ -40,8 +40,7 @@ def samples_held(path: str | Path) -> int | None:
         if info is None:
             return None
         largest = info.max_frame_bytes or info.max_block * info.num_channels * (info.num_bits + 7) // 8
-        start = max(HEADER_BYTES, file.seek(0, 2) - FRAMES_IN_TAIL * largest - MIN_TAIL_BYTES)
-        file.seek(start)
+        file.seek(max(HEADER_BYTES, file.seek(0, 2) - min(MIN_TAIL_BYTES + FRAMES_IN_TAIL * largest, MAX_TAIL_BYTES)))
         ends, held = {0}, None
         for frame in _frames(file.read(), info):
             if frame.start in ends:

@@ -17,6 +17,7 @@ CHECKSUM = slice(22, 26)
 MAX_PAGE_BYTES = HEADER.size + 255 + 255 * 255
 WINDOW_BYTES = 1 << 20  # read at a time
 MAX_STREAMS = 1_000  # more in one file are noise
+MAX_REFUSED = 10_000  # damaged pages, after which the rest is given up: a hostile file holds one at every few bytes
 MAX_LOST_S = 0.1  # a decoder may leave out a block at either end
 IS_FIRST, IS_LAST = 2, 4  # flags
 OPUS_RATE_HZ = 48_000  # of granule positions, whatever the sound's own rate (RFC 7845, section 4)
@@ -137,7 +138,7 @@ def read_streams(path: str | Path) -> list[OggStream]:
 
 def _pages(file: IO[bytes]) -> Iterator[Page]:
     """Read the pages whose checksums hold, past whatever stands between them; none if the file does not begin so."""
-    window = file.read(len(CAPTURE))
+    num_refused, window = 0, file.read(len(CAPTURE))
     is_ended = window != CAPTURE
     while not is_ended:
         block = file.read(WINDOW_BYTES)
@@ -149,6 +150,8 @@ def _pages(file: IO[bytes]) -> Iterator[Page]:
             place = start + (page.num_bytes if page else 1)
             if page:
                 yield page
+            elif (num_refused := num_refused + 1) > MAX_REFUSED:
+                return
         window = window[start if start >= 0 else max(place, len(window) - len(CAPTURE) + 1) :]
 
 
