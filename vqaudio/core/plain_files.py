@@ -19,7 +19,7 @@ def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
     try:
         file = open(path, newline=newline, encoding="utf-8-sig")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise VqaudioError(f"{path} cannot be opened: {error.strerror or error}") from None
+        raise VqaudioError(f"{path} cannot be read: {error.strerror or error}") from None
     with file:
         try:
             yield file
