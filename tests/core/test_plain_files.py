@@ -34,7 +34,7 @@ def test_a_csv_that_cannot_be_read_is_answered_with_its_name(tmp_path: Path, con
 
 def test_a_csv_that_is_not_there_is_answered_with_its_name(tmp_path: Path) -> None:
     with (
-        pytest.raises(VqaudioError, match=r"none\.csv cannot be opened: No such file"),
+        pytest.raises(VqaudioError, match=r"none\.csv cannot be read: No such file"),
         open_csv(tmp_path / "none.csv"),
     ):
         pass
