@@ -182,3 +182,42 @@ def test_a_file_name_that_is_not_unicode_is_read(tmp_path):
 def test_reading_loads_no_torch():
     code = "import sys, vqaudio.audio.files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    def refuse(self, data):
+        raise soundfile.LibsndfileError(2)  # all that libsndfile says then is "System error"
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", refuse)
+    with pytest.raises(VqaudioError, match=r"a\.wav cannot be written: the disk of .* took no more; .* GB are free"):
+        write_audio(tmp_path / "a.wav", np.zeros(100), 16_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+LIMITED = """
+import resource, signal, sys
+import numpy as np
+from vqaudio.audio.files import write_audio
+from vqaudio.core.errors import VqaudioError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    write_audio(sys.argv[1], np.zeros(1_000_000), 16_000)
+except VqaudioError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
+def test_a_disk_that_takes_no_more_leaves_no_half_file(tmp_path, project_root):
+    call = [sys.executable, "-c", LIMITED, str(tmp_path / "a.wav")]
+    done = subprocess.run(call, cwd=project_root, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "took no more" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reason_why_a_folder_takes_no_file_is_the_systems_own(tmp_path):
+    with pytest.raises(VqaudioError, match=r"a\.wav cannot be written: No such file or directory"):
+        write_audio(tmp_path / "missing" / "a.wav", np.zeros(3), 16_000)

@@ -1,7 +1,11 @@
 """`vqaudio decode` from outside: exact lengths, names, and what is refused."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +36,7 @@ def decode(tiny_codec: Path, tmp_path: Path):
     def call(store: Path, name: str = "wavs", *flags: str) -> tuple[int, dict[str, np.ndarray]]:
         out = tmp_path / name
         status = main(["decode", str(store), "--out", str(out), "--codec", str(tiny_codec), *flags])
-        files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+        files = sorted(out.rglob("*.wav"))
         return status, {path.relative_to(out).as_posix(): soundfile.read(path, dtype="int16")[0] for path in files}
 
     return call
@@ -121,3 +125,54 @@ def test_recordings_that_are_there_are_not_overwritten_unasked(decode, tokens: P
     assert (status, list(sounds)) == (1, ["speaker1/09.wav"])
     status, sounds = decode(tokens, "wavs", "--overwrite")
     assert (status, len(sounds["speaker1/09.wav"])) == (0, TokenStore.open(tokens).row("speaker1/09.wav").num_samples)
+
+
+KILLED = """
+import os, signal, sys
+from vqaudio.audio import files
+from vqaudio.cli.main import main
+replace, done = files.replace_file, []
+def replace_and_die(path, write):
+    done.append(path)
+    kill = lambda temporary: (write(temporary), os.kill(os.getpid(), signal.SIGKILL))
+    replace(path, kill if len(done) > 3 else write)
+files.replace_file = replace_and_die
+main(sys.argv[1:])
+"""
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_killed_decode_goes_on_to_the_same_files(
+    decode, tokens: Path, tiny_codec: Path, tmp_path: Path, project_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["decode", str(tokens), "--out", str(tmp_path / "out"), "--codec", str(tiny_codec)]
+    environment = {**os.environ, "PYTHONPATH": str(project_root), "OMP_NUM_THREADS": "1"}  # one file at a time
+    killed = subprocess.run([sys.executable, "-c", KILLED, *call], env=environment, timeout=300, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = bytes_in(tmp_path / "out")
+    assert any(name.endswith(".writing") for name in left)
+    before = {path: path.stat().st_ino for path in (tmp_path / "out").rglob("*.wav")}
+    assert len(before) == 3
+
+    assert decode(tokens, "out")[0] == 1
+    assert "--resume" in capsys.readouterr().err
+    assert decode(tokens, "out", "--resume")[0] == 0
+    assert "files     7 of 10 decoded, 3 were there already" in capsys.readouterr().out
+    assert decode(tokens, "whole")[0] == 0
+    assert bytes_in(tmp_path / "out") == bytes_in(tmp_path / "whole")
+    assert {path: path.stat().st_ino for path in before} == before
+
+
+def test_a_decode_with_other_options_does_not_go_on(
+    decode, tokens: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert decode(tokens)[0] == 0
+    (tmp_path / "wavs" / "speaker1" / "09.wav").unlink()
+    assert decode(tokens, "wavs", "--codebooks", "1", "--resume")[0] == 1
+    told = capsys.readouterr().err
+    assert "another codebooks" in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "wavs" / "speaker1" / "09.wav").exists()

@@ -87,3 +87,40 @@ def test_a_metric_whose_package_is_missing_is_told_with_its_extra(
     assert not set(found["not_measured"]) & set(found["rows"][0]["scores"])
     assert main(["evaluate", str(folder), "--workers", "0", "--metrics", "visqol"]) == 1
     assert "vqaudio[metrics]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("", "bad {original} {decoded}"),  # no program that a system can run
+        ("#!/nowhere/interpreter\n", "bad {original} {decoded}"),
+        ("#!/bin/sh\nprintf 'caf\\351' >&2; exit 3\n", "bad {original} {decoded}"),  # words that are not UTF-8
+        ("#!/bin/sh\nkill -9 $$\n", "bad {original} {decoded}"),
+        ("#!/bin/sh\n", "bad {original} {coded} {decoded}"),  # writes nothing
+        ("#!/bin/sh\necho no sound > $2\n", "bad {original} {decoded}"),
+        ("#!/bin/sh\nmkdir $2\n", "bad {original} {decoded}"),
+        ("#!/bin/sh\nrm -r $1; mkdir $1\n", "bad {original} && bad {original} {decoded}"),
+    ],
+)
+def test_a_program_that_does_not_work_is_told_and_the_rest_of_the_table_comes_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: str, command: str
+) -> None:
+    monkeypatch.setenv("PATH", str(folder.parent), prepend=":")
+    (folder.parent / "bad").write_bytes(program.encode() or b"\x7fELF nothing")
+    (folder.parent / "bad").chmod(0o755)
+    found_at = folder.parent / "found.json"
+    flags = ["--workers", "0", "--metrics", "mel_db", "--json", str(found_at), "--against", f"worse={command}"]
+    assert main(["evaluate", str(folder), *flags]) == 2
+    printed = capsys.readouterr()
+    assert "levels 1" in printed.out
+    assert "left out: a.wav worse: " in printed.out
+    scores = {row["coder"]: row["scores"]["mel_db"] for row in json.loads(found_at.read_text())["rows"]}
+    assert {name: score["num_scored"] for name, score in scores.items()} == {"levels": 2, "worse": 0}
+
+
+@pytest.mark.parametrize("command", ["worse= && cat {original} {decoded}", "worse='' {original} {decoded}"])
+def test_a_command_without_a_program_is_refused_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main(["evaluate", str(folder), "--workers", "0", "--against", command]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1

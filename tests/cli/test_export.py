@@ -79,7 +79,9 @@ def test_an_interrupted_export_says_that_the_same_command_goes_on(export, tmp_pa
         assert export("--format", "nanogpt") == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    assert export("--format", "nanogpt", "--check") == 0
+    assert export("--format", "nanogpt", "--bos", "--resume") == 1
+    assert "other options" in capsys.readouterr().err
+    assert export("--format", "nanogpt", "--resume", "--check") == 0
 
 
 def test_an_empty_split_is_pointed_out(export, capsys):

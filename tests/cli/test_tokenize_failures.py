@@ -2,7 +2,9 @@
 
 import functools
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +89,16 @@ def test_silence_and_clipping_are_told(tokenize, tmp_path: Path, capsys: pytest.
     told = capsys.readouterr()
     assert "warning: silence.wav: " in told.err
     assert "warnings  1 x such as silence.wav" in told.out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows names that are not Unicode")
+def test_a_name_that_is_not_unicode_hides_no_other_file(tokenize, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (b"\xe9.wav", b"\\udce9.wav"):
+        soundfile.write(tmp_path / "a.wav", np.full(500, 0.1), 16_000)
+        (tmp_path / "a.wav").rename(folder / os.fsdecode(name))
+    status, codes = tokenize(folder)
+    assert (status, list(codes)) == (2, ["\\udce9.wav"])
+    (failed,) = TokenStore.open(tmp_path / "tokens").failures()
+    assert "not UTF-8" in failed["reason"]

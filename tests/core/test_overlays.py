@@ -110,3 +110,21 @@ def test_aliases_of_aliases_and_brackets_without_end_are_refused_at_once(tmp_pat
         with pytest.raises(VqaudioError, match=rf"{name}\.yaml (cannot be read as|is not) YAML"):
             load_mapping(tmp_path / f"{name}.yaml")
     assert load_mapping(tmp_path / "shared.yaml") == {"a": {"b": 1}, "c": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    "value", ["2024-01-31", "2024-01-31 10:00:00", "!!binary aGVsbG8=", "!!set {a, b}", "[{x: 2024-01-31}]"]
+)
+def test_values_that_json_does_not_have_are_refused_with_the_file_and_the_key(tmp_path, value):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"codec:\n  name: {value}\n")
+    with pytest.raises(VqaudioError, match=r"recipe\.yaml: codec\.name.*in quotes"):
+        load_mapping(path)
+    with pytest.raises(VqaudioError, match=r"'codec\.name=.*in quotes"):
+        parse_override(f"codec.name={value}")
+
+
+def test_a_date_as_a_key_is_refused_with_the_file(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("2024-01-31: 5\n")
+    with pytest.raises(VqaudioError, match=r"recipe\.yaml: 2024-01-31.*in quotes"):
+        load_mapping(tmp_path / "recipe.yaml")

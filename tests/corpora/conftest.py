@@ -12,6 +12,7 @@ MOST_REQUESTS = 100
 class Publisher:
     """files: path -> bytes.  cut_after: bytes sent of each answer before the connection ends; None sends all.
 
+    length: what it says in place of the length; None says nothing.
     has_ranges: whether it can begin in the middle.  refusals: status codes for the next requests.
     asked: (path, Range header) of every request.
     """
@@ -20,6 +21,7 @@ class Publisher:
         self.url = url
         self.files: dict[str, bytes] = {}
         self.cut_after: int | None = None
+        self.length: str | None = ""
         self.has_ranges = True
         self.refusals: list[int] = []
         self.asked: list[tuple[str, str | None]] = []
@@ -49,7 +51,8 @@ def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
                 self.send_error(416)
                 return
             self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(whole) - start))
+            if here.length is not None:
+                self.send_header("Content-Length", here.length or str(len(whole) - start))
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
             self.end_headers()

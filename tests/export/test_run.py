@@ -164,3 +164,53 @@ def test_memory_does_not_grow_with_the_store(make_store, make_rows, tmp_path, mo
     export_store(store, tmp_path / "out", ExportOptions("hf", is_deduplicated=True))
     assert len(waiting) > 20
     assert max(waiting) < 700
+
+
+@pytest.mark.usefixtures("checkpoint_always")
+@pytest.mark.parametrize("num_rows", [0, 3, 14])  # before the first checkpoint, and after some
+def test_a_killed_export_goes_on_only_with_its_own_options(store, tmp_path, monkeypatch, num_rows):
+    stop_after(num_rows, store, tmp_path / "out", ExportOptions("nanogpt"), monkeypatch)
+    before = bytes_in(tmp_path / ".out.writing")
+    with pytest.raises(VqaudioError, match=r"other options.*without --resume"):
+        export_store(store, tmp_path / "out", ExportOptions("nanogpt", has_eos=True), is_resuming=True)
+    assert bytes_in(tmp_path / ".out.writing") == before
+    (tmp_path / ".out.writing" / ".12-34.writing").write_bytes(b"half a file")
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt"), is_resuming=True)
+    export_store(store, tmp_path / "whole", ExportOptions("nanogpt"))
+    assert bytes_in(tmp_path / "out") == bytes_in(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("checkpoint_always")
+@pytest.mark.parametrize(("name", "style"), KINDS)
+def test_resuming_at_any_place_gives_the_same_bytes(name, style, store, tmp_path, monkeypatch):
+    options = options_for(name, style)
+    export_store(store, tmp_path / "whole", options)
+    for num_rows in (1, 9, 10):
+        stop_after(num_rows, store, tmp_path / "out", options, monkeypatch)
+    export_store(store, tmp_path / "out", options, is_resuming=True)
+    assert bytes_in(tmp_path / "out") == bytes_in(tmp_path / "whole")
+
+
+def stop_after(num_rows: int, store: TokenStore, out: Path, options: ExportOptions, monkeypatch) -> None:
+    encode, num_seen = DocumentCoder.encode, 0
+
+    def interrupted(self: DocumentCoder, row):
+        nonlocal num_seen
+        if num_seen == num_rows:
+            raise KeyboardInterrupt
+        num_seen += 1
+        return encode(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DocumentCoder, "encode", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export_store(store, out, options, is_resuming=True)
+
+
+def test_a_finished_export_is_resumed_by_doing_nothing_and_refused_with_other_options(store, tmp_path):
+    record = export_store(store, tmp_path / "out", ExportOptions("nanogpt"))
+    before = {path: path.stat().st_ino for path in (tmp_path / "out").iterdir()}
+    assert export_store(store, tmp_path / "out", ExportOptions("nanogpt"), is_resuming=True) == record
+    assert {path: path.stat().st_ino for path in (tmp_path / "out").iterdir()} == before
+    with pytest.raises(VqaudioError, match="--overwrite"):
+        export_store(store, tmp_path / "out", ExportOptions("nanogpt", has_eos=True), is_resuming=True)

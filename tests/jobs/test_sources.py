@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,26 @@ def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
         find_sources(lay(tmp_path, "readme.txt"))
     with pytest.raises(VqaudioError, match="does not exist"):
         find_sources(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows names that are not Unicode")
+def test_names_that_are_not_unicode_get_ids_of_their_own(tmp_path: Path) -> None:
+    names = [
+        b"\xe9.wav",
+        b"\\udce9.wav",
+        b"\xe9\\udce9.wav",
+        b"\\udce9\xe9.wav",
+        b"\\udce9\\udce9.wav",
+        b"\xc3\xa9.wav",
+    ]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    sources = find_sources(tmp_path)
+    assert sorted(os.fsencode(source.path.removeprefix(f"{tmp_path}/")) for source in sources) == sorted(names)
+    assert len({source.id for source in sources}) == len(names)
+    assert all(source.id.encode() for source in sources)
+    taken = {source.id: source.refusal for source in sources if source.refusal is None}
+    assert sorted(taken) == ["\\udce9.wav", "\\udce9\\udce9.wav", "é.wav"]
+    assert [source.refusal for source in sources if source.id not in taken] == [
+        "the file name is not UTF-8; rename it"
+    ] * 3

@@ -4,6 +4,7 @@ Everything is read front to back in chunks of one fixed size and resampled by on
 samples of a file are the same, bit for bit, whether it is read whole or in blocks of any length.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import soundfile
 
 from vqaudio.audio.checks import AudioReport, SampleChecks
+from vqaudio.audio.flac import samples_held
+from vqaudio.audio.ogg import ogg_warnings
 from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
 from vqaudio.audio.resampling import in_blocks, mean_channel, resampled
 from vqaudio.audio.samples import to_int16
@@ -20,6 +23,7 @@ from vqaudio.core.durable import replace_file
 from vqaudio.core.errors import VqaudioError
 
 CHUNK_VALUES = 65_536  # read at a time: samples x channels
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's length of a FLAC file whose header leaves it open
 MAX_SHORTFALL = 0.01  # MP3 headers only estimate their length
 
 
@@ -41,7 +45,8 @@ def audio_info(path: str | Path) -> AudioInfo:
     Raises VqaudioError if it is not a sound file.
     """
     with open_sound(path) as sound:
-        return AudioInfo(sound.samplerate, sound.channels, sound.frames)
+        num_samples = sound.frames if sound.frames != UNKNOWN_FRAMES else samples_held(path) or 0
+        return AudioInfo(sound.samplerate, sound.channels, num_samples)
 
 
 class AudioReader:
@@ -129,9 +134,14 @@ class AudioReader:
     def _header_warnings(self, sound: ForwardFile, checks: SampleChecks) -> list[str]:
         if self.start_s > 0 or self.end_s is not None:
             return []
-        if warning := truncation(self.path, sound):
+        if warning := truncation(sound):
             return [warning]
-        if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL):
+        if warnings := ogg_warnings(self.path, checks.num_frames / sound.samplerate):
+            return warnings
+        if (held := samples_held(self.path)) and held > checks.num_frames:
+            share = f"{checks.num_frames / sound.samplerate:.2f} s of {held / sound.samplerate:.2f} s could be read"
+            return [f"incomplete: {share}; the FLAC header promises fewer samples than there are"]
+        if checks.num_frames < sound.frames * (1 - MAX_SHORTFALL) and sound.frames != UNKNOWN_FRAMES:
             promised_s, read_s = sound.frames / sound.samplerate, checks.num_frames / sound.samplerate
             return [f"truncated: the header promises {promised_s:.2f} s, {read_s:.2f} s could be read"]
         return []
@@ -161,7 +171,7 @@ def write_audio(path: str | Path, samples: Any, sample_rate_hz: int) -> None:
 
     samples: an array or tensor of `n` or `1 n` in [-1, 1]; what is louder is clipped.
     What `read_audio` read from a 16-bit file comes back bit for bit.  Raises VqaudioError for another shape, another
-    suffix than .wav, NaN or infinity, or a folder that cannot be written.
+    suffix than .wav, NaN or infinity, a folder that cannot be written or a disk that is full.
     """
     write_blocks(path, [samples], sample_rate_hz)
 
@@ -175,14 +185,23 @@ def write_blocks(path: str | Path, blocks: Iterable[Any], sample_rate_hz: int) -
         raise VqaudioError(f"{path}: vqaudio writes WAV; give it a name that ends in .wav")
 
     def write(temporary: Path) -> None:
+        temporary.touch()  # the system says why it cannot, libsndfile does not
         with soundfile.SoundFile(sound_name(temporary), "w", sample_rate_hz, 1, "PCM_16", format="WAV") as sound:
             for block in blocks:
-                sound.write(_mono_int16(path, block))
+                samples = _mono_int16(path, block)
+                try:
+                    sound.write(samples)
+                except soundfile.LibsndfileError:
+                    free = shutil.disk_usage(temporary.parent).free
+                    raise VqaudioError(
+                        f"{path} cannot be written: the disk of {temporary.parent} took no more; {free / 1e9:.2f} GB "
+                        "are free; make room or choose another folder"
+                    ) from None
 
     try:
         replace_file(Path(path), write)
     except soundfile.LibsndfileError as error:
-        raise VqaudioError(f"{path} cannot be written: {said(error)}; is its folder there and writable?") from None
+        raise VqaudioError(f"{path} cannot be written: {said(error)}") from None
 
 
 def _mono_int16(path: str | Path, samples: Any) -> np.ndarray:

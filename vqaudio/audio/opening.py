@@ -71,14 +71,12 @@ def sound_name(path: str | Path) -> Any:
     return os.fsencode(path)
 
 
-def truncation(path: str | Path, sound: soundfile.SoundFile) -> str | None:
-    """Return a sentence if the header promises more bytes than the file has, or if an Ogg stream has no end."""
+def truncation(sound: soundfile.SoundFile) -> str | None:
+    """Return a sentence if the header promises more bytes than the file has."""
     for promised, present in _WRONG_SIZE.findall(sound.extra_info):
         is_streamed = int(promised) >= 0xFFFFFF00 or 0x7FFF0000 <= int(promised) <= 0x80001000  # writers' "unknown"
         if not is_streamed and int(promised) > int(present) + MIN_LOST_BYTES:
             return f"truncated: the header promises {promised} bytes, the file holds {present} of them"
-    if sound.format == "OGG" and not _has_ogg_end(path):
-        return "truncated: the Ogg stream has no end mark"
     return None
 
 
@@ -119,14 +117,3 @@ def _explain(path: str | Path, error: soundfile.LibsndfileError) -> str:
 def _convert(path: str | Path) -> str:
     name = os.path.basename(os.fspath(path))
     return f"convert it first: ffmpeg -i {shlex.quote('./' + name)} {shlex.quote('./' + Path(name).stem + '-new.wav')}"
-
-
-def _has_ogg_end(path: str | Path) -> bool:
-    """Return whether the last page of an Ogg file is whole and flagged as the last (RFC 3533, section 6)."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - 70_000))  # a page has at most 65,307 bytes
-        tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    if len(page) < 27 or len(page) < 27 + page[26]:
-        return False
-    return bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])

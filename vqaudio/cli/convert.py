@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Convert recordings; 0 when all went well, 2 when some files of a folder were left out."""
     from vqaudio.codec.saving import open_codec
     from vqaudio.core.errors import VqaudioError
+    from vqaudio.core.printable import printable
     from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.voice.conversion import convert_file, find_voice
 
@@ -51,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
             failures.append(str(error))
     if not args.quiet:
         num_done = len(sources) - len(failures)
-        print(f"{args.out}: {num_done} of {len(sources)} recordings in {voice.name}")
+        print(printable(f"{args.out}: {num_done} of {len(sources)} recordings in {voice.name}"))
     for reason in failures:
-        print(f"left out: {reason}")
+        print(printable(f"left out: {reason}"))
     return 2 if failures else 0
 
 

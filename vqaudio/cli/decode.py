@@ -4,15 +4,17 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from threading import Event
 
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.voice.conversion import Voice
+    from vqaudio.tokens.schema import TokenRow
     from vqaudio.tokens.store import TokenStore
 
 
@@ -25,33 +27,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     voice = "of a codec with speaker conditioning: a speaker that it knows, or a recording of any (default: nobody)"
     parser.add_argument("--speaker", metavar="ID|REFERENCE.wav", help=voice)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--overwrite", action="store_true", help="replace wav files that are there already")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--resume", action="store_true", help="go on with a run that was stopped or killed")
+    modes.add_argument("--overwrite", action="store_true", help="replace wav files that are there already")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
 
 def run(args: argparse.Namespace) -> int:
     """Decode a store; 0 when all went well, 128 + N after signal N."""
     from vqaudio.cli.terminal.interruption import stop_on_signals
+    from vqaudio.core.printable import printable
+    from vqaudio.jobs.decoded_folder import decoded_folder
     from vqaudio.tokens.store import TokenStore
 
     store = TokenStore.open(args.tokens)
     require_codebooks(args.codebooks, store)
-    paths = choose_paths(store, args.out, is_overwriting=args.overwrite)
+    mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
+    paths = choose_paths(store, args.out, mode)
+    start_s = time.monotonic()
+    codec = codec_of(store, args.codec, args.device)  # before, there is nothing to keep: a signal ends the program
     with stop_on_signals() as stop:
-        start_s = time.monotonic()
-        codec = codec_of(store, args.codec, args.device)
         voice = voice_of(codec, args.speaker)
-        num_files, num_samples = write_files(args, store, codec, paths, stop, voice)
+        origin = origin_of(args, store, voice)
+        with decoded_folder(args.out, paths.values(), origin, mode):
+            num_files, num_samples, num_before = write_files(args, store, codec, paths, stop, voice)
         wall_s = time.monotonic() - start_s
         if not args.quiet:
             audio_s = num_samples / store.stamp.sample_rate_hz
-            print(f"files     {num_files:,} of {store.num_rows:,} decoded")
+            before = f", {num_before:,} were there already" if num_before else ""
+            print(f"files     {num_files:,} of {store.num_rows:,} decoded{before}")
             print(f"audio     {audio_s / 3600:.2f} h in {wall_s:.0f} s, {audio_s / max(wall_s, 1e-9):.0f} x real time")
-            print(f"wav files {args.out}")
+            print(printable(f"wav files {args.out}"))
             if voice is not None:
-                print(f"voice     {voice.name}")
+                print(printable(f"voice     {voice.name}"))
         if stop.is_set():
-            print("stopped; the files that are there are whole: --overwrite starts again", file=sys.stderr)
+            print("stopped; the files that are there are whole: --resume goes on", file=sys.stderr)
             return stop.exit_status
     return 0
 
@@ -67,18 +77,39 @@ def require_codebooks(num_codebooks: int | None, store: "TokenStore") -> None:
         )
 
 
-def choose_paths(store: "TokenStore", out: Path, *, is_overwriting: bool) -> dict[str, Path]:
-    """Map every id to the path of its sound.  Raises VqaudioError if an id is unsafe or a file is there already."""
+def choose_paths(store: "TokenStore", out: Path, mode: str) -> dict[str, Path]:
+    """Map every id to the path of its sound.
+
+    Raises VqaudioError if an id is unsafe or, in the mode "new", if a file is there already.
+    """
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.naming import wav_names
 
     paths = {row_id: out / name for row_id, name in wav_names(store.ids()).items()}
-    there = [] if is_overwriting else [path for path in paths.values() if path.exists()]
+    there = [path for path in paths.values() if path.exists()] if mode == "new" else []
     if there:
         raise VqaudioError(
-            f"{there[0]} is there already, and {len(there) - 1} others; choose another --out, or --overwrite"
+            f"{there[0]} is there already, and {len(there) - 1} others; choose another --out, --resume to go on with a "
+            "run that was stopped, or --overwrite"
         )
     return paths
+
+
+def origin_of(args: argparse.Namespace, store: "TokenStore", voice: "Voice | None") -> dict[str, Any]:
+    """Collect all that the sound of the files depends on, as JSON values."""
+    import hashlib
+
+    import vqaudio
+
+    voice_bytes = b"" if voice is None else voice.embedding.detach().cpu().numpy().tobytes()
+    return {
+        "store": hashlib.sha256("".join(shard.sha256 for shard in store.manifest.shards).encode()).hexdigest(),
+        "codec": store.stamp.to_json(),
+        "codebooks": args.codebooks or store.stamp.num_codebooks,
+        "voice": hashlib.sha256(voice_bytes).hexdigest() if voice_bytes else None,
+        "device": args.device,
+        "version": vqaudio.__version__,
+    }
 
 
 def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "Codec":
@@ -118,28 +149,40 @@ def write_files(
     paths: dict[str, Path],
     stop: "Event",
     voice: "Voice | None" = None,
-) -> tuple[int, int]:
-    """Decode all rows; return how many, and how many samples they have."""
+) -> tuple[int, int, int]:
+    """Decode all rows, or with --resume those whose files are not whole.
+
+    Returns how many were decoded, how many samples they have, and how many were there already.
+    """
     from vqaudio.cli.terminal.progress import RunProgress, shown
     from vqaudio.codec.streaming import StreamingDecoder
+    from vqaudio.jobs.decoded_folder import is_whole
     from vqaudio.jobs.decoding import decode_rows
     from vqaudio.jobs.tokenize.local import num_available_cpus
 
     rate_hz = store.stamp.sample_rate_hz
-    total_samples = store.manifest.counts()["samples"]
-    rows = decode_rows(
-        store,
-        paths.__getitem__,
-        lambda: StreamingDecoder(codec, embedding=None if voice is None else voice.embedding),
-        sample_rate_hz=rate_hz,
-        num_codebooks=args.codebooks,
-        num_threads=num_available_cpus(),
-        stop=stop,
-    )
-    num_files = num_samples = 0
-    with shown(RunProgress(total_samples, store.num_rows, is_quiet=args.quiet)) as progress:
-        for row in rows:
+    num_files = num_samples = num_before = 0
+    with shown(RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=args.quiet)) as progress:
+
+        def todo() -> "Iterator[TokenRow]":
+            nonlocal num_before
+            for row in store:
+                if args.resume and is_whole(paths[row.id], row.num_samples):
+                    num_before += 1
+                    progress.finish_file(row.num_samples)
+                else:
+                    yield row
+
+        for row in decode_rows(
+            todo(),
+            paths.__getitem__,
+            lambda: StreamingDecoder(codec, embedding=None if voice is None else voice.embedding),
+            sample_rate_hz=rate_hz,
+            num_codebooks=args.codebooks,
+            num_threads=num_available_cpus(),
+            stop=stop,
+        ):
             num_files, num_samples = num_files + 1, num_samples + row.num_samples
             progress.finish_file(row.num_samples)
             progress.update(num_samples / rate_hz)
-    return num_files, num_samples
+    return num_files, num_samples, num_before

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--extend", metavar="TOKENIZER", type=path_of, help="add the tokens to this text tokenizer")
     parser.add_argument("--check", action="store_true", help="compare the export with TOKENS")
+    resume = "go on with an export that was stopped or killed; refused if that was another one"
+    parser.add_argument("--resume", action="store_true", help=resume)
     parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
@@ -110,10 +113,16 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
     try:
         with rows_shown(store, is_quiet=args.quiet) as finish:
             return export_store(
-                store, args.out, options, extend=args.extend, is_overwriting=args.overwrite, on_progress=finish
+                store,
+                args.out,
+                options,
+                extend=args.extend,
+                is_overwriting=args.overwrite,
+                is_resuming=args.resume,
+                on_progress=finish,
             )
     except KeyboardInterrupt:
-        print(f"stopped; {args.out} is as it was, and the same command goes on", file=sys.stderr)
+        print(printable(f"stopped; {args.out} is as it was, and the same command goes on"), file=sys.stderr)
         raise
 
 
@@ -124,7 +133,8 @@ def check(args: argparse.Namespace, store: "TokenStore") -> None:
     with rows_shown(store, is_quiet=args.quiet) as finish:
         report = check_export(args.out, store, finish)
     if not args.quiet:
-        print(f"checked     {report.num_documents:,} documents, {report.num_codes:,} codes: as in {args.tokens}")
+        counts = f"{report.num_documents:,} documents, {report.num_codes:,} codes"
+        print(printable(f"checked     {counts}: as in {args.tokens}"))
 
 
 def print_summary(record: "ExportRecord", out: Path) -> None:
@@ -137,7 +147,7 @@ def print_summary(record: "ExportRecord", out: Path) -> None:
     words = record.vocabulary
     offset = f", codes from {words.offset} on" if words.offset else ""
     print(f"{'vocabulary':11} {words.size:,} tokens{offset}")
-    print(f"{'export':11} {out}")
+    print(printable(f"{'export':11} {out}"))
 
 
 @contextmanager

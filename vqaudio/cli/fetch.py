@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
     from vqaudio.corpora.fetch.archives import Archive
@@ -61,7 +62,8 @@ def fetch_archive(archive: "Archive", folder: Path, *, is_archive_kept: bool) ->
     print(f"{archive.name}: unpacked", file=sys.stderr)
     if unpacked.left_out:
         names = ", ".join(unpacked.left_out[:3])
-        print(f"{archive.name}: left out {len(unpacked.left_out)} links or devices: {names}", file=sys.stderr)
+        said = f"{archive.name}: left out {len(unpacked.left_out)} links or devices: {names}"
+        print(printable(said), file=sys.stderr)
 
 
 def print_list(root: Path | None) -> None:

@@ -31,12 +31,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return 0
+    from vqaudio.core.printable import printable
+
     rows = [(name, value) for name, value in _flat(facts) if name not in HIDDEN]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        print(f"{name:<{width}}  {value}")
+        print(printable(f"{name:<{width}}  {value}"))
     if facts.get("card"):
-        print(f"\n{facts['card'].strip()}")
+        print("\n" + "\n".join(map(printable, facts["card"].expandtabs().strip().splitlines())))
     return 0
 
 

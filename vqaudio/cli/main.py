@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from typing import NamedTuple
 
 import vqaudio
+from vqaudio.core.printable import printable
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         if (sentence := explain(error)) is None:
             raise
-        print(f"vqaudio: {sentence}", file=sys.stderr)
+        print(f"vqaudio: {printable(sentence)}", file=sys.stderr)
         return EXIT_ERROR
 
 

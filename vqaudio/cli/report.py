@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vqaudio.cli.evaluate import add_codec_arguments
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,11 +67,11 @@ def run(args: argparse.Namespace) -> int:
     report, source = find_report(args, codec, coders, sources, decodings)
     listening = listen(codec, coders, sources, args.device, decodings)
     num_bytes = write_page(Page(codec, listening, report, source, training, probe), args.out)
-    print(f"{args.out}: {len(listening.utterances)} recordings, {num_bytes / 1e6:.1f} MB")
+    print(printable(f"{args.out}: {len(listening.utterances)} recordings, {num_bytes / 1e6:.1f} MB"))
     if num_bytes > LARGEST_BYTES:
         print(f"more than {LARGEST_BYTES / 1e6:.0f} MB is slow to open: fewer --num-utterances or --codebooks help")
     for entry in listening.failures:
-        print(f"left out: {entry['id']} {entry['coder']}: {entry['reason']}")
+        print(printable(f"left out: {entry['id']} {entry['coder']}: {entry['reason']}"))
     return 2 if listening.failures else 0
 
 

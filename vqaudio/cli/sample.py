@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"codes     {new_s / max(samples.wall_s, 1e-9):.1f} x real time, all samples at once")
         wall_s = samples.wall_s + decode_s
         print(f"in all    {new_s / max(wall_s, 1e-9):.1f} x real time, sound included")
-        print(f"files     {args.out}")
+        print(printable(f"files     {args.out}"))
     return 0
 
 

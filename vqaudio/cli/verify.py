@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         damaged = find_and_print(args, manifest)
         reasons = repair(args, manifest, damaged) if damaged else {}
         for row_id, reason in reasons.items():
-            print(f"lost: {row_id}: {reason}", file=sys.stderr)
+            print(printable(f"lost: {row_id}: {reason}"), file=sys.stderr)
             failures.add({"id": row_id, "reason": reason})
     if damaged and not args.quiet:
         print(f"repaired  {len(damaged):,} shards, {len(reasons):,} recordings lost")
@@ -73,7 +74,8 @@ def find_and_print(args: argparse.Namespace, manifest: "Manifest") -> "list[Shar
     for damage in damaged:
         ids = [entry.id for entry in damage.entries or ()]
         some = f"{', '.join(ids[:MAX_IDS])}{' ...' if len(ids) > MAX_IDS else ''}" if ids else "cannot be read"
-        print(f"damaged: {damage.path}: {damage.reason}; its {len(ids) or ''} ids: {some}", file=sys.stderr)
+        line = f"damaged: {damage.path}: {damage.reason}; its {len(ids) or ''} ids: {some}"
+        print(printable(line), file=sys.stderr)
     if not args.quiet:
         whole = len(manifest.shards) - len(damaged)
         print(f"shards    {whole:,} of {len(manifest.shards):,} are whole")

@@ -1,12 +1,12 @@
 """Folders of codecs and their config.json.  Needs no torch: `vqaudio info` reads it."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 
 FORMAT_VERSION = 1
 SPEAKERS = "speakers.json"
@@ -42,7 +42,7 @@ def speaker_names(folder: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        return tuple(map(str, json.loads(path.read_text(encoding="utf-8"))["names"]))
+        return tuple(map(str, parse_json(path.read_text(encoding="utf-8"))["names"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VqaudioError(f"{path} is not a vqaudio codec's: {error}") from error
 
@@ -50,7 +50,7 @@ def speaker_names(folder: Path) -> tuple[str, ...]:
 def read_header(folder: Path) -> dict[str, Any]:
     """Read the config.json of a codec.  Raises VqaudioError if it is not one."""
     try:
-        header = json.loads((folder / "config.json").read_text())
+        header = parse_json((folder / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error}") from error
     if not isinstance(header, dict) or not {"format_version", "weights_sha256", "codec"} <= header.keys():

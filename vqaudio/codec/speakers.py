@@ -13,6 +13,7 @@ from torch import Tensor
 from vqaudio.codec.locate import SPEAKERS, speaker_names
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.core.protocols import NeuralCodec
 from vqaudio.nn.conv import fixed_windows
 
@@ -58,7 +59,7 @@ def read_speakers(folder: Path, weights_sha256: str) -> KnownSpeakers | None:
     if not names:
         return None
     try:
-        stored = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
+        stored = parse_json((folder / SPEAKERS).read_text(encoding="utf-8"))
         embeddings = load_file(folder / TABLE)["embeddings"].float()
         is_theirs = stored["weights_sha256"] == weights_sha256
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -59,7 +59,8 @@ def sync_folder(folder: Path) -> None:
 def remove_temporaries(folder: Path) -> None:
     """Remove the temporary files of a killed run in `folder` and its data folder."""
     for stray in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f"data/.*{TEMPORARY}")]:
-        stray.unlink()
+        if stray.is_file():  # not the folder of an export that grows there
+            stray.unlink()
 
 
 def sha256_of(path: Path) -> str:

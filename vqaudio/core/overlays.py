@@ -76,22 +76,31 @@ def _parse_yaml(text: str, where: str) -> Any:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise VqaudioError(f"{where} is not YAML: {error}") from error
+        raise VqaudioError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
     except (RecursionError, ValueError) as error:  # brackets in brackets without end; a date that is none
         raise VqaudioError(f"{where} cannot be read as YAML: {error}") from None
-    _require_size(value, where)
+    _require_plain(value, where)
     return value
 
 
-def _require_size(value: Any, where: str) -> None:
-    """Raise VqaudioError for more values than a config has: aliases of aliases make billions out of a few lines."""
-    waiting, num_values = [value], 0
+def _require_plain(value: Any, where: str) -> None:
+    """Raise VqaudioError for what JSON does not have, such as dates, and for more values than a config has.
+
+    Aliases of aliases make billions of values out of a few lines.
+    """
+    waiting, num_values = [("", value)], 0
     while waiting:
-        value = waiting.pop()
+        key, value = waiting.pop()
         num_values += 1
         if num_values > MAX_VALUES:
             raise VqaudioError(f"{where} holds more than {MAX_VALUES:,} values with its aliases written out")
-        if isinstance(value, Mapping):
-            waiting += value.values()
+        if isinstance(value, dict):
+            for name, entry in value.items():
+                waiting += [(str(name), name), (f"{key}.{name}" if key else str(name), entry)]
         elif isinstance(value, list):
-            waiting += value
+            waiting += [(f"{key}[{index}]", entry) for index, entry in enumerate(value)]
+        elif value is not None and not isinstance(value, (str, int, float)):
+            kind = type(value).__name__
+            raise VqaudioError(
+                f"{where}: {key or 'it'} is {value!s:.60}, which YAML takes for a {kind}; put it in quotes"
+            )

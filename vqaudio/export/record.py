@@ -8,6 +8,7 @@ from typing import Any
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.export.merging import MERGES_FILE, merges_in
 from vqaudio.export.options import ExportOptions
 from vqaudio.tokens.schema import CodecStamp
@@ -24,12 +25,14 @@ class ExportRecord:
     """The record of one finished export.
 
     counts: of each split, documents, sequences, tokens and seconds.
+    digest: of all that the export depends on, the store included; empty in older ones.
     """
 
     options: ExportOptions
     stamp: CodecStamp
     vocabulary: Vocabulary
     counts: dict[str, dict[str, Any]]
+    digest: str = ""
 
     def write(self, folder: Path) -> None:
         """Write export.json."""
@@ -51,6 +54,7 @@ class ExportRecord:
             "codec": self.stamp.to_json(),
             "vocabulary": ranges,
             "splits": self.counts,
+            "digest": self.digest,
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         replace_durably(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
@@ -60,7 +64,7 @@ class ExportRecord:
         """Read the record of a finished export.  Raises VqaudioError if there is none, or one of a later version."""
         path = folder / RECORD
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parse_json(path.read_text(encoding="utf-8"))
             version, ranges = content["format_version"], content["vocabulary"]
             if version > FORMAT_VERSION:
                 raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {FORMAT_VERSION}")
@@ -74,12 +78,13 @@ class ExportRecord:
                 offset=ranges["offset"],
             )
             options = from_mapping(ExportOptions, content["options"])
-            return cls(options, CodecStamp.from_json(content["codec"]), vocabulary, content["splits"])
+            stamp, digest = CodecStamp.from_json(content["codec"]), content.get("digest", "")
+            return cls(options, stamp, vocabulary, content["splits"], digest)
         except FileNotFoundError:
             raise VqaudioError(f"{folder} holds no {RECORD}: it is no finished export") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise VqaudioError(f"{path} cannot be read: {error!r}") from None
 
 
 def _merges(folder: Path, num_units: int) -> tuple[tuple[int, ...], ...]:
-    return merges_in(json.loads((folder / MERGES_FILE).read_text(encoding="utf-8")), num_units)
+    return merges_in(parse_json((folder / MERGES_FILE).read_text(encoding="utf-8")), num_units)

@@ -11,9 +11,10 @@ from typing import Any
 
 from vqaudio import __version__
 from vqaudio.core.config import to_mapping
-from vqaudio.core.durable import TEMPORARY, make_folder, replace_durably, sha256_of, sync_folder
+from vqaudio.core.durable import TEMPORARY, make_folder, remove_temporaries, replace_durably, sha256_of, sync_folder
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.locking import locked
+from vqaudio.core.plain_files import parse_json
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.interface import Plan
 from vqaudio.export.formats.table import format_of, require_fit
@@ -36,6 +37,7 @@ def export_store(
     *,
     extend: str | Path | None = None,
     is_overwriting: bool = False,
+    is_resuming: bool = False,
     on_progress: Callable[[int, int], object] = lambda num_rows, num_samples: None,
 ) -> ExportRecord:
     """Export every row of a store.
@@ -43,27 +45,31 @@ def export_store(
     The folder `out` appears when all is done; until then it grows under a hidden name beside.
     extend: the folder of a text tokenizer that the tokens are added to.
     on_progress: called with the rows and samples that are done since the last call.
-    The same call goes on after an interruption.  Raises VqaudioError if `out` is there already, unless
-    is_overwriting and it is an export, if another run is writing it, or if the format cannot hold what is wanted.
+    The same call goes on after an interruption; another one starts anew, or with is_resuming is refused.
+    Raises VqaudioError if `out` is there already, unless is_overwriting and it is an export (with is_resuming, one of
+    the same store and options is left as it is), if another run is writing it, or if the format cannot hold what is
+    wanted.
     """
     out, extend = Path(os.path.abspath(out)), Path(extend) if extend else None
     options = options.with_codebooks(store.stamp.num_codebooks)
     require_fit(options, is_extending=extend is not None)
+    digest = _digest(store, options, extend)
+    if is_resuming and (record := _finished(out, digest, is_overwriting)):
+        return record
     _require_free(out, is_overwriting)
     with _growing_folder(out) as folder:
-        digest = _digest(store, options, extend)
-        progress = _read_progress(folder, digest)
+        progress = _read_progress(folder, digest, is_resuming)
         coder = make_coder(store, options, folder, extend)
         plan = Plan(options, coder.vocabulary)
         splits = {split: SplitWriter(folder, split, plan, progress.get(split, {})) for split in SPLITS}
-        _write_rows(store, coder, splits, folder, {"digest": digest, **progress}, on_progress)
+        _write_rows(store, coder, splits, folder, progress, on_progress)
         # From here on nothing can be continued, only made again.
         (folder / PROGRESS).unlink(missing_ok=True)
         for split in splits.values():
             split.close()
         counts = {name: split.counts for name, split in splits.items()}
         format_of(options.format, options.style).finish(folder, plan, {name: c["tokens"] for name, c in counts.items()})
-        record = ExportRecord(options, store.stamp, coder.vocabulary, counts)
+        record = ExportRecord(options, store.stamp, coder.vocabulary, counts, digest)
         record.write(folder)
         _put_in_place(folder, out)
     return record
@@ -90,9 +96,20 @@ def _write_rows(
                 on_progress(1, row.num_samples)
         if num_waiting >= CHECKPOINT_TOKENS:
             states = {name: split.checkpoint() for name, split in splits.items()}
-            text = json.dumps({**progress, **states, "num_shards": number + 1})
-            replace_durably(folder / PROGRESS, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+            _write_progress(folder, {**progress, **states, "num_shards": number + 1})
             num_waiting = 0
+
+
+def _finished(out: Path, digest: str, is_overwriting: bool) -> ExportRecord | None:
+    """Read the record of an export that is finished, if it is the one that is wanted.  Raises VqaudioError if not."""
+    record = ExportRecord.read(out) if (out / RECORD).is_file() else None
+    if record is None or record.digest == digest:
+        return record
+    if not is_overwriting:
+        raise VqaudioError(
+            f"{out} is a finished export of another store or with other options; --overwrite replaces it"
+        )
+    return None
 
 
 def _require_free(out: Path, is_overwriting: bool) -> None:
@@ -111,6 +128,7 @@ def _growing_folder(out: Path) -> Iterator[Path]:
     make_folder(folder)
     with locked(folder, f"another export is writing {out}; wait for it, or choose another folder"):
         try:
+            remove_temporaries(folder)
             yield folder
         except OSError as error:
             raise VqaudioError(
@@ -118,17 +136,33 @@ def _growing_folder(out: Path) -> Iterator[Path]:
             ) from None
 
 
-def _read_progress(folder: Path, digest: str) -> dict[str, Any]:
-    """Read how far an interrupted export of the same kind came; where there is none, empty the folder."""
+def _read_progress(folder: Path, digest: str, is_resuming: bool) -> dict[str, Any]:
+    """Read how far an interrupted export of the same kind came; where there is none, empty the folder.
+
+    Raises VqaudioError if is_resuming and the interrupted one is of another kind.
+    """
     try:
-        progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
-        if progress["digest"] == digest:
-            return progress
-    except (OSError, ValueError, KeyError):
-        pass
+        progress = parse_json((folder / PROGRESS).read_text(encoding="utf-8"))
+        is_same, is_begun = progress["digest"] == digest, "num_shards" in progress
+    except (OSError, ValueError, KeyError, TypeError):
+        is_same, is_begun = True, False
+    if is_resuming and not is_same:
+        raise VqaudioError(
+            f"{folder} holds an export that was stopped, of another store or with other options; give those, or start "
+            "again without --resume"
+        )
+    if is_same and is_begun:
+        return progress
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return {}
+    progress = {"digest": digest}
+    _write_progress(folder, progress)
+    return progress
+
+
+def _write_progress(folder: Path, progress: dict[str, Any]) -> None:
+    text = json.dumps(progress)
+    replace_durably(folder / PROGRESS, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _digest(store: TokenStore, options: ExportOptions, extend: Path | None) -> str:

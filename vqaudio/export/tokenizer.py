@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.export.merging import import_tokenizers
 from vqaudio.tokens.vocabulary import SPECIALS, Vocabulary
 
@@ -107,7 +108,7 @@ class TextTokenizer:
         if not path.is_file():
             return {"clean_up_tokenization_spaces": False}
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
+            config = parse_json(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise VqaudioError(f"{path} is no JSON: {error}") from None
         # These name tokens by id, files or code of the old tokenizer; tokenizer.json says all of it.

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +32,32 @@ def find_sources(root: Path) -> list[Source]:
     Raises VqaudioError if there is no such path or no audio in it.
     """
     if root.is_file():
-        return [_source(AudioPath(root.name, str(root)))]
+        return [_source(AudioPath(root.name, str(root)), _readable(root.name))]
     if not root.is_dir():
         raise VqaudioError(f"{root} does not exist; wanted a folder of audio files or one audio file")
-    sources = sorted(map(_source, walk_audio(root)), key=lambda source: source.id)
-    if not sources:
+    files = sorted(walk_audio(root), key=lambda file: file.id)
+    if not files:
         raise VqaudioError(f"no audio file in {root}: looked for {', '.join(READABLE_SUFFIXES[:8])} and others")
-    return sources
+    ids = _distinct_ids([file.id for file in files])
+    return sorted(map(_source, files, ids), key=lambda source: source.id)
 
 
-def _source(file: AudioPath) -> Source:
+def _distinct_ids(names: Sequence[str]) -> list[str]:
+    """Make a readable id of every name; what a name that is not Unicode becomes may be another file's own name."""
+    taken, ids = set(names), list[str]()
+    for name in names:
+        row_id = _readable(name)
+        while row_id != name and row_id in taken:
+            row_id += " (not UTF-8)"
+        taken.add(row_id)
+        ids.append(row_id)
+    return ids
+
+
+def _source(file: AudioPath, row_id: str) -> Source:
     """Make a source, and refuse names that Parquet cannot hold, foreign formats and pipes without opening them."""
     if file.refusal is not None:
-        return Source(_readable(file.id), file.path, refusal=file.refusal)
+        return Source(row_id, file.path, refusal=file.refusal)
     suffix, refusal, num_bytes = suffix_of(file.id), None, 0
     try:
         status = os.stat(file.path)
@@ -54,9 +68,9 @@ def _source(file: AudioPath) -> Source:
         refusal = f"cannot be opened: {error.strerror}"
     if suffix in FOREIGN_SUFFIXES:
         refusal = f"libsndfile does not read {suffix}; convert it first: ffmpeg -i FILE{suffix} FILE.flac"
-    if _readable(file.id) != file.id:
+    if row_id != file.id:
         refusal = "the file name is not UTF-8; rename it"
-    return Source(_readable(file.id), file.path, num_bytes, refusal=refusal)
+    return Source(row_id, file.path, num_bytes, refusal=refusal)
 
 
 def _readable(name: str) -> str:

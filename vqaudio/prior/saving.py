@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import make_folder, replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.nn.devices import find_device
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
@@ -94,7 +95,7 @@ def read_section(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     wanted = {"format_version", "file_sha256", "codec", "pattern", "speakers", "network"}
     try:
-        section = json.loads(path.read_text(encoding="utf-8")).get(SECTION)
+        section = parse_json(path.read_text(encoding="utf-8")).get(SECTION)
     except (OSError, ValueError, AttributeError) as error:
         raise VqaudioError(f"{path} is not a vqaudio prior's: {error}") from error
     if not isinstance(section, dict) or not wanted <= section.keys():

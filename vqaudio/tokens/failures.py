@@ -89,7 +89,7 @@ def _parse(content: bytes, path: Path) -> tuple[dict[str, dict[str, Any]], int]:
         try:
             record = json.loads(line)
             records[record["id"]] = record
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise VqaudioError(f"{path}, line {number} is not a failure's JSON object; remove that line") from None
     return records, whole_bytes
 

@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise VqaudioError(
             f"{folder} holds no {MANIFEST}: it is no token store; `vqaudio tokenize WAV_DIR --out DIR` makes one"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise VqaudioError(f"{path} cannot be read: {error}") from None
     version = content.get("format_version") if isinstance(content, dict) else None
     if not isinstance(version, int) or not isinstance(content.get("shards"), list):

@@ -49,3 +49,9 @@ def test_csv_gives_the_type_asked_for_in_the_order_of_time(tmp_path: Path) -> No
     path.write_text("path,text\na,b\n")
     with pytest.raises(VqaudioError, match="wanted the columns Begin, End, Label, Type"):
         read_mfa_csv(path)
+
+
+def test_a_csv_with_a_field_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Begin,End,Label,Type\n0,1," + "x" * 200_000 + ",phones\n")
+    with pytest.raises(VqaudioError, match=r"a\.csv"):
+        read_mfa_csv(tmp_path / "a.csv")

@@ -149,3 +149,43 @@ def test_a_disk_that_fills_up_is_not_taken_for_a_bad_connection(
     with pytest.raises(VqaudioError, match=r"a\.tar\.part cannot be written: Is a directory"):
         download(url, tmp_path / "a.tar", SHA256)
     assert len(publisher.asked) == 1
+
+
+def test_a_file_whose_length_is_not_told_comes_whole(publisher, url: str, tmp_path: Path) -> None:
+    publisher.length = None
+    download(url, tmp_path / "a.tar", SHA256)
+    assert (tmp_path / "a.tar").read_bytes() == WHOLE
+
+
+def test_without_a_length_the_disk_is_not_filled(
+    publisher, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.length = None
+    monkeypatch.setattr(downloads, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(
+        shutil,
+        "disk_usage",
+        lambda place: SimpleNamespace(free=100_000 - sum(p.stat().st_size for p in place.iterdir())),
+    )
+    with pytest.raises(VqaudioError, match=r"a\.tar, unpacked, needs .*are free there; make room"):
+        download(url, tmp_path / "a.tar", SHA256, unpacked_share=1.0)
+    assert (tmp_path / "a.tar.part").stat().st_size <= 50_000
+
+
+def test_what_never_ends_is_given_up_and_deleted(
+    publisher, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(downloads, "MAX_BYTES", 100_000)
+    for length in (None, ""):
+        publisher.length = length
+        with pytest.raises(VqaudioError, match=r"more than 0\.0001 GB, which no known archive has"):
+            download(url, tmp_path / "a.tar", SHA256)
+        assert not any(path.stat().st_size for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", ["many", "-5", "1e5", "0x20", "9" * 5_000])
+def test_a_length_that_is_none_is_answered_in_a_sentence(publisher, url: str, tmp_path: Path, length: str) -> None:
+    publisher.length = length
+    with pytest.raises(VqaudioError, match=r"a\.tar"):
+        download(url, tmp_path / "a.tar", SHA256)

@@ -7,7 +7,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from vqaudio.core.errors import VqaudioError
@@ -123,3 +125,40 @@ def test_a_zip_that_does_not_fit_is_refused_before_it_is_written(
     with pytest.raises(VqaudioError, match=r"unpacking .* needs"):
         unpack(archive, tmp_path / "out")
     assert tree(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz", "zip", "zip deflated"])
+def test_a_damaged_archive_is_answered_in_a_sentence(mode: Any, tmp_path: Path) -> None:
+    archive, files = tmp_path / "a", {f"corpus/{number}.wav": bytes(range(256)) * 8 for number in range(20)}
+    if mode.startswith("zip"):
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED if "deflated" in mode else zipfile.ZIP_STORED) as made:
+            for name, data in files.items():
+                made.writestr(name, data)
+    else:
+        with tarfile.open(archive, mode, format=tarfile.PAX_FORMAT) as made:
+            for name, data in files.items():
+                one = tarfile.TarInfo(name + "\u00e9" * 90)
+                one.size = len(data)
+                made.addfile(one, io.BytesIO(data))
+    whole, num_refused = archive.read_bytes(), 0
+    for seed in range(120):
+        generator = np.random.default_rng(seed)
+        damaged = bytearray(whole)
+        for place in generator.integers(len(whole), size=3):
+            damaged[place] = generator.integers(256)
+        archive.write_bytes(damaged[: generator.integers(1, len(whole))] if seed % 3 == 0 else damaged)
+        try:
+            unpack(archive, tmp_path / f"out{seed}")
+        except VqaudioError:
+            num_refused += 1
+    assert num_refused > 20
+
+
+@pytest.mark.parametrize("name", ["a\0b.wav", "x" * 5_000])
+def test_a_name_that_no_disk_takes_is_answered_in_a_sentence(name: str, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        one = tarfile.TarInfo("a")
+        one.pax_headers = {"path": name}
+        archive.addfile(one)
+    with pytest.raises(VqaudioError, match="cannot be unpacked"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")

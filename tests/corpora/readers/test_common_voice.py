@@ -57,3 +57,9 @@ def test_errors_name_the_splits_the_columns_or_the_line(root: Path) -> None:
         (root / "test.tsv").write_text(text, encoding="utf-8")
         with pytest.raises(VqaudioError, match=message):
             list(common_voice.utterances(root, split="test"))
+
+
+def test_a_table_that_is_not_utf_8_is_answered_with_its_name(root: Path) -> None:
+    (root / "validated.tsv").write_bytes(HEADER.encode() + b"aa\tcommon_voice_de_1.mp3\tx\tcaf\xe9\t\n")
+    with pytest.raises(VqaudioError, match=r"validated\.tsv is not UTF-8"):
+        list(common_voice.utterances(root))

@@ -77,3 +77,10 @@ def test_a_missing_split_column_or_table_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("path\na.wav\n")
     with pytest.raises(VqaudioError, match="no column `split`"):
         list(utterances(tmp_path, split="train"))
+
+
+@pytest.mark.parametrize("content", [b"path,text\na.wav," + b"x" * 200_000, b"x" * 200_000, b"path\ncaf\xe9.wav\n"])
+def test_a_table_that_cannot_be_read_is_answered_with_its_name(tmp_path, content):
+    (tmp_path / "metadata.csv").write_bytes(content)
+    with pytest.raises(VqaudioError, match=r"metadata\.csv"):
+        list(utterances(tmp_path))

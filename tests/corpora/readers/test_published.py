@@ -176,3 +176,9 @@ def test_vctk_errors_name_what_was_looked_for(vctk_root: Path, tmp_path: Path) -
     (vctk_root / "txt/p225/p225_001.txt").write_bytes(b"caf\xe9")
     with pytest.raises(VqaudioError, match=r"p225_001\.txt is not UTF-8"):
         list(vctk.utterances(vctk_root))
+
+
+def test_a_table_that_is_not_utf_8_is_answered_with_its_name(ljspeech_root):
+    (ljspeech_root / "metadata.csv").write_bytes(b"LJ001-0001|caf\xe9\n")
+    with pytest.raises(VqaudioError, match=r"metadata\.csv is not UTF-8"):
+        list(ljspeech.utterances(ljspeech_root))

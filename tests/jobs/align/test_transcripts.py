@@ -68,3 +68,12 @@ def test_transcripts_that_are_not_there_or_no_text_are_refused(audio: Path) -> N
         texts(audio, audio.parent / "none.tsv")
     with pytest.raises(VqaudioError, match=r"none of the 3 recordings; wanted one for a/one.txt"):
         texts(audio, audio)
+
+
+def test_a_table_with_a_field_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"x")
+    table = tmp_path / "texts.csv"
+    for content in ("path,text\na.wav," + "x" * 200_000, "x" * 200_000):
+        table.write_text(content)
+        with pytest.raises(VqaudioError, match=r"texts\.csv"):
+            with_texts(find_sources(tmp_path), table)

@@ -7,6 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from vqaudio.core.printable import printable
 from vqaudio.jobs.evaluate.report import COLUMNS, Report, Row
 from vqaudio.jobs.evaluate.wording import coverage_notes, format_rate, format_score
 from vqaudio.metrics.pair import METRICS
@@ -30,7 +31,7 @@ def print_report(report: Report, stream: TextIO | None = None) -> None:
     if report.codebooks:
         console.print(_codebook_table(report))
     for line in coverage_notes(report):
-        console.print(line, markup=False)
+        console.print(printable(line), markup=False)
 
 
 def _score_table(rows: Sequence[Row], columns: Sequence[str]) -> Table | None:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from vqaudio.cli.terminal.interruption import StopRequest
 from vqaudio.cli.terminal.progress import RunProgress, shown
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.printable import printable
 from vqaudio.jobs.sources import Source
 
 EXIT_FAILURES = 2
@@ -107,12 +108,12 @@ def print_summary(
     reasons: the file with the failures.  advice: what else helps, after their number.
     """
     if not is_quiet:
-        print("\n".join([*summary.lines(wall_s), result]))
+        print("\n".join(map(printable, [*summary.lines(wall_s), result])))
     if stop.is_set():
         print(f"stopped; {kept}: the same command with --resume goes on", file=sys.stderr)
         return stop.exit_status
     if summary.num_failures > max_failures:
         failure = f"{summary.num_failures} files failed, --max-failures is {max_failures}; the reasons are in {reasons}"
-        print(failure + advice, file=sys.stderr)
+        print(printable(failure + advice), file=sys.stderr)
         return EXIT_FAILURES
     return 0

@@ -7,6 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from vqaudio.core.printable import printable
 from vqaudio.jobs.probe import wording
 from vqaudio.jobs.probe.interface import ProbeTable
 from vqaudio.jobs.probe.report import ProbeReport
@@ -21,7 +22,8 @@ def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
 
     def say(lines: Iterable[str]) -> None:
         for line in lines:
-            print(line, file=target)  # as it is: rich would break lines and expand the tabs
+            # Not by rich, which would break lines and expand the tabs.
+            print("\t".join(map(printable, line.split("\t"))), file=target)
 
     say(wording.coverage_lines(report))
     say(wording.gate_lines(report))
@@ -50,7 +52,7 @@ def _class_table(report: ProbeReport) -> Table:
     table = _table("class", wording.CLASS_COLUMNS)
     for rows in report.classes.values():
         for row in rows:
-            table.add_row(row.label, *wording.class_cells(row))
+            table.add_row(printable(row.label), *wording.class_cells(row))
         table.add_section()
     return table
 
@@ -58,7 +60,7 @@ def _class_table(report: ProbeReport) -> Table:
 def _further_table(further: ProbeTable) -> Table:
     table = _table(further.first, further.columns)
     for row in further.rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     table.caption, table.caption_justify = further.caption, "left"
     return table
 

@@ -9,6 +9,8 @@ from typing import Protocol, TextIO, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from vqaudio.core.printable import printable
+
 LINE_EVERY_S = 5.0
 
 
@@ -59,6 +61,7 @@ class RunProgress:
 
     def note(self, line: str) -> None:
         """Print a line that stays, above the bar."""
+        line = printable(line)
         if self._is_quiet:
             return
         if self.bar:

@@ -7,10 +7,10 @@ Source: McAuliffe et al. 2017, "Montreal Forced Aligner"; `export_textgrid` of v
 
 import csv
 import io
-import json
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.core.units import Interval
 from vqaudio.corpora.alignment.intervals import checked, read_alignment_text
 
@@ -23,7 +23,7 @@ def read_mfa_json(path: str | Path, tier: str = "phones") -> list[Interval]:
     Raises VqaudioError if it is no such file, has no such tier, or its times run backwards.
     """
     try:
-        tiers = json.loads(read_alignment_text(Path(path)))["tiers"]
+        tiers = parse_json(read_alignment_text(Path(path)))["tiers"]
         entries = {name.lower(): value["entries"] for name, value in tiers.items() if value["type"] == "interval"}
         if tier.lower() not in entries:
             raise VqaudioError(
@@ -41,7 +41,10 @@ def read_mfa_csv(path: str | Path, tier: str = "phones") -> list[Interval]:
 
     Raises VqaudioError if it is no such file, has no such type, or two of its intervals overlap.
     """
-    rows = list(csv.DictReader(io.StringIO(read_alignment_text(Path(path)))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_alignment_text(Path(path)))))
+    except csv.Error as error:
+        raise VqaudioError(f"{path} is no CSV of the Montreal Forced Aligner: {error}") from None
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise VqaudioError(f"{path} is no CSV of the Montreal Forced Aligner; wanted the columns {', '.join(COLUMNS)}")
     kept = [row for row in rows if (row["Type"] or "").lower() == tier.lower()]

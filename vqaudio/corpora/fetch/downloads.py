@@ -15,6 +15,8 @@ from vqaudio.core.errors import VqaudioError
 PART = ".part"  # ends the name of what is not whole yet
 BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 60.0
+MAX_BYTES = 100_000_000_000  # twice the largest archive of the table, LibriTTS train-other-500
+MAX_DIGITS = 18  # of a length
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_S = 1.0  # doubles with each attempt that brought nothing new
 RANGE_NOT_SATISFIABLE, TOO_MANY_REQUESTS, REQUEST_TIMEOUT = 416, 429, 408
@@ -69,8 +71,8 @@ def download(url: str, path: Path, sha256: str, *, unpacked_share: float = 0.0, 
     A connection that is cut is taken up again; after MAX_ATTEMPTS without a byte, what came stays in `path.part` and
     the next call goes on from there.
     unpacked_share: bytes that must stay free beside the file, as a share of its length: for unpacking it.
-    Raises VqaudioError if the file is not there, cannot be had whole, has other digits (it is deleted then), or if
-    there is too little space on the disk.
+    Raises VqaudioError if the file is not there, cannot be had whole, has other digits or more than MAX_BYTES (it is
+    deleted then), or if there is too little space on the disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = PartFile(path.with_name(path.name + PART))
@@ -123,13 +125,39 @@ def _receive(url: str, part: PartFile, unpacked_share: float, tell: Tell) -> boo
     with reply:
         if part.num_bytes and not reply.headers.get("Content-Range", "").startswith(f"bytes {part.num_bytes}-"):
             part.restart()  # the server sends the whole file again
-        length = reply.headers.get("Content-Length")
-        total = None if length is None else part.num_bytes + int(length)
-        if total is not None:
-            missing = total - part.num_bytes + int(total * unpacked_share)
+        length = _length(url, reply.headers.get("Content-Length"))
+        total = None if length is None else part.num_bytes + length
+
+        def require_room(num_bytes: int) -> None:
+            """Check a length of the whole file."""
+            if num_bytes > MAX_BYTES:
+                part.restart()
+                raise VqaudioError(
+                    f"{url} has more than {MAX_BYTES / 1e9:g} GB, which no known archive has; it was deleted, fetch it "
+                    "elsewhere"
+                )
+            missing = num_bytes - part.num_bytes + int(num_bytes * unpacked_share)
             check_space(part.path.parent, missing, f"{url}, unpacked," if unpacked_share else url)
-        part.append(iter(lambda: reply.read(BLOCK_BYTES), b""), lambda num_bytes: tell(num_bytes, total))
+
+        def blocks() -> Iterator[bytes]:
+            while block := reply.read(BLOCK_BYTES):
+                if total is None:
+                    require_room(part.num_bytes + len(block))
+                yield block
+
+        if total is not None:
+            require_room(total)
+        part.append(blocks(), lambda num_bytes: tell(num_bytes, total))
     return total is None or part.num_bytes >= total
+
+
+def _length(url: str, told: str | None) -> int | None:
+    """Read the header Content-Length, None where it is not there.  Raises VqaudioError if it is no length."""
+    if told is None:
+        return None
+    if not (told.isascii() and told.isdigit() and len(told) <= MAX_DIGITS):
+        raise VqaudioError(f"{url}: the server gives {told[:MAX_DIGITS]!r} as its length in bytes; fetch it elsewhere")
+    return int(told)
 
 
 def _reason(url: str, error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from vqaudio.core.durable import replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.locking import locked
+from vqaudio.core.plain_files import parse_json
 from vqaudio.corpora.fetch.archives import Archive
 from vqaudio.corpora.fetch.downloads import download
 from vqaudio.corpora.fetch.unpacking import Unpacked, unpack
@@ -66,7 +67,7 @@ def is_fetched(archive: Archive, folder: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         folders, sha256 = list(record["folders"]), record["sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise VqaudioError(f"{path} is damaged ({error}); delete it and fetch again") from None

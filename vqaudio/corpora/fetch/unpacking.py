@@ -4,9 +4,11 @@ Members are written one by one as plain files and folders.  No link is ever made
 member that is there becomes a copy of it.  (`tarfile`'s own filter came in patch releases: 3.10.12, 3.11.4.)
 """
 
+import lzma
 import posixpath
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -19,6 +21,11 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.fetch.downloads import check_space
 
 ZIP_BEGINNING = b"PK\x03\x04"
+# What the readers of archives raise for damaged bytes; a ValueError too for a name that no disk takes.
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError),
+)
 
 
 class Member(NamedTuple):
@@ -65,7 +72,7 @@ def unpack(archive: Path, folder: Path, *, tell: Callable[[int, int], None] = la
                 else:
                     left_out.append(name)
                 tell(file.tell(), archive.stat().st_size)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except DAMAGE as error:
         raise VqaudioError(f"{archive} cannot be unpacked: {error}; delete it and fetch it again") from None
     except OSError as error:
         raise VqaudioError(f"{archive} cannot be unpacked into {folder}: {error.strerror or error}") from None

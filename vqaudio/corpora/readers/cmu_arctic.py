@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
-from vqaudio.corpora.readers.layout import recordings, subset_folder
+from vqaudio.corpora.readers.layout import read_text, recordings, subset_folder
 
 VOICE = re.compile(r"cmu_us_(?P<voice>[a-z0-9]+)_arctic.*")  # releases may follow: cmu_us_slt_arctic-0.95-release
 RECORDING = re.compile(r"(?P<id>[\w-]+)\.wav")
@@ -47,7 +47,7 @@ def _texts(table: Path) -> dict[str, str]:
     if not table.is_file():
         return {}
     texts = {}
-    for number, line in enumerate(table.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_text(table).splitlines(), 1):
         if line.strip():
             match = SENTENCE.fullmatch(line.strip())
             if not match:

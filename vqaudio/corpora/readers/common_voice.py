@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import open_text
 from vqaudio.corpora.interface import Utterance
 from vqaudio.corpora.readers.layout import subset_folder
 
@@ -33,7 +34,7 @@ def utterances(root: str | Path, *, split: str = "validated", language: str | No
         )
     is_empty = True
     # Quotation marks are part of the sentences, and they may hold other line ends than "\n": no csv, no splitlines.
-    with open(table, encoding="utf-8-sig", newline="\n") as lines:
+    with open_text(table, newline="\n") as lines:
         columns = _columns(table, next(lines, ""))
         for number, line in enumerate(lines, 2):
             if line.strip():

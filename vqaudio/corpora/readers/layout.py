@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import open_text
 from vqaudio.corpora.readers.folder import sound_files
 
 
@@ -44,9 +45,10 @@ def read_transcript(path: Path) -> str | None:
 
     Raises VqaudioError if it is not UTF-8.
     """
-    if not path.is_file():
-        return None
-    try:
-        return " ".join(path.read_text(encoding="utf-8-sig").split()) or None
-    except UnicodeDecodeError as error:
-        raise VqaudioError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+    return " ".join(read_text(path).split()) or None if path.is_file() else None
+
+
+def read_text(path: Path) -> str:
+    """Read a text file.  Raises VqaudioError if it is not UTF-8."""
+    with open_text(path) as lines:
+        return lines.read()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
-from vqaudio.corpora.readers.layout import recordings, subset_folder
+from vqaudio.corpora.readers.layout import read_text, recordings, subset_folder
 
 RECORDING = re.compile(r"(?P<id>(?P<speaker>\d+)-(?P<chapter>\d+)-\d+)\.flac")
 WANTED = "SPEAKER/CHAPTER/SPEAKER-CHAPTER-NUMBER.flac, e.g. 84/121123/84-121123-0000.flac"
@@ -35,7 +35,7 @@ def _transcripts(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     texts = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.strip():
             name, _, text = line.strip().partition(" ")
             if not text:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
+from vqaudio.corpora.readers.layout import read_text
 
 SPEAKER = "LJ"
 
@@ -26,7 +27,7 @@ def utterances(root: str | Path, *, is_text_normalized: bool = True) -> Iterator
             f"{root} is not LJSpeech; looked for metadata.csv and the folder wavs in it; give the folder that the "
             f"corpus was unpacked to (for recordings alone, use the reader `folder`)"
         )
-    lines = table.read_text(encoding="utf-8-sig").splitlines()
+    lines = read_text(table).splitlines()
     if not any(line.strip() for line in lines):
         raise VqaudioError(f"{table} is empty; unpack the corpus again")
     for number, line in enumerate(lines, 1):

@@ -1,10 +1,10 @@
 """The reader of a corpus described by a CSV table: one line per sound file."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import open_csv
 from vqaudio.corpora.interface import Utterance
 
 MANIFEST_NAME = "metadata.csv"
@@ -26,8 +26,7 @@ def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Uttera
         raise VqaudioError(f"no manifest at {table}; give a CSV file with a column `path`, or the folder with it")
     splits: set[str] = set()
     is_empty = True
-    with open(table, newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
+    with open_csv(table) as reader:
         _check_columns(table, reader.fieldnames or [], needs_split=split is not None)
         for row in reader:
             splits.add(row.get("split") or "")

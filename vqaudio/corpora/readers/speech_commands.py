@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
-from vqaudio.corpora.readers.layout import recordings, subset_folder
+from vqaudio.corpora.readers.layout import read_text, recordings, subset_folder
 
 RECORDING = re.compile(r"(?P<speaker>[0-9a-f]+)_nohash_\d+\.wav")
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
@@ -37,4 +37,4 @@ def utterances(root: str | Path, *, split: str | None = None) -> Iterator[Uttera
 def _listed(table: Path) -> frozenset[str]:
     if not table.is_file():
         raise VqaudioError(f"there is no {table}, which says what is in the split; unpack the corpus again")
-    return frozenset(table.read_text(encoding="utf-8").split())
+    return frozenset(read_text(table).split())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
-from vqaudio.corpora.readers.layout import subset_folder
+from vqaudio.corpora.readers.layout import read_text, subset_folder
 
 SPLITS = ("train", "test")
 
@@ -42,7 +42,7 @@ def _table(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise VqaudioError(f"there is no {path}; unpack the corpus again")
     table: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         fields = line.split(None, 1)
         if len(fields) == 1:
             raise VqaudioError(f"line {number} of {path} is {line!r}; wanted a key and its value")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.export.formats.interface import Plan, TokenSequence
 from vqaudio.export.growing import GrowingFile
 
@@ -65,7 +66,7 @@ def read_jsonl(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
     with open(path, encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
             try:
-                content = json.loads(line)[key]
+                content = parse_json(line)[key]
                 tokens = content if isinstance(content, list) else _parsed(content, names)
                 yield plan.flat(np.array(tokens, dtype=np.int64))
             except (ValueError, KeyError, TypeError) as error:

@@ -1,6 +1,5 @@
 """Transcripts of recordings, read from the usual formats."""
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import open_csv
 from vqaudio.corpora.readers.layout import read_transcript
 from vqaudio.jobs.sources import Source
 
@@ -58,10 +58,10 @@ def _file_texts(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise VqaudioError(f"{path} cannot be read as UTF-8 text: {error}") from None
     if path.suffix.lower() == ".csv":
-        columns = next(csv.reader(lines[:1]), [])
-        if {"path", "text"}.issubset(columns):
-            with open(path, newline="", encoding="utf-8-sig") as table:
-                return {row["path"]: row["text"] or "" for row in csv.DictReader(table)}
+        with open_csv(path) as rows:
+            columns = rows.fieldnames or []
+            if {"path", "text"}.issubset(columns):
+                return {row["path"]: row["text"] or "" for row in rows}
         if not all("|" in line for line in lines if line):
             raise VqaudioError(f"{path} has the columns {columns}; wanted path and text")
     pairs = (_id_and_text(line) for line in lines if line.strip())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import soundfile
 import torch
 
 from vqaudio.audio.files import read_audio
@@ -85,7 +86,11 @@ class _Run:
                         row.update(made.stability)
                         self._on_made(source.id, coder.name, made)
                         yield Pair((source.id, coder.name, made.setting), reference, made.samples)
-                except VqaudioError as error:
+                except (
+                    VqaudioError,
+                    OSError,
+                    soundfile.SoundFileError,
+                ) as error:  # of the disk, while programs are given their files
                     self.failures.append({"id": source.id, "coder": coder.name, "reason": str(error)})
             on_file(self.seconds)
 

@@ -33,14 +33,17 @@ def require_program(program: str, package: str) -> None:
 def run_program(command: Sequence[str | Path]) -> None:
     """Run a program to its end.
 
-    Raises VqaudioError with the program's last words if it fails or takes over ten minutes.
+    Raises VqaudioError with the program's last words if it fails or takes over ten minutes, or if it cannot be started.
     """
     try:
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run([str(part) for part in command], capture_output=True, timeout=600, check=False)
     except subprocess.TimeoutExpired as error:
         raise VqaudioError(f"{command[0]} did not end within ten minutes") from error
+    except OSError as error:
+        raise VqaudioError(f"{command[0]} cannot be started: {error.strerror or error}; is it a program?") from error
     if done.returncode:
-        raise VqaudioError(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()[-200:]}")
+        said = done.stderr.decode("utf-8", "backslashreplace").strip()[-200:]
+        raise VqaudioError(f"{command[0]} ended with status {done.returncode}: {said}")
 
 
 def fit_length(samples: Samples, num_samples: int) -> Samples:
@@ -86,9 +89,9 @@ class OpusCodec(_OutsideCodec):
             soundfile.write(original, reference, self.sample_rate_hz, subtype="PCM_16")
             run_program(["opusenc", "--quiet", "--bitrate", f"{self.kbps:g}", original, coded])
             run_program(["opusdec", "--quiet", "--rate", str(self.sample_rate_hz), coded, decoded])
-            samples, _ = soundfile.read(decoded, dtype="float32")
+            samples = read_audio(decoded, self.sample_rate_hz)
             self._count(coded, reference)
-        yield Reconstruction(self.settings[0], fit_length(np.asarray(samples, np.float32), len(reference)))
+        yield Reconstruction(self.settings[0], fit_length(samples, len(reference)))
 
 
 class Codec2(_OutsideCodec):
@@ -133,6 +136,8 @@ class CommandCodec(_OutsideCodec):
         except ValueError as error:
             raise VqaudioError(f"the command of {name} cannot be read: {error}: {command}") from error
         self.programs = [list(group) for is_and, group in groupby(words, "&&".__eq__) if not is_and]
+        if len(self.programs) != words.count("&&") + 1:
+            raise VqaudioError(f"the command of {name} has an && without a program on both sides: {command}")
         for wanted in ("{original}", "{decoded}"):
             if wanted not in command:
                 raise VqaudioError(f"the command of {name} does not name {wanted}, the wav file to be used: {command}")

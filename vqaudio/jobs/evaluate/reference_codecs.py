@@ -1,6 +1,5 @@
 """Coders to compare, behind one protocol: our codec, a folder of decodings, outside programs."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from vqaudio.audio.files import read_audio
 from vqaudio.audio.samples import from_int16, to_int16
 from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.metrics.distance import Samples
 from vqaudio.metrics.usage import code_agreement, count_codes, entropy_bitrate_bps, nominal_bitrate_bps
@@ -145,7 +145,7 @@ class FolderCodec:
 
     def __init__(self, folder: Path, sample_rate_hz: int) -> None:
         try:
-            index = json.loads((folder / FOLDER_INDEX).read_text(encoding="utf-8"))
+            index = parse_json((folder / FOLDER_INDEX).read_text(encoding="utf-8"))
             self.name = str(index["name"])
             self._folders = {key: folder / entry["folder"] for key, entry in index["settings"].items()}
             self._rates = {key: Rates(nominal=entry["kbps"]) for key, entry in index["settings"].items()}

@@ -1,6 +1,5 @@
 """The report of `evaluate`: rows of means with their coverage, the codebooks' health, the files left out."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.jobs.evaluate.reference_codecs import Rates, TokenizerCodec
 from vqaudio.jobs.strict_json import plain
 from vqaudio.metrics.bootstrap import MeanScore
@@ -95,7 +95,7 @@ def read_report(path: Path) -> tuple[Report, str]:
     Raises VqaudioError for a file that cannot be read or is something else.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = parse_json(path.read_text(encoding="utf-8"))
         rows = tuple(
             Row(row["coder"], row["setting"], Rates(**row["rates"]), {k: _score(v) for k, v in row["scores"].items()})
             for row in stored["rows"]

@@ -1,11 +1,11 @@
 """The curves of a training run: `log.jsonl`, one JSON object a line."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 
 EVENTS = ("train", "eval")
 NOT_CURVES = frozenset({"step", "steps_per_s", "skipped"})
@@ -34,7 +34,7 @@ def read_training_log(path: Path) -> TrainingLog:
     num_broken = 0
     for line in filter(str.strip, lines):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             step, event = int(entry["step"]), entry.get("event")
         except (ValueError, KeyError, TypeError, AttributeError):
             num_broken += 1

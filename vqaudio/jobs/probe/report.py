@@ -1,6 +1,5 @@
 """The report of `probe`, ready for a table, JSON, or one line in fairseq's column names."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from vqaudio.core.config import from_mapping
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.jobs.probe.corpus import Coverage
 from vqaudio.jobs.probe.interface import Findings
 from vqaudio.jobs.probe.registry import PROBES
@@ -102,7 +102,7 @@ def read_probe_report(path: Path) -> ProbeReport:
     Raises VqaudioError for a file that cannot be read or is something else.
     """
     try:
-        return _report_in(_with_nan(json.loads(path.read_text(encoding="utf-8"))))
+        return _report_in(_with_nan(parse_json(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, VqaudioError) as error:
         raise VqaudioError(
             f"{path} is not what `vqaudio probe --out` writes ({type(error).__name__}: {error})"

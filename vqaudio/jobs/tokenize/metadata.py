@@ -1,11 +1,11 @@
 """Speakers and transcripts from a CSV beside the audio."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import open_csv
 from vqaudio.jobs.sources import Source
 
 
@@ -15,14 +15,10 @@ def with_metadata(sources: Sequence[Source], csv_path: Path) -> list[Source]:
     `path` is a source's id; empty or missing cells stay None, and so do files that the CSV does not name.
     Raises VqaudioError if the CSV cannot be read, has no column `path`, or names none of the files.
     """
-    try:
-        with open(csv_path, newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            if "path" not in (reader.fieldnames or ()):
-                raise VqaudioError(f"{csv_path} has the columns {reader.fieldnames}; wanted path, and speaker or text")
-            rows = {row["path"]: row for row in reader}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise VqaudioError(f"{csv_path} cannot be read as a UTF-8 CSV: {error}") from error
+    with open_csv(csv_path) as reader:
+        if "path" not in (reader.fieldnames or ()):
+            raise VqaudioError(f"{csv_path} has the columns {reader.fieldnames}; wanted path, and speaker or text")
+        rows = {row["path"]: row for row in reader}
     if not any(source.id in rows for source in sources):
         raise VqaudioError(
             f"{csv_path} names none of the {len(sources)} audio files; its column path must hold paths "

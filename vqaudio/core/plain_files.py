@@ -1,0 +1,49 @@
+"""Text, CSV and JSON as people and programs leave them: what a library refuses becomes an error that callers expect."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from vqaudio.core.errors import VqaudioError
+
+
+@contextmanager
+def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+    """Open a UTF-8 file, with or without a byte order mark.  newline: as in `open`.
+
+    Raises VqaudioError, also while it is read in the block, if it cannot be opened or is not UTF-8.
+    """
+    try:
+        file = open(path, newline=newline, encoding="utf-8-sig")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise VqaudioError(f"{path} cannot be read: {error.strerror or error}") from None
+    with file:
+        try:
+            yield file
+        except UnicodeDecodeError as error:
+            raise VqaudioError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+
+
+@contextmanager
+def open_csv(path: Path) -> Iterator["csv.DictReader[str]"]:
+    """Open a CSV file with a line of names, as rows of name -> cell.
+
+    Raises VqaudioError as `open_text` does, or if it is no CSV.
+    """
+    with open_text(path, newline="") as lines:
+        rows = csv.DictReader(lines)
+        try:
+            yield rows
+        except csv.Error as error:
+            raise VqaudioError(f"line {rows.reader.line_num} of {path}: {error}; is a quotation mark open?") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.  Raises ValueError for what is none, brackets in brackets without end included."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets in brackets in brackets, too deep to be read") from None
