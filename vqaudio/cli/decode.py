@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.core.printable import printable
     from vqaudio.jobs.decoded_folder import decoded_folder
+    from vqaudio.jobs.stamps import open_stamped
     from vqaudio.tokens.store import TokenStore
 
     store = TokenStore.open(args.tokens)
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     paths = choose_paths(store, args.out, mode)
     start_s = time.monotonic()
-    codec = codec_of(store, args.codec, args.device)  # before, there is nothing to keep: a signal ends the program
+    codec = open_stamped(store.stamp, args.codec, args.device)
     with stop_on_signals() as stop:
         voice = voice_of(codec, args.speaker)
         origin = origin_of(args, store, voice)
@@ -110,22 +111,6 @@ def origin_of(args: argparse.Namespace, store: "TokenStore", voice: "Voice | Non
         "device": args.device,
         "version": vqaudio.__version__,
     }
-
-
-def codec_of(store: "TokenStore", name_or_folder: str | None, device: str) -> "Codec":
-    """Open the codec that made the store.  Raises VqaudioError if it is not at hand or is another one."""
-    from vqaudio.codec.saving import open_codec
-    from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.stamps import stamp_of
-
-    try:
-        codec = open_codec(name_or_folder or store.stamp.name, device)
-    except VqaudioError as error:
-        if name_or_folder:
-            raise
-        raise VqaudioError(f"these codes were made by {store.stamp}; give its folder with --codec ({error})") from error
-    store.stamp.require_same(stamp_of(codec))
-    return codec
 
 
 def voice_of(codec: "Codec", speaker: str | None) -> "Voice | None":

@@ -45,13 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sample speech; 0 when all went well."""
+    from vqaudio.jobs.stamps import open_stamped
     from vqaudio.jobs.voice.sample_files import require_room
     from vqaudio.jobs.voice.sampling import sample_speech
     from vqaudio.prior.saving import open_prior
 
     request = request_of(args)
     prior = open_prior(args.prior, args.device)
-    codec = codec_of(prior, args.codec, args.device)
+    codec = open_stamped(prior.language.stamp, args.codec, args.device)
     require_room(args.out, is_overwriting=args.overwrite, has_pictures=not args.no_pictures)
     samples = sample_speech(prior, codec, request)
     decode_s = write_samples(args, prior, codec, samples)
@@ -72,25 +73,6 @@ def request_of(args: argparse.Namespace) -> "Request":
 
     options = SamplingOptions(args.temperature, args.top_k, args.top_p, args.repetition)
     return Request(args.num, args.seconds, args.prompt, args.speaker, args.seed, options)
-
-
-def codec_of(prior: "Prior", name_or_folder: str | None, device: str) -> "Codec":
-    """Open the codec whose codes the prior has learned.  Raises VqaudioError if it is not at hand or is another one."""
-    from vqaudio.codec.saving import open_codec
-    from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.stamps import stamp_of
-
-    stamp = prior.language.stamp
-    try:
-        codec = open_codec(name_or_folder or stamp.name, device)
-    except VqaudioError as error:
-        if name_or_folder:
-            raise
-        raise VqaudioError(
-            f"the prior has learned the codes of {stamp}; give its folder with --codec ({error})"
-        ) from error
-    stamp.require_same(stamp_of(codec))
-    return codec
 
 
 def write_samples(args: argparse.Namespace, prior: "Prior", codec: "Codec", samples: "Samples") -> float:

@@ -87,18 +87,17 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
 
     Raises VqaudioError if the codec is another one.
     """
-    from vqaudio.cli.decode import codec_of
     from vqaudio.cli.tokenize import row_of, start_readers
     from vqaudio.codec.streaming import StreamingEncoder
     from vqaudio.jobs.sources import find_sources
+    from vqaudio.jobs.stamps import open_stamped
     from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
     from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
     from vqaudio.tokens.damage import healthy_ids
     from vqaudio.tokens.shards import write_shard
-    from vqaudio.tokens.store import TokenStore
 
     sources = {source.id: source for source in find_sources(args.audio)}
-    codec = codec_of(TokenStore(args.tokens, manifest), args.codec, args.device)
+    codec = open_stamped(manifest.stamp, args.codec, args.device)
     books = manifest.stamp.num_codebooks
     lost: dict[str, str] = {}
     known = healthy_ids(args.tokens, manifest, damaged)

@@ -25,8 +25,16 @@ class CodecFacts:
 
 
 def find_codec(name_or_folder: str | Path) -> Path:
-    """Find the folder of a codec.  Raises VqaudioError that lists the shipped ones."""
-    for folder in (Path(name_or_folder), MODELS / str(name_or_folder)):
+    """Find the folder of a codec: `speech-16k` is the newest that ships under that name, `speech-16k@1` the first.
+
+    Raises VqaudioError that lists the shipped ones.
+    """
+    name = str(name_or_folder)
+    newest, _, version = name.partition("@")
+    folders = [Path(name_or_folder), MODELS / name]
+    if version and (MODELS / newest / "config.json").is_file() and read_facts(MODELS / newest).name == name:
+        folders.append(MODELS / newest)
+    for folder in folders:
         if (folder / "config.json").is_file():
             return folder
     shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
@@ -34,6 +42,14 @@ def find_codec(name_or_folder: str | Path) -> Path:
         f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
         f"codecs ({', '.join(shipped) or 'none'})"
     )
+
+
+def find_shipped(weights_sha256: str) -> str | None:
+    """Find the name of the shipped codec that has these weights, None where none has."""
+    for path in sorted(MODELS.glob("*/config.json")):
+        if read_header(path.parent)["weights_sha256"] == weights_sha256:
+            return path.parent.name
+    return None
 
 
 def speaker_names(folder: Path) -> tuple[str, ...]:

@@ -1,8 +1,14 @@
-"""The stamp of an open codec."""
+"""Stamps and codecs: the stamp of an open codec, and the codec that a stamp names."""
 
+from typing import TYPE_CHECKING
+
+from vqaudio.codec.locate import find_shipped
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.tokens.schema import CodecStamp
+
+if TYPE_CHECKING:
+    from vqaudio.codec.model import Codec
 
 
 def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecStamp:
@@ -22,3 +28,20 @@ def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecSt
         codebook_size=codec.codebook_size,
         config_sha256=codec.config_sha256,
     )
+
+
+def open_stamped(stamp: CodecStamp, name_or_folder: str | None = None, device: str = "cpu") -> "Codec":
+    """Open the codec that made codes: the shipped one with those weights, of whatever version, or the one named.
+
+    Raises VqaudioError if it is not at hand or is another one.
+    """
+    from vqaudio.codec.saving import open_codec  # imports torch
+
+    try:
+        codec = open_codec(name_or_folder or find_shipped(stamp.weights_sha256) or stamp.name, device)
+    except VqaudioError as error:
+        if name_or_folder:
+            raise
+        raise VqaudioError(f"these codes were made by {stamp}; give its folder with --codec ({error})") from error
+    stamp.require_same(stamp_of(codec))
+    return codec
