@@ -124,3 +124,22 @@ def test_a_command_without_a_program_is_refused_at_once(
 ) -> None:
     assert main(["evaluate", str(folder), "--workers", "0", "--against", command]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_unquantized_is_one_row_more_without_a_rate(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, make_voiced_codec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vqaudio.codec.saving.open_codec", lambda name, device: make_voiced_codec())
+    found_at = folder.parent / "found.json"
+    command = ["evaluate", str(folder), "--codec", "x", "--workers", "0", "--metrics", "mel_db", "--unquantized"]
+    assert main([*command, "--json", str(found_at)]) == 0
+    rows = {row["setting"]: row for row in json.loads(found_at.read_text())["rows"]}
+    assert list(rows) == ["1", "unquantized"]
+    assert rows["unquantized"]["rates"]["nominal"] is None
+    assert rows["unquantized"]["scores"]["mel_db"]["mean"] != rows["1"]["scores"]["mel_db"]["mean"]
+    assert "voiced unquantized" in capsys.readouterr().out
+
+
+def test_a_codec_that_shows_no_latents_has_no_unquantized_row(folder: Path, capsys) -> None:
+    assert main(["evaluate", str(folder), "--codec", "x", "--workers", "0", "--unquantized"]) == 1
+    assert "shows no latents" in capsys.readouterr().err

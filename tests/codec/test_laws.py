@@ -208,3 +208,18 @@ def test_the_volume_changes_the_first_code_of_a_codec_that_keeps_the_level_in(sp
     kept(speech)
     kept.eval()
     assert (kept.encode(speech)[:, 0] != kept.encode(speech * 2)[:, 0]).float().mean() > 0.1
+
+
+def test_without_quantizer_a_codec_gives_what_codebooks_that_hold_its_latents_would_give(codec, speech):
+    """The first codebook gets the latents, one code a frame, and the others what comes late, or zero."""
+    audio = speech[:1, :, : 12 * 320 + 7]
+    _, latents = encode_windows(codec.encoder, codec.quantizer, audio, window_frames=codec.window_frames)
+    offset = torch.zeros_like(latents.vectors) if latents.level_offset is None else latents.level_offset
+    exact = copy.deepcopy(codec)
+    num_frames = latents.vectors.shape[-1]
+    for number, layer in enumerate(exact.quantizer.layers):
+        vectors = (latents.vectors, offset)[number][0].T if number < 2 else torch.zeros(num_frames, offset.shape[1])
+        layer.codebook.vectors[:num_frames] = vectors
+    codes = torch.arange(num_frames).expand(1, codec.num_codebooks, -1)
+    assert torch.equal(codec.bypass_quantizer(audio), exact.decode(codes, audio.shape[-1]))
+    assert not torch.equal(codec.bypass_quantizer(audio), codec.decode(codec.encode(audio), audio.shape[-1]))

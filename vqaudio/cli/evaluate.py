@@ -37,6 +37,8 @@ def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CODER",
         help="opus:6, codec2:3200, 'NAME=COMMAND'; repeatable",
     )
+    unquantized = "one row more: encoder and decoder without quantizer, the ceiling of any codebooks"
+    parser.add_argument("--unquantized", action="store_true", help=unquantized)
     control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
     parser.add_argument("--control", type=path_of, action="append", default=[], metavar="DIR", help=control)
 
@@ -76,7 +78,9 @@ def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCo
     rate_hz = codec.grid.sample_rate_hz
     doubling = [1 << power for power in range(codec.num_codebooks.bit_length())]
     num_codebooks = args.codebooks or sorted({*doubling, codec.num_codebooks})
-    own: list[ReferenceCodec] = [TokenizerCodec(codec, num_codebooks, device=args.device)]
+    own: list[ReferenceCodec] = [
+        TokenizerCodec(codec, num_codebooks, device=args.device, has_unquantized=args.unquantized)
+    ]
     controls = [FolderCodec(folder, rate_hz) for folder in args.control]
     return [*own, *controls, *(parse_reference_codec(text, rate_hz) for text in args.against)]
 

@@ -155,8 +155,19 @@ class Codec(nn.Module):
                 f"pass the length that was encoded"
             )
         embeddings = resolve_speaker_embeddings(self, speakers, embeddings, len(audio_codes))
-        sound = decode_windows(self.quantizer, self.decoder, audio_codes, embeddings, window_frames=self.window_frames)
-        return sound[..., :length]
+        vectors = self.decode_latents(audio_codes)
+        return decode_windows(self.decoder, vectors, embeddings, window_frames=self.window_frames)[..., :length]
+
+    def bypass_quantizer(self, audio: Tensor, *, embeddings: Tensor | None = None) -> Tensor:
+        """Encode and decode without quantization: the ceiling of what more or better codebooks could give.
+
+        audio: `b 1 n`, embeddings: see `decode`.  Returns audio `b 1 n`.
+        """
+        latents = self._encoded(audio, None, 1)[1]
+        vectors = latents.vectors if latents.level_offset is None else latents.vectors + latents.level_offset
+        embeddings = resolve_speaker_embeddings(self, None, embeddings, len(audio))
+        sound = decode_windows(self.decoder, vectors, embeddings, window_frames=self.window_frames)
+        return sound[..., : audio.shape[-1]]
 
     def decode_latents(self, audio_codes: Tensor) -> Tensor:
         """Look up the quantized latents `b d t` of audio_codes `b k t`."""

@@ -202,18 +202,18 @@ def encode_window(
     return rearrange(codes, "b t k -> b k t"), latents, state
 
 
-def decode_windows(
-    quantizer: Quantizer, decoder: Any, audio_codes: Tensor, embeddings: Tensor | None, *, window_frames: int
-) -> Tensor:
-    """Decode audio_codes `b k t`.  embeddings: `b e` or None.  Returns audio `b 1 t*hop`, in time."""
-    delay, num_frames = decoder.lookahead_frames, audio_codes.shape[-1]
+def decode_windows(decoder: Any, vectors: Tensor, embeddings: Tensor | None = None, *, window_frames: int) -> Tensor:
+    """Decode latents `b d t` in windows in a row; after the last frame the decoder gets zero vectors.
+
+    embeddings: `b e` or None.  Returns audio `b 1 t*hop`, in time.
+    """
+    delay, num_frames = decoder.lookahead_frames, vectors.shape[-1]
     sound = []
-    for at, row in enumerate(audio_codes.split(1)):
+    for at, row in enumerate(vectors.split(1)):
         state, parts = decoder.zero_state(1), []
         speaker = None if embeddings is None else embeddings[at : at + 1]
-        for start, window in enumerate(fixed_windows(F.pad(row, (0, delay)), window_frames)):
-            num_real = num_frames - start * window_frames
-            audio, state = decode_window(quantizer, decoder, window, num_real, state, speaker)
+        for window in fixed_windows(F.pad(row, (0, delay)), window_frames):
+            audio, state = decoder.step(window, state, speaker)
             parts.append(audio)
         sound.append(torch.cat(parts, dim=-1))
     whole = torch.cat(sound)

@@ -19,6 +19,7 @@ from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.metrics.distance import Samples
 from vqaudio.metrics.usage import code_agreement, count_codes, entropy_bitrate_bps, nominal_bitrate_bps
 
+UNQUANTIZED = "unquantized"  # the setting of latents that no codebook has touched
 FOLDER_INDEX = "decodings.json"
 GAIN_DB = 6.0
 # Shares of first-layer codes: the same when the decoded sound is encoded again; changed when the original is GAIN_DB
@@ -74,16 +75,21 @@ class TokenizerCodec:
     """A tokenizer at several numbers of codebooks; each file is encoded once and decoded once for each.
 
     codec: any AudioTokenizer.  num_codebooks: the rows, each from 1 to the codec's own number.
+    has_unquantized: one row more, for what encoder and decoder give without quantizer; of our codecs only.
     """
 
-    def __init__(self, codec: AudioTokenizer, num_codebooks: Sequence[int], *, device: str = "cpu") -> None:
+    def __init__(
+        self, codec: AudioTokenizer, num_codebooks: Sequence[int], *, device: str = "cpu", has_unquantized: bool = False
+    ) -> None:
         wrong = [k for k in num_codebooks if not 1 <= k <= codec.num_codebooks]
         if wrong or not num_codebooks:
             raise VqaudioError(f"{codec.name} has codebooks 1 to {codec.num_codebooks}, got {list(num_codebooks)}")
-        self.codec, self.device = codec, device
+        if has_unquantized and not isinstance(codec, Codec):
+            raise VqaudioError(f"{codec.name} shows no latents; --unquantized is for codecs of vqaudio")
+        self.codec, self.device, self.has_unquantized = codec, device, has_unquantized
         self.num_codebooks = tuple(dict.fromkeys(num_codebooks))
         self.name = codec.name
-        self.settings = tuple(str(k) for k in self.num_codebooks)
+        self.settings = (*map(str, self.num_codebooks), *((UNQUANTIZED,) if has_unquantized else ()))
         self.counts = np.zeros((codec.num_codebooks, codec.codebook_size), np.int64)
 
     @property
@@ -112,6 +118,11 @@ class TokenizerCodec:
             samples = as_sixteen_bit(audio[0, 0].float().cpu().numpy())
             stability = {"consistency": self._same(first, samples), "gain_flips": float(flips)}
             yield Reconstruction(str(k), samples, stability)
+        if self.has_unquantized:
+            assert isinstance(self.codec, Codec)
+            audio = self._audio(reference)
+            sound = self.codec.bypass_quantizer(audio, embeddings=self.codec.speaker_embeddings(audio, None))
+            yield Reconstruction(UNQUANTIZED, as_sixteen_bit(sound[0, 0].float().cpu().numpy()))
 
     def _decode(self, codes: torch.Tensor, reference: Samples) -> torch.Tensor:
         if not isinstance(self.codec, Codec):
@@ -125,7 +136,7 @@ class TokenizerCodec:
     def rates(self) -> dict[str, Rates]:
         """Compute nominal and entropy rate of the first k codebooks over all files coded."""
         size, frame_rate_hz = self.codec.codebook_size, self.codec.grid.frame_rate_hz
-        return {
+        return dict.fromkeys(self.settings, Rates()) | {
             str(k): Rates(
                 nominal=nominal_bitrate_bps(k, size, frame_rate_hz) / 1000,
                 entropy=entropy_bitrate_bps(self.counts[:k], frame_rate_hz) / 1000,
