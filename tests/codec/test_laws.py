@@ -223,3 +223,35 @@ def test_without_quantizer_a_codec_gives_what_codebooks_that_hold_its_latents_wo
     codes = torch.arange(num_frames).expand(1, codec.num_codebooks, -1)
     assert torch.equal(codec.bypass_quantizer(audio), exact.decode(codes, audio.shape[-1]))
     assert not torch.equal(codec.bypass_quantizer(audio), codec.decode(codec.encode(audio), audio.shape[-1]))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64])
+def test_codes_are_decoded_as_they_come_out_of_a_store_or_a_model(codec, speech, dtype):
+    codes = codec.encode(speech[:1])
+    wanted, rows = codec.decode(codes), codes[0].numpy().astype(dtype)
+    for given in (rows, rows[None], torch.from_numpy(rows), torch.from_numpy(rows)[None]):
+        assert torch.equal(codec.decode(given), wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda codes: codes.float(), "integer codes of shape"),
+        (lambda codes: codes[0, 0], "integer codes of shape"),
+        (lambda codes: codes + codes.max() * 1_000 + 1_000, "codes from"),
+        (lambda codes: codes - codes.max() - 1, "codes from -"),
+    ],
+)
+def test_codes_that_no_codec_gives_are_refused_in_words(codec, speech, change, said):
+    with pytest.raises(VqaudioError, match=said):
+        codec.decode(change(codec.encode(speech)))
+
+
+def test_audio_that_is_not_what_it_should_be_is_refused_in_words(codec, speech):
+    for audio, said in (
+        ((speech * 32_767).to(torch.int16), "audio / 32768"),
+        (speech.index_fill(-1, torch.tensor([5]), math.nan), "NaN or infinity"),
+        (speech[0], "batch, 1, samples"),
+    ):
+        with pytest.raises(VqaudioError, match=said):
+            codec.encode(audio)

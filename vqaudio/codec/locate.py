@@ -27,11 +27,13 @@ class CodecFacts:
 def find_codec(name_or_folder: str | Path) -> Path:
     """Find the folder of a codec: `speech-16k` is the newest that ships under that name, `speech-16k@1` the first.
 
+    The folder of a training run stands for the codec in it.
+
     Raises VqaudioError that lists the shipped ones.
     """
     name = str(name_or_folder)
     newest, _, version = name.partition("@")
-    folders = [Path(name_or_folder), MODELS / name]
+    folders = [Path(name_or_folder), Path(name_or_folder) / "codec", MODELS / name]
     if version and (MODELS / newest / "config.json").is_file() and read_facts(MODELS / newest).name == name:
         folders.append(MODELS / newest)
     for folder in folders:

@@ -1,5 +1,6 @@
 """The codec: encoder, quantizer, decoder on one time grid."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -134,7 +135,7 @@ class Codec(nn.Module):
 
     def decode(
         self,
-        audio_codes: Tensor,
+        audio_codes: Tensor | np.ndarray,
         length: int | None = None,
         speakers: Tensor | None = None,
         *,
@@ -142,11 +143,13 @@ class Codec(nn.Module):
     ) -> Tensor:
         """Decode codes to audio.
 
-        audio_codes: `b k t` int64, k may be fewer than the codec's; length: samples to return, t * hop if None;
+        audio_codes: `b k t`, or `k t` for one recording, integers of any type, numpy's included (a store's rows have
+        uint16); k may be fewer than the codec's.  length: samples to return, t * hop if None;
         speakers, embeddings: for a codec with speaker conditioning, see `resolve_speaker_embeddings`.
         Returns audio `b 1 length`.
-        Raises VqaudioError if the length does not end in the last frame.
+        Raises VqaudioError for codes that are none of this codec's, or a length that does not end in the last frame.
         """
+        audio_codes = self._checked_codes(audio_codes)
         num_frames = audio_codes.shape[-1]
         length = num_frames * self.grid.hop_samples if length is None else length
         if self.grid.num_frames(length) != num_frames:
@@ -194,10 +197,29 @@ class Codec(nn.Module):
         is_real = real_frames(codes.shape[-1], lengths, self.grid.hop_samples)
         return (codes if is_real is None else codes * is_real[:, None]), latents
 
+    def _checked_codes(self, audio_codes: Tensor | np.ndarray) -> Tensor:
+        """Take codes `b k t` or `k t` of any integer type as `b k t` int64 on the codec's device."""
+        codes = torch.as_tensor(audio_codes)
+        if codes.is_floating_point() or codes.dtype == torch.bool or codes.ndim not in (2, 3):
+            raise VqaudioError(
+                f"decode takes integer codes of shape (batch, codebooks, frames) or (codebooks, frames), got "
+                f"{codes.dtype} {tuple(codes.shape)}"
+            )
+        codes = codes.to(self.device, torch.int64)
+        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size:
+            raise VqaudioError(
+                f"codes from {codes.min()} to {codes.max()}; {self.name} has 0 to {self.codebook_size - 1}"
+            )
+        return codes[None] if codes.ndim == 2 else codes
+
     def _checked(self, audio: Tensor) -> Tensor:
         if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[-1] < 1:
             raise VqaudioError(
                 f"encode takes audio of shape (batch, 1, samples) with at least one sample, got {tuple(audio.shape)}; "
                 f"for one mono signal use audio[None, None]"
             )
+        if not audio.is_floating_point():
+            raise VqaudioError(f"encode takes floats in [-1, 1], got {audio.dtype}; for int16 use audio / 32768")
+        if not audio.isfinite().all():
+            raise VqaudioError("encode takes finite samples, got NaN or infinity; find where they come from")
         return audio.float()

@@ -51,6 +51,23 @@ class TokenStore:
             with open_listed(self.folder, shard) as file:
                 yield from rows_in(file, self.stamp)
 
+    def __getitem__(self, key: int | str) -> TokenRow:
+        """Read one row by its place in the order of writing, from the end if negative, or by its id.
+
+        Raises IndexError for a place and VqaudioError for an id that is not there.
+        """
+        if isinstance(key, str):
+            return self.row(key)
+        place = key + self.num_rows if key < 0 else key
+        if not 0 <= place < self.num_rows:
+            raise IndexError(f"row {key} of a store of {self.num_rows}")
+        for shard in self.manifest.shards:
+            if place < shard.num_rows:
+                with open_listed(self.folder, shard) as file:
+                    return row_at(file, place, self.stamp)
+            place -= shard.num_rows
+        raise AssertionError("the rows of the shards add up to those of the store")
+
     def ids(self) -> list[str]:
         """List all ids, in the order of the rows; the codes are not read."""
         return [row_id for shard in self.manifest.shards for row_id in ids_in(self.folder, shard)]
