@@ -104,6 +104,11 @@ def test_an_unknown_codec_lists_the_shipped_ones():
         open_codec("nothing-8k")
 
 
+def test_the_folder_of_a_training_run_stands_for_its_codec(codec, tmp_path):
+    save_codec(codec, tmp_path / "run" / "codec")
+    assert open_codec(tmp_path / "run").weights_sha256 == codec.weights_sha256
+
+
 def test_opening_and_saving_leave_the_random_numbers_alone(codec, tmp_path):
     torch.manual_seed(3)
     wanted = torch.rand(1)

@@ -47,6 +47,19 @@ def test_rows_come_back_in_order_and_by_their_id(store_dir):
             assert {**vars(one), "codes": 0} == {**vars(wanted), "codes": 0}
 
 
+def test_a_row_is_read_by_its_place_and_by_its_id(store_dir):
+    store = TokenStore.open(store_dir)
+    for place in (0, 6, 7, 19, -1, -20):
+        wanted = row(place % 20)
+        for found in (store[place], store[wanted.id]):
+            assert (found.id, found.codes.tolist()) == (wanted.id, wanted.codes.tolist())
+    for place in (20, -21):
+        with pytest.raises(IndexError, match="of a store of 20"):
+            store[place]
+    with pytest.raises(VqaudioError, match="has no row 'other'"):
+        store["other"]
+
+
 def test_the_manifest_counts_what_the_rows_hold(store_dir):
     content = json.loads((store_dir / "vqaudio.json").read_text())
     rows = [row(number) for number in range(20)]
