@@ -99,3 +99,9 @@ def test_the_schema_itself_carries_the_stamp():
     assert stamp_in(arrow_schema(STAMP)) == STAMP
     with pytest.raises(VqaudioError, match="without a codec stamp"):
         stamp_in(arrow_schema(STAMP).remove_metadata())
+
+
+@pytest.mark.parametrize("packed", [b'{"\xe3": 1}', b'{"name": "sp', b"[" * 100_000])
+def test_a_damaged_stamp_is_refused_in_words(packed):
+    with pytest.raises(VqaudioError, match="a damaged codec stamp"):
+        stamp_in(arrow_schema(STAMP).with_metadata({"vqaudio_codec": packed}))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.core.units import FrameGrid
 
 MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
@@ -125,11 +126,14 @@ def arrow_schema(stamp: CodecStamp) -> pa.Schema:
 
 
 def stamp_in(schema: pa.Schema) -> CodecStamp:
-    """Read the stamp that `arrow_schema` put there.  Raises VqaudioError if there is none."""
+    """Read the stamp that `arrow_schema` put there.  Raises VqaudioError if there is none, or it is damaged."""
     packed = (schema.metadata or {}).get(b"vqaudio_codec")
     if packed is None:
         raise VqaudioError("a Parquet file without a codec stamp; vqaudio did not write it")
-    return CodecStamp.from_json(json.loads(packed))
+    try:
+        return CodecStamp.from_json(parse_json(packed))
+    except ValueError as error:
+        raise VqaudioError(f"a Parquet file with a damaged codec stamp: {error}") from None
 
 
 def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
