@@ -99,6 +99,15 @@ def test_a_later_format_asks_for_an_upgrade(codec, tmp_path):
         open_codec(tmp_path / "codec")
 
 
+@pytest.mark.parametrize("version", [None, "7", [1]])
+def test_a_format_that_is_no_number_is_refused_in_words(codec, tmp_path, version):
+    save_codec(codec, tmp_path / "codec")
+    path = tmp_path / "codec" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": version}))
+    with pytest.raises(VqaudioError, match=r"format_version is .*; wanted a number"):
+        open_codec(tmp_path / "codec")
+
+
 def test_an_unknown_codec_lists_the_shipped_ones():
     with pytest.raises(VqaudioError, match="no codec called 'nothing-8k'"):
         open_codec("nothing-8k")
