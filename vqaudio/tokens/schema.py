@@ -150,8 +150,13 @@ def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
 def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     """Convert an Arrow batch to rows, the inverse of `table_of`.
 
-    Raises VqaudioError if a row's codebooks differ in length, or are not those that the stamp says.
+    Raises VqaudioError if the columns are not those of `table_of`, or a row's codebooks differ in length or are not
+    those that the stamp says.
     """
+    columns = [(field.name, field.type) for field in batch.schema]
+    if columns != _COLUMNS:
+        names = ", ".join(name for name, _ in columns)
+        raise VqaudioError(f"a shard has other columns, or of other types, than vqaudio writes: {names}; it is damaged")
     plain = batch.drop_columns(["codes"]).to_pylist()
     outer = batch.column("codes")
     inner = outer.values
