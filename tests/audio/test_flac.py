@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqaudio.audio import flac
 from vqaudio.audio.files import AudioReader, audio_info
 from vqaudio.audio.flac import samples_held
 
@@ -69,6 +70,14 @@ def test_tags_after_the_last_frame_do_not_hide_it(tmp_path):
     path = tmp_path / "a.flac"
     write(path, 20_000)
     path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
+    assert samples_held(path) == 20_000
+
+
+def test_what_looks_like_a_frame_but_follows_none_does_not_count(tmp_path):
+    path = tmp_path / "a.flac"
+    write(path, 20_000)
+    header = b"\xff\xf8\xc8\x08\x7f"  # 4096 samples at 48 kHz, the 127th block
+    path.write_bytes(path.read_bytes() + header + bytes([flac._checksum(header)]) + bytes(100))
     assert samples_held(path) == 20_000
 
 

@@ -8,7 +8,7 @@ import soundfile
 
 from vqaudio.audio import ogg
 from vqaudio.audio.files import AudioReader
-from vqaudio.audio.ogg import HEADER, read_streams
+from vqaudio.audio.ogg import HEADER, OggStream, Page, SoundHeader, read_streams
 from vqaudio.core.errors import VqaudioError
 
 RATE_HZ = 16_000
@@ -112,6 +112,14 @@ def test_a_stream_that_starts_above_zero_is_no_longer_for_that(tmp_path, subtype
     assert 7.0 < stream.length_s <= 8.0
     if subtype == "OPUS":
         assert stream.length_s == 8.0
+
+
+def test_a_cut_out_stream_of_short_blocks_is_as_long_as_what_overlaps_on_its_page():
+    """Each block but the first one gives half a block of sound."""
+    for num_packets in (2, 5, 50):
+        stream = OggStream(SoundHeader(RATE_HZ, blocks=(256, 2048)))
+        stream.add(Page(0, 1_000_000, 1, 0, bytes([9]) * num_packets, bytes(9) * num_packets))
+        assert round(stream.length_s * RATE_HZ) == (num_packets - 1) * 128
 
 
 def moved(page: bytes, later: int) -> bytes:

@@ -99,6 +99,24 @@ def test_a_config_that_is_no_codecs_is_refused_in_words(codec_dir, capsys, text)
     assert "is not a vqaudio codec's" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        ("encoder", "strides", [8, 0]),
+        ("encoder", "strides", ["8", 40]),
+        ("quantizer", "codebook_size", "1024"),
+        ("quantizer", "codebook_size", 0),
+        ("quantizer", "num_codebooks", 0.5),
+    ],
+)
+def test_a_config_with_rates_that_are_none_is_refused_with_its_name(codec_dir, capsys, section, setting, value):
+    damaged = CONFIG | {section: CONFIG[section] | {setting: value}}
+    header = {"format_version": 1, "weights_sha256": "cd" * 32, "codec": damaged}
+    (codec_dir / "config.json").write_text(json.dumps(header))
+    assert main(["info", str(codec_dir)]) == 1
+    assert "config.json is" in capsys.readouterr().err
+
+
 def test_what_is_neither_is_told_what_was_looked_for(tmp_path, capsys):
     assert main(["info", str(tmp_path / "nothing")]) == 1
     assert "neither a token store" in capsys.readouterr().err

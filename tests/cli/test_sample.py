@@ -73,7 +73,7 @@ def test_the_same_command_gives_the_same_samples_and_another_seed_others(sample)
     assert one == same != other
 
 
-def test_a_sample_continues_its_prompt(sample, tiny_codec: Path, tmp_path: Path) -> None:
+def test_a_sample_continues_its_prompt(sample, tiny_codec: Path, tmp_path: Path, capsys) -> None:
     generator = np.random.default_rng(0)
     soundfile.write(tmp_path / "prompt.wav", 0.1 * generator.standard_normal(22_050), 44_100)
     _, out = sample("out", "--prompt", str(tmp_path / "prompt.wav"))
@@ -82,6 +82,8 @@ def test_a_sample_continues_its_prompt(sample, tiny_codec: Path, tmp_path: Path)
     prompt = open_codec(tiny_codec).encode(torch.from_numpy(read_audio(tmp_path / "prompt.wav"))[None, None])[0]
     assert json.loads((out / "sample.json").read_text())["prompt_frames"] == prompt.shape[1] == 25
     first, second = codes_in(out)
+    new_s = (first.shape[1] + second.shape[1] - 2 * 25) / 50
+    assert f"2, {new_s:.1f} s of new speech" in capsys.readouterr().out
     for codes in (first, second):
         np.testing.assert_array_equal(codes[0, :25], prompt[0])
         np.testing.assert_array_equal(codes[1, :24], prompt[1, :24])  # the second codebook is late by a frame

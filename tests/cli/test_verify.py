@@ -85,6 +85,19 @@ def test_a_shard_that_tells_nothing_gets_the_recordings_that_no_other_has(verify
     assert verify()[0] == 0
 
 
+@pytest.mark.parametrize("second", ["gone", "flipped"])
+def test_two_damaged_shards_share_no_recording_when_they_are_mended(verify, store, second):
+    paths, before = [store / "data" / f"part-0000{number}.parquet" for number in (1, 2)], rows_of(store)
+    paths[0].unlink()
+    if second == "gone":
+        paths[1].unlink()
+    else:
+        flip_a_code(paths[1])  # its ids can be read
+    assert verify("--repair")[0] == 0
+    assert sorted(row[0] for row in rows_of(store)) == sorted(row[0] for row in before)
+    assert verify()[0] == 0
+
+
 def test_a_recording_that_is_gone_is_lost_in_words_and_the_rest_is_mended(verify, store, recordings, tmp_path):
     before = rows_of(store)
     lost, kept = before[2][0], before[3][0]

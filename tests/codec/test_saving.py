@@ -1,3 +1,4 @@
+import copy
 import json
 from dataclasses import fields, is_dataclass, replace
 
@@ -6,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vqaudio.codec.config import CodecConfig
-from vqaudio.codec.fingerprint import config_fingerprint
+from vqaudio.codec.fingerprint import config_fingerprint, fingerprint, shaping_state
 from vqaudio.codec.saving import open_codec, save_codec
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.errors import VqaudioError
@@ -42,6 +43,17 @@ def test_the_hash_sees_every_weight(codec, tmp_path):
     save_file(tensors, path)
     with pytest.raises(VqaudioError, match="do not have the hash"):
         open_codec(tmp_path / "codec")
+
+
+def test_the_hash_sees_a_change_of_any_tensor(codec):
+    state = shaping_state(codec)
+    hashes = {fingerprint(codec)}
+    other = copy.deepcopy(codec)
+    for name, tensor in state.items():
+        another = ~tensor if tensor.dtype == torch.bool else tensor + 1
+        other.load_state_dict({**state, name: another}, strict=False)
+        hashes.add(fingerprint(other))
+    assert len(hashes) == 1 + len(state)
 
 
 def changed(value):
@@ -96,6 +108,15 @@ def test_a_later_format_asks_for_an_upgrade(codec, tmp_path):
     path = tmp_path / "codec" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
     with pytest.raises(VqaudioError, match="upgrade"):
+        open_codec(tmp_path / "codec")
+
+
+@pytest.mark.parametrize("version", [None, "7", [1]])
+def test_a_format_that_is_no_number_is_refused_in_words(codec, tmp_path, version):
+    save_codec(codec, tmp_path / "codec")
+    path = tmp_path / "codec" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": version}))
+    with pytest.raises(VqaudioError, match=r"format_version is .*; wanted a number"):
         open_codec(tmp_path / "codec")
 
 

@@ -30,6 +30,14 @@ def test_a_band_of_averages_is_flat_for_a_flat_spectrum_however_narrow_it_is():
     assert (mel_filter_bank(16_000, 65, 40).sum(axis=1) == 0).any()
 
 
+def test_a_widened_band_reaches_the_bins_on_both_sides_of_its_centre():
+    bank = mel_filter_bank(16_000, 65, 40, is_widened=True)
+    centres = mel_to_hz(np.linspace(0, hz_to_mel(8_000), 42))[1:-1] / 125  # in bins
+    bands = np.arange(40)
+    for side in (np.floor(centres), np.floor(centres) + 1):
+        assert (bank[bands, side.astype(int)] > 0).all()
+
+
 def test_a_bank_without_bins_or_bands_is_refused():
     for num_bins, num_bands in ((1, 4), (9, 0)):
         with pytest.raises(VqaudioError, match="2 bins and 1 band"):

@@ -58,6 +58,15 @@ def test_a_room_adds_its_echo_and_moves_nothing(root, crops):
     assert np.allclose(found, wanted, atol=1e-3)
 
 
+def test_a_room_whose_direct_sound_is_a_dip_moves_nothing_either(tmp_path, crops):
+    response = np.zeros(2_000)
+    response[700], response[900] = -0.8, 0.4  # a microphone with the other polarity
+    soundfile.write(tmp_path / "room.wav", response, RATE_HZ)
+    (tmp_path / "noise.csv").write_text("path,kind\nroom.wav,room\n")
+    found = mixer(tmp_path, room_share=1.0).mix(crops, 3, 8, 0)
+    assert np.allclose(found[:, :200], -0.8 / np.hypot(0.8, 0.4) * crops[:, :200], atol=1e-3)
+
+
 def test_about_the_share_of_the_crops_gets_a_background_and_silence_none(root, crops):
     mixed = mixer(root, noise_share=0.25)
     many = np.concatenate([(mixed.mix(crops, step, 8, 0) != crops).any(axis=1) for step in range(100)])

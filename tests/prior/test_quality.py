@@ -17,6 +17,12 @@ def test_the_divergence_of_shares_is_that_of_the_formula():
     assert ngram_kl(other, other, 2, 1) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_no_divergence_is_below_zero_and_none_is_smaller_than_that_of_speech_from_itself(speech, order):
+    from_itself, from_others = (ngram_kl(speech[:9], reference, 8, order) for reference in (speech[:9], speech[9:]))
+    assert 0 <= from_itself < from_others
+
+
 def test_real_speech_is_nearest_and_a_unigram_sampler_is_told_by_its_bigrams(speech):
     generator = np.random.default_rng(0)
     train = [np.append(one, 8) for one in speech[:20]]

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.prior.sampling import Lengths, Reader, SamplingOptions, chances_of, sample_codes
+from vqaudio.prior.language import Grammar
+from vqaudio.prior.sampling import Lengths, Reader, SamplingOptions, chances_of, draw, sample_codes
 
 LENGTHS = Lengths(20, 24)  # longer than the context of 16
 
@@ -91,6 +92,17 @@ def test_a_penalty_makes_repeated_codes_rarer(prior):
         for options in (SamplingOptions(), SamplingOptions(repetition=3.0))
     ]
     assert num_different[1] > num_different[0] + 0.5
+
+
+def test_what_counts_as_repeated_lies_within_fifty_frames_of_all_codebooks(languages):
+    grammar = Grammar(languages["flattened"], min_frames=1, max_frames=100)
+    for frame in range(60):
+        for codebook in range(3):
+            grammar.push(8 * codebook + {5: 1, 20: 2}.get(frame, 0))  # code 1 is 55 frames old, code 2 is 40
+    scores = np.full(languages["flattened"].num_symbols, np.log(0.01))
+    scores[1], scores[2] = np.log(0.4), np.log(0.5)
+    drawn = draw(scores, grammar, SamplingOptions(temperature=0.0, repetition=3.0), np.random.default_rng(0))
+    assert drawn == 1
 
 
 def test_past_its_context_a_reader_goes_on_from_the_newer_half(prior):

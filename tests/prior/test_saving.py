@@ -58,6 +58,10 @@ def test_damaged_weights_a_later_format_and_other_folders_are_refused(prior, tmp
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(VqaudioError, match="upgrade"):
         open_prior(tmp_path)
+    config["vqaudio"]["format_version"] = None
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(VqaudioError, match="format_version is None; wanted a number"):
+        open_prior(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
     with pytest.raises(VqaudioError, match="not a vqaudio prior"):
         open_prior(tmp_path)

@@ -1,6 +1,7 @@
 """Rows that wait for their shard outlive the process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -63,6 +64,16 @@ def test_no_row_is_lost_to_a_kill_nor_doubled_by_the_run_that_goes_on(tmp_path):
         writer.append(row(11))
     assert content_of(tmp_path) == wanted(range(12))
     assert journal_files(tmp_path) == []
+
+
+def test_a_second_kill_takes_nothing_of_what_the_first_one_left(tmp_path):
+    killed(tmp_path / "store", 0.0)
+    with TokenWriter(tmp_path / "store", STAMP, mode="resume", save_every_s=0.0) as writer:
+        writer.append(row(11))
+        shutil.copytree(tmp_path / "store", tmp_path / "killed")  # the disk as another kill leaves it
+    with TokenWriter(tmp_path / "killed", STAMP, mode="resume"):
+        pass
+    assert content_of(tmp_path / "killed") == wanted(range(12))
 
 
 def test_what_no_journal_held_is_done_again(tmp_path):

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from vqaudio.core.errors import VqaudioError
@@ -99,3 +100,20 @@ def test_the_schema_itself_carries_the_stamp():
     assert stamp_in(arrow_schema(STAMP)) == STAMP
     with pytest.raises(VqaudioError, match="without a codec stamp"):
         stamp_in(arrow_schema(STAMP).remove_metadata())
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_columns_of_another_name_or_type_are_refused_in_words(number):
+    batch = table_of(rows(2), STAMP).to_batches()[0]
+    names = batch.schema.names
+    renamed = batch.rename_columns([*names[:number], "idx", *names[number + 1 :]])
+    retyped = batch.set_column(number, names[number], pa.array([None, None], pa.binary()))
+    for changed in (renamed, retyped):
+        with pytest.raises(VqaudioError, match="a shard has other columns"):
+            list(rows_of(changed, STAMP))
+
+
+@pytest.mark.parametrize("packed", [b'{"\xe3": 1}', b'{"name": "sp', b"[" * 100_000])
+def test_a_damaged_stamp_is_refused_in_words(packed):
+    with pytest.raises(VqaudioError, match="a damaged codec stamp"):
+        stamp_in(arrow_schema(STAMP).with_metadata({"vqaudio_codec": packed}))

@@ -74,6 +74,14 @@ def test_what_was_added_disturbs_more_than_what_is_missing(speech):
     assert float(loss(louder, power)) > 1.2 * float(loss(softer, power))
 
 
+@pytest.mark.parametrize("steps", [(0.2, 1.0), (1.0, 0.2)])
+def test_a_step_of_the_gain_is_forgiven_within_a_frame(steps, speech):
+    """P.862, section 10.2.9: the gain of a frame is compensated, four fifths of it at once."""
+    wanted = power_of(speech).mean(dim=1, keepdim=True).expand(1, 100, -1)
+    given = wanted * torch.tensor(steps).repeat_interleave(50)[:, None]
+    assert float(DisturbanceLoss(RATE_HZ, NUM_BINS)(given, wanted)) < 0.02
+
+
 @pytest.mark.parametrize("scale", [0.0, 1e-9, 1.0, 1e4])
 def test_gradients_stay_finite_at_any_level(loss, scale, speech):
     power = scale * power_of(speech)

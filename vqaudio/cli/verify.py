@@ -100,7 +100,8 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
     codec = open_stamped(manifest.stamp, args.codec, args.device)
     books = manifest.stamp.num_codebooks
     lost: dict[str, str] = {}
-    known = healthy_ids(args.tokens, manifest, damaged)
+    named = {entry.id for damage in damaged for entry in damage.entries or ()}
+    known = healthy_ids(args.tokens, manifest, damaged) | named
     for damage in damaged:
         todo, missing = sources_of(damage, sources, known)
         lost |= dict.fromkeys(missing, f"its shard {damage.path} was damaged, and {args.audio} has no such recording")

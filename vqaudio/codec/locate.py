@@ -1,16 +1,18 @@
 """Folders of codecs and their config.json.  Needs no torch: `vqaudio info` reads it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vqaudio.core.config import between, from_mapping
 from vqaudio.core.errors import VqaudioError
-from vqaudio.core.plain_files import parse_json
+from vqaudio.core.plain_files import parse_json, require_format
 
 FORMAT_VERSION = 1
 SPEAKERS = "speakers.json"
 MODELS = Path(__file__).resolve().parent.parent / "models"
+COUNT = between(1, 2**31 - 1)  # less or more would be a damaged file
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,10 @@ class CodecFacts:
     """The name and the rates of a codec, from its config.json."""
 
     name: str
-    sample_rate_hz: int
-    hop_samples: int
-    num_codebooks: int
-    codebook_size: int
+    sample_rate_hz: int = field(metadata=COUNT)
+    hop_samples: int = field(metadata=COUNT)
+    num_codebooks: int = field(metadata=COUNT)
+    codebook_size: int = field(metadata=COUNT)
 
 
 def find_codec(name_or_folder: str | Path) -> Path:
@@ -73,23 +75,27 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error}") from error
     if not isinstance(header, dict) or not {"format_version", "weights_sha256", "codec"} <= header.keys():
         raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no format_version or no codec")
-    if header["format_version"] > FORMAT_VERSION:
-        raise VqaudioError(
-            f"{folder} is of format {header['format_version']}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it"
-        )
+    require_format(header["format_version"], FORMAT_VERSION, folder / "config.json")
     return header
 
 
 def read_facts(folder: Path) -> CodecFacts:
     """Read the rates of a codec without building it.  Raises VqaudioError if config.json is no codec's."""
-    config = read_header(folder)["codec"]
+    config, path = read_header(folder)["codec"], folder / "config.json"
     try:
         quantizer = config["quantizer"]
         # Finite scalars have no codebook: one code is a point of their grid.
         is_grid = quantizer["kind"] == "finite_scalar"
-        size = math.prod(quantizer["levels"]) if is_grid else quantizer["codebook_size"]
-        num_codebooks = 1 if is_grid else quantizer["num_codebooks"]
-        hop_samples = math.prod(config["encoder"]["strides"])
-        return CodecFacts(config["name"], config["sample_rate_hz"], hop_samples, num_codebooks, size)
+        facts = {
+            "name": config["name"],
+            "sample_rate_hz": config["sample_rate_hz"],
+            "hop_samples": math.prod(config["encoder"]["strides"]),
+            "num_codebooks": 1 if is_grid else quantizer["num_codebooks"],
+            "codebook_size": math.prod(quantizer["levels"]) if is_grid else quantizer["codebook_size"],
+        }
     except (KeyError, TypeError) as error:
-        raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no {error}") from None
+        raise VqaudioError(f"{path} is not a vqaudio codec's: it has no {error}") from None
+    try:
+        return from_mapping(CodecFacts, facts)
+    except VqaudioError as error:
+        raise VqaudioError(f"{path} is damaged: {error}") from None

@@ -47,3 +47,14 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("brackets in brackets in brackets, too deep to be read") from None
+
+
+def require_format(version: object, newest: int, path: Path) -> None:
+    """Check the number of a file's format.
+
+    newest: the last one that this vqaudio reads.  Raises VqaudioError if it is a later one, or no number.
+    """
+    if not isinstance(version, int):
+        raise VqaudioError(f"{path} is damaged: its format_version is {version!r}; wanted a number; fetch it again")
+    if version > newest:
+        raise VqaudioError(f"{path} is of format {version}, this vqaudio reads up to {newest}; upgrade it")

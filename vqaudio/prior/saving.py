@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import make_folder, replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
-from vqaudio.core.plain_files import parse_json
+from vqaudio.core.plain_files import parse_json, require_format
 from vqaudio.nn.devices import find_device
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
@@ -100,8 +100,5 @@ def read_section(folder: Path) -> dict[str, Any]:
         raise VqaudioError(f"{path} is not a vqaudio prior's: {error}") from error
     if not isinstance(section, dict) or not wanted <= section.keys():
         raise VqaudioError(f"{path} is not a vqaudio prior's: it has no section {SECTION!r} with {sorted(wanted)}")
-    if section["format_version"] > FORMAT_VERSION:
-        raise VqaudioError(
-            f"{folder} is of format {section['format_version']}, this vqaudio reads up to {FORMAT_VERSION}; upgrade it"
-        )
+    require_format(section["format_version"], FORMAT_VERSION, path)
     return section

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.plain_files import parse_json
 from vqaudio.core.units import FrameGrid
 
 MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
@@ -125,11 +126,14 @@ def arrow_schema(stamp: CodecStamp) -> pa.Schema:
 
 
 def stamp_in(schema: pa.Schema) -> CodecStamp:
-    """Read the stamp that `arrow_schema` put there.  Raises VqaudioError if there is none."""
+    """Read the stamp that `arrow_schema` put there.  Raises VqaudioError if there is none, or it is damaged."""
     packed = (schema.metadata or {}).get(b"vqaudio_codec")
     if packed is None:
         raise VqaudioError("a Parquet file without a codec stamp; vqaudio did not write it")
-    return CodecStamp.from_json(json.loads(packed))
+    try:
+        return CodecStamp.from_json(parse_json(packed))
+    except ValueError as error:
+        raise VqaudioError(f"a Parquet file with a damaged codec stamp: {error}") from None
 
 
 def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
@@ -146,8 +150,13 @@ def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
 def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     """Convert an Arrow batch to rows, the inverse of `table_of`.
 
-    Raises VqaudioError if a row's codebooks differ in length, or are not those that the stamp says.
+    Raises VqaudioError if the columns are not those of `table_of`, or a row's codebooks differ in length or are not
+    those that the stamp says.
     """
+    columns = [(field.name, field.type) for field in batch.schema]
+    if columns != _COLUMNS:
+        names = ", ".join(name for name, _ in columns)
+        raise VqaudioError(f"a shard has other columns, or of other types, than vqaudio writes: {names}; it is damaged")
     plain = batch.drop_columns(["codes"]).to_pylist()
     outer = batch.column("codes")
     inner = outer.values

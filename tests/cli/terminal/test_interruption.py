@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ import vqaudio.jobs.tokenize.file_tokenizer as batch, vqaudio.tokens.writer as w
 from vqaudio.cli.main import main
 log, num_free = sys.argv[1], int(sys.argv[2])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job starts with SIGINT ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and one of nohup with SIGHUP
 writer.TokenWriter.__init__.__kwdefaults__["rows_per_shard"] = 2
 encode, numbers = batch.FileTokenizer.encode, itertools.count()
 def held(self, source, feed):
@@ -149,7 +150,17 @@ def test_an_ignored_signal_stays_ignored(number) -> None:
         signal.signal(number, before)
 
 
-def test_handlers_are_those_of_before_once_a_signal_came_and_when_the_run_is_over() -> None:
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """No signal is ignored, whatever started the tests."""
+    own = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in own.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_handlers_are_those_of_before_once_a_signal_came_and_when_the_run_is_over(heard) -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with stop_on_signals() as stop:
         assert signal.SIG_DFL not in [signal.getsignal(number) for number in SIGNALS]

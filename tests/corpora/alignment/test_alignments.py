@@ -9,6 +9,7 @@ import soundfile
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
 from vqaudio.corpora.alignment.alignments import read_ctm, read_phn, read_textgrid
+from vqaudio.corpora.alignment.formats import read_alignment
 
 SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 STEMS = sorted(path.with_suffix("") for path in SAMPLES.glob("*/*.flac"))
@@ -152,6 +153,21 @@ def test_times_that_run_backwards_are_refused(tmp_path: Path, text: str) -> None
     path.write_text(text)
     with pytest.raises(VqaudioError, match="wanted times that run forwards"):
         read_phn(path)
+
+
+@pytest.mark.parametrize("num_digits", [20, 400, 5_000])  # more than a recording has, than a float, than an int
+def test_a_time_beyond_every_recording_is_refused(tmp_path: Path, num_digits: int) -> None:
+    number = "9" * num_digits
+    texts = {
+        "a.phn": f"0 {number} a\n",
+        "a.lab": f"0 {number} a\n",
+        "a.txt": f"0 {number} a\n",
+        "a.json": f'{{"tiers": {{"phones": {{"type": "interval", "entries": [[0, {number}, "a"]]}}}}}}',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(VqaudioError, match=name):
+            read_alignment(tmp_path / name)
 
 
 @pytest.mark.parametrize("stem", STEMS, ids=lambda stem: stem.name)

@@ -53,6 +53,7 @@ def test_errors_name_the_splits_the_columns_or_the_line(root: Path) -> None:
         ("client_id\tpath\n", "no column `sentence`; its first line names: client_id, path"),
         (HEADER, "names no recording"),
         (HEADER + "aa\tcommon_voice_de_1.mp3\n", "line 2 of .* has 2 fields"),
+        (HEADER + "aa\tcommon_voice_de_1.mp3\tab12\n", "line 2 of .* has 3 fields"),
     ]:
         (root / "test.tsv").write_text(text, encoding="utf-8")
         with pytest.raises(VqaudioError, match=message):

@@ -63,6 +63,14 @@ def test_a_codec_is_a_curve_with_its_intervals_and_an_anchor_is_points(report: R
     assert [text.get_text() for text in axes.texts] == ["6", "12"]
 
 
+def test_ticks_stand_at_powers_of_two_around_every_rate(report: Report) -> None:
+    pytest.importorskip("matplotlib")
+    with drawing():
+        (axes,) = new_figure().axes
+        draw_rate_panel(axes, report, "pesq_wb")
+    assert axes.get_xticks().tolist() == [0.5, 1, 2, 4, 8, 16]  # of 0.5 to 13 kbit/s
+
+
 def test_both_files_are_written_with_a_panel_per_metric_that_was_measured(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

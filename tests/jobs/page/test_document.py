@@ -64,6 +64,11 @@ def test_every_version_has_a_player_and_every_recording_its_pictures(page: Page)
     assert [chart["role"] for chart in reader.all("svg")] == ["img"] * 7
 
 
+def test_codes_stand_under_their_sound_even_where_the_last_frame_is_not_whole(page: Page) -> None:
+    styles = [picture["style"] for picture in read(page).all("img") if picture.get("class") == "codes"]
+    assert styles == ["width:100.000%", f"width:{100 * 31 / 30.5:.3f}%"]
+
+
 def test_nothing_on_the_page_lies_outside_of_it(page: Page) -> None:
     reader = read(page)
     for tag, attributes in reader.found:

@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from torch import Tensor
 
 from vqaudio.audio.degradations import DEGRADATIONS
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.probe.mfcc_control import MfccCodes, mfcc_vectors
-from vqaudio.jobs.probe.stability import choose_utterances, stability_scores
+from vqaudio.jobs.probe.stability import choose_utterances, codec_encoder, stability_scores
+from vqaudio.jobs.stamps import stamp_of
 
 GRID = FrameGrid(16_000, 320)
 
@@ -51,6 +54,29 @@ def test_a_coder_of_levels_flips_with_the_gain_and_one_of_crossings_does_not(rec
     assert scores["speed 0.9"]["levels"].num_utterances == 2
 
 
+class TwoBooks:
+    """A codec whose second codebook is the level of a frame's first sample, the first one always 3."""
+
+    name, weights_sha256, config_sha256 = "two", "ab" * 32, ""
+    num_codebooks, codebook_size, grid = 2, 16, GRID
+
+    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
+        """Codes `b 2 t`."""
+        levels = ((audio[..., ::320] + 1) * 8).long().clamp(0, 15)
+        return torch.cat([torch.full_like(levels, 3), levels], dim=1)[:, :num_codebooks]
+
+    def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
+        """Nothing is decoded here."""
+        raise NotImplementedError
+
+
+def test_the_codes_that_are_compared_are_those_of_the_codebook_asked_for() -> None:
+    samples = np.linspace(-1, 1, 3_200, dtype=np.float32)
+    codec = TwoBooks()
+    found = [codec_encoder(codec, stamp_of(codec), codebook)(samples).tolist() for codebook in (0, 1)]
+    assert found == [[3] * 10, [int((sample + 1) * 8) for sample in samples[::320]]]
+
+
 def test_chosen_utterances_are_spread_over_all() -> None:
     assert choose_utterances([str(number) for number in range(9)], 3) == ["0", "4", "8"]
     assert choose_utterances(["a", "b"], 10) == ["a", "b"]
@@ -85,8 +111,6 @@ def test_means_tell_frames_apart() -> None:
 
 
 def test_vectors_of_a_codec_belong_to_its_codes(tmp_path: Path) -> None:
-    import torch
-
     from vqaudio.codec.build import build_codec
     from vqaudio.codec.config import CodecConfig, DecoderConfig
     from vqaudio.jobs.probe.vectors import codec_vectors

@@ -8,8 +8,9 @@ import numpy as np
 
 from vqaudio.audio.files import read_audio
 from vqaudio.jobs.sources import Source, find_sources
-from vqaudio.jobs.tokenize.file_tokenizer import BlockEncoder, FileTokenizer
+from vqaudio.jobs.tokenize.file_tokenizer import BlockEncoder, FileTokenizer, Summary
 from vqaudio.jobs.tokenize.readers import Decoded, InlineReader
+from vqaudio.tokens.schema import CodecStamp
 
 RATE_HZ = 16_000
 
@@ -38,3 +39,8 @@ def test_a_file_without_samples_is_a_failure_though_its_decoder_was_content(
 ) -> None:
     outcome = FileTokenizer(make_encoder, RATE_HZ).encode(Source("a.wav", ""), lambda on_block: Decoded(0, RATE_HZ, ()))
     assert (outcome.codes, outcome.reason) == (None, "has no samples")
+
+
+def test_the_rate_of_a_summary_is_that_of_all_codebooks() -> None:
+    summary = Summary(CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024), num_frames=500)
+    assert "codes     2,000: 4 codebooks at 50 Hz, 2.00 kbit/s" in summary.lines(1.0)

@@ -81,6 +81,14 @@ def test_neither_level_nor_pauses_change_a_voice() -> None:
     assert np.abs(voice_vector(spoken("cy", 7), GRID) - wanted).max() > 10
 
 
+def test_what_is_20_db_softer_belongs_to_a_voice_and_what_is_40_db_softer_is_a_pause() -> None:
+    loud, soft = (np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000).astype(np.float32) for hz in (500, 3_000))
+    alone = voice_vector(loud, GRID)
+    changes = [voice_vector(np.concatenate([loud, soft * 10 ** (-db / 20)]), GRID) - alone for db in (20, 40)]
+    assert np.abs(changes[0]).max() > 5
+    assert np.abs(changes[1]).max() < 1
+
+
 def test_targets_are_others_and_all_are_chosen_alike() -> None:
     speakers = [name for _ in range(5) for name in "abcdefg"]
     targets = other_speakers(speakers)

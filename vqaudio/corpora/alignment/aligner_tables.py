@@ -30,7 +30,7 @@ def read_mfa_json(path: str | Path, tier: str = "phones") -> list[Interval]:
                 f"{path} has no interval tier {tier!r}; its interval tiers: {', '.join(tiers) or 'none'}"
             )
         intervals = [Interval(str(label), float(start), float(end)) for start, end, label in entries[tier.lower()]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise VqaudioError(f"{path} is not JSON of the Montreal Forced Aligner: {error!r}") from None
     return checked(path, intervals)
 

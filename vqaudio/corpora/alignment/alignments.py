@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
-from vqaudio.corpora.alignment.intervals import alignment_lines, checked
+from vqaudio.corpora.alignment.intervals import alignment_lines, checked, counted_s
 from vqaudio.corpora.alignment.textgrid import read_tiers
 
 
@@ -34,11 +34,11 @@ def read_phn(path: str | Path, sample_rate_hz: int = 16_000) -> list[Interval]:
     intervals = []
     for number, fields in alignment_lines(Path(path), 2):
         try:
-            start, end = int(fields[0]), int(fields[1])
+            start_s, end_s = (counted_s(fields[column], sample_rate_hz) for column in (0, 1))
         except (ValueError, IndexError):
             raise VqaudioError(f"line {number} of {path}: wanted `first_sample end_sample label`") from None
         label = fields[2] if len(fields) > 2 else ""
-        intervals.append(Interval(label, start / sample_rate_hz, end / sample_rate_hz))
+        intervals.append(Interval(label, start_s, end_s))
     return checked(path, intervals)
 
 

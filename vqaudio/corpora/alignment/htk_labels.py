@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
-from vqaudio.corpora.alignment.intervals import alignment_lines, checked
+from vqaudio.corpora.alignment.intervals import alignment_lines, checked, counted_s
 
 UNITS_PER_SECOND = 10_000_000
 STATE = re.compile(r"(?P<model>.+)\[(?P<state>\d+)\]")
@@ -58,7 +58,7 @@ def _intervals(source: str | Path, lines: Iterable[tuple[int, list[str]]]) -> li
             break
         if len(fields) < 3 or not (fields[0].isdecimal() and fields[1].isdecimal()):
             raise VqaudioError(f"line {number} of {source}: wanted `start end label`, times in whole units of 100 ns")
-        start_s, end_s = (int(field) / UNITS_PER_SECOND for field in fields[:2])
+        start_s, end_s = (counted_s(field, UNITS_PER_SECOND) for field in fields[:2])
         match = STATE.fullmatch(fields[2])
         model, state = (match["model"], int(match["state"])) if match else (fields[2], 0)
         if match and before and before[0] == model and before[1] < state and intervals[-1].end_s == start_s:

@@ -1,6 +1,7 @@
 """Parts shared by the readers of alignments: the lines of a text file, and the check that times run forwards."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from vqaudio.core.units import Interval
 
 # Aligners write rounded times: neighbours may overlap by half a unit of the last of three decimals, on either side.
 MAX_OVERLAP_S = 0.001
+WHOLE = re.compile(r"[-+]?\d+")
+MAX_TIME_S = 1e6  # eleven days: more is another unit, or damage
 
 
 class BackwardTimesError(VqaudioError):
@@ -34,10 +37,20 @@ def alignment_lines(path: Path, max_splits: int = -1) -> list[tuple[int, list[st
     return [(number, line.split(None, max_splits)) for number, line in kept if line and not line.startswith(";;")]
 
 
-def checked(source: str | Path, intervals: Sequence[Interval]) -> list[Interval]:
-    """Check that the times of the intervals run forwards, and return them as they are.
+def counted_s(count: str, rate_hz: int) -> float:
+    """Convert a whole number of samples, or of another unit, to seconds; one that no float holds to infinity.
 
-    source: what the error names.  Raises BackwardTimesError if they do not.
+    rate_hz: units in a second.  Raises ValueError for what is no whole number.
+    """
+    if not WHOLE.fullmatch(count):
+        raise ValueError(f"{count!r:.60} is no whole number")
+    return float(count) / rate_hz
+
+
+def checked(source: str | Path, intervals: Sequence[Interval]) -> list[Interval]:
+    """Check that the times of the intervals run forwards and are those of a recording, and return them as they are.
+
+    source: what the error names.  Raises BackwardTimesError if they run backwards, VqaudioError if they are too long.
     """
     last_end_s = 0.0
     for index, interval in enumerate(intervals, 1):
@@ -46,6 +59,11 @@ def checked(source: str | Path, intervals: Sequence[Interval]) -> list[Interval]
             raise BackwardTimesError(
                 f"{source}: interval {index}, {interval.label!r}, runs from {interval.start_s} s to {interval.end_s} s "
                 f"after one that ends at {last_end_s} s; wanted times that run forwards; correct the file"
+            )
+        if interval.end_s > MAX_TIME_S:
+            raise VqaudioError(
+                f"{source}: interval {index}, {interval.label!r}, ends at {interval.end_s:g} s; wanted at most "
+                f"{MAX_TIME_S:g} s; are its times in another unit?"
             )
         last_end_s = interval.end_s
     return list(intervals)
