@@ -1,6 +1,7 @@
 """`vqaudio tokenize WAV_DIR --out DIR`: a folder of recordings becomes a token store."""
 
 import argparse
+import os
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.jobs.tokenize.readers import AudioFileReader
+    from vqaudio.tokens.run_shard import RunShard
     from vqaudio.tokens.schema import CodecStamp, TokenRow
     from vqaudio.tokens.writer import TokenWriter
 
@@ -32,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="every N-th recording, from number I on (0 to N-1), into DIR/shard-I-of-N, for `vqaudio merge` to join; "
+        "auto: as a Slurm array or torchrun says",
+    )
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--resume", action="store_true", help="continue the store in DIR, or start it")
     modes.add_argument("--overwrite", action="store_true", help="replace the store in DIR")
@@ -45,11 +53,16 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary, require_counts
     from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.tokenize.metadata import with_metadata
+    from vqaudio.jobs.tokenize.sharding import deal
 
     require_counts(args, batch_size=1, workers=0, codebooks=1, max_failures=0)
     sources = find_sources(args.audio)
     if args.metadata:
         sources = with_metadata(sources, args.metadata)
+    run_shard = None
+    if args.shard is not None:
+        sources, run_shard = deal(sources, args.shard, os.environ)
+        args.out = args.out / run_shard.name
     with ExitStack() as stack:
         start_s = time.monotonic()
         readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
@@ -57,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
         codec = open_codec(args.codec, args.device)
         stop = stack.enter_context(stop_on_signals())  # before, there is nothing to keep: a signal ends the program
-        writer, summary, run = prepare(args, codec, sources, readers, stop, stack)
+        writer, summary, run = prepare(args, codec, sources, run_shard, readers, stop, stack)
 
         def keep(outcome: "Outcome") -> None:
             write_outcome(outcome, writer)
@@ -102,6 +115,7 @@ def prepare(
     args: argparse.Namespace,
     codec: "Codec",
     sources: "list[Source]",
+    run_shard: "RunShard | None",
     readers: "list[AudioFileReader]",
     stop: "Event",
     stack: ExitStack,
@@ -115,7 +129,7 @@ def prepare(
 
     stamp = stamp_of(codec, args.codebooks)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
-    writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))
+    writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode, run_shard=run_shard))
     todo = [source for source in sources if not writer.has_row(source.id)]
     tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
     run = LocalRun(

@@ -97,7 +97,8 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
     from vqaudio.tokens.shards import write_shard
     from vqaudio.tokens.store import TokenStore
 
-    sources = {source.id: source for source in find_sources(args.audio)}
+    found = find_sources(args.audio)
+    sources = {source.id: source for source in (manifest.run_shard.own(found) if manifest.run_shard else found)}
     codec = codec_of(TokenStore(args.tokens, manifest), args.codec, args.device)
     books = manifest.stamp.num_codebooks
     lost: dict[str, str] = {}
