@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens import merging
 from vqaudio.tokens.manifest import read_manifest
 from vqaudio.tokens.merging import merge_stores
 from vqaudio.tokens.run_shard import RunShard
@@ -94,11 +95,16 @@ def test_the_folders_may_be_named_in_any_order(dealt, tmp_path: Path) -> None:
     assert (tmp_path / "a" / "vqaudio.json").read_bytes() == (tmp_path / "b" / "vqaudio.json").read_bytes()
 
 
-def test_where_no_links_can_be_made_the_files_are_copied(whole: Path, dealt, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_where_no_links_can_be_made_the_files_are_copied(
+    whole: Path, dealt, tmp_path: Path, monkeypatch, is_ours: bool
+) -> None:
     def refuse(*_: object) -> None:
+        assert is_ours  # the file of somebody else is not linked: the store would not be ours
         raise OSError("another disk")
 
     monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: is_ours)
     parts = dealt(3)
     merge_stores([parts], tmp_path / "out")
     assert content_of(tmp_path / "out") == content_of(whole)
@@ -310,3 +316,52 @@ def test_the_folder_that_holds_the_shards_may_hold_the_merged_store_and_says_bef
 def test_a_folder_without_shards_is_answered_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(VqaudioError, match="holds neither shard"):
         merge_stores([tmp_path], tmp_path / "out")
+
+
+def an_empty_store_of_another_codec(out: Path) -> None:
+    fill(out, [], None, replace(STAMP, weights_sha256="cd" * 32))
+
+
+def a_failure_of_another_run(out: Path) -> None:
+    out.mkdir()
+    (out / "failures.jsonl").write_text('{"id": "other.wav", "reason": "x"}\n')
+
+
+def a_journal_of_another_run(out: Path) -> None:
+    (out / "data").mkdir(parents=True)
+    (out / "data" / "journal-00000.rows").write_bytes(b"rows")
+
+
+@pytest.mark.parametrize(
+    "lay", [an_empty_store_of_another_codec, a_failure_of_another_run, a_journal_of_another_run]
+)  # fmt: skip
+def test_what_another_run_left_is_not_gone_on_with(whole: Path, dealt, tmp_path: Path, lay) -> None:
+    out = tmp_path / "other"
+    lay(out)
+    before = {path: path.read_bytes() for path in out.rglob("*.*")}
+    with pytest.raises(VqaudioError, match="holds another store"):
+        merge_stores([dealt(3)], out, mode="resume")
+    assert {path: path.read_bytes() for path in before} == before
+    assert not list(out.glob("data/*.parquet"))
+    merge_stores([tmp_path / "parts"], out, mode="overwrite")
+    assert content_of(out) == content_of(whole)
+    assert not list(out.glob("data/*.rows"))
+
+
+def test_bytes_that_change_on_their_way_make_no_store(whole: Path, dealt, tmp_path: Path, monkeypatch) -> None:
+    parts, out, link = dealt(3), tmp_path / "out", merging._link_or_copy
+
+    def garble(source: Path, target: Path) -> None:
+        if "shard-00001" in str(source):
+            target.write_bytes(source.read_bytes()[::-1])
+        else:
+            link(source, target)
+
+    monkeypatch.setattr(merging, "_link_or_copy", garble)
+    with pytest.raises(VqaudioError, match=r"changed while it was merged.*--resume"):
+        merge_stores([parts], out)
+    with pytest.raises(VqaudioError, match="no token store"):
+        TokenStore.open(out)
+    monkeypatch.undo()
+    merge_stores([parts], out, mode="resume")
+    assert content_of(out) == content_of(whole)

@@ -32,10 +32,11 @@ def test_a_shard_that_the_run_has_not_is_refused(index, count):
 
 
 def test_one_id_more_or_others_or_another_cut_between_them_is_another_run():
-    of = RunShard.of(["a", "b"], 0, 2)
-    for ids in (["a", "b", "c"], ["a", "c"], ["a\nb", ""], ["b", "a"]):
+    of = RunShard.of(["a", "b\nc"], 0, 2)
+    assert RunShard.of(["a", "b\nc"], 1, 2).is_same_run(of)
+    for ids in (["a", "b\nc", "d"], ["a", "c"], ["a\nb", "c"], ["ab", "\nc"], ["b\nc", "a"]):
         assert not RunShard.of(ids, 0, 2).is_same_run(of)
-    assert not RunShard.of(["a", "b"], 0, 3).is_same_run(of)
+    assert not RunShard.of(["a", "b\nc"], 0, 3).is_same_run(of)
 
 
 def test_the_manifest_keeps_the_shard_and_older_readers_find_all_they_know(tmp_path: Path):
