@@ -1,10 +1,12 @@
 """`vqaudio tokenize --shard I/N` and `vqaudio merge` from outside: together they are one run."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -62,6 +64,25 @@ def test_auto_is_the_rank_of_this_process(run, tmp_path: Path, monkeypatch) -> N
     name = "shard-00001-of-00003"
     assert content_of(tmp_path / "auto" / name) == content_of(tmp_path / "given" / name)
     assert [path.name for path in (tmp_path / "auto").iterdir()] == [name]
+
+
+def test_info_says_which_shard_a_store_holds(run, tmp_path: Path, capsys) -> None:
+    run("parts", "--shard", "1/3")
+    assert main(["info", str(tmp_path / "parts" / "shard-00001-of-00003"), "--json"]) == 0
+    shard = json.loads(capsys.readouterr().out)["run_shard"]
+    assert (shard["index"], shard["count"], shard["num_recordings"]) == (1, 3, 12)
+
+
+def test_a_task_that_is_started_again_alone_does_not_tokenize_all_recordings(
+    run, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    run("parts", "--shard", "1/3")
+    for name, value in (("ID", 1), ("MIN", 1), ("MAX", 1), ("COUNT", 1), ("STEP", 1)):  # sbatch --array=1
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    for flag in ("--resume", "--overwrite"):
+        assert run("parts", "--shard", "auto", flag) == 1
+        assert "parts holds shard-00001-of-00003, and shard 0/1 would begin another run" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["shard-00001-of-00003"]
 
 
 def test_resume_and_overwrite_hold_for_the_shard_alone(run, tmp_path: Path, capsys) -> None:
@@ -130,8 +151,9 @@ def test_a_second_process_on_one_shard_is_refused_and_one_on_another_is_not(run,
     folder = tmp_path / "parts" / "shard-00001-of-00002"
     folder.mkdir(parents=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], env=environment, text=True, **pipes) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], env=environment, text=True, stdin=PIPE, stdout=PIPE
+    ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
         assert run("parts", "--shard", "1/2", "--resume") == 1
@@ -152,13 +174,18 @@ def test_recordings_that_came_meanwhile_do_not_move_others_between_shards(run, m
 
 
 def test_a_shard_whose_files_are_damaged_gets_no_recordings_of_other_shards(
-    run, mixed: Path, tiny_codec: Path, tmp_path: Path
+    run, mixed: Path, tiny_codec: Path, tmp_path: Path, capsys
 ) -> None:
     run("parts", "--shard", "1/3")
     store = tmp_path / "parts" / "shard-00001-of-00003"
     before = content_of(store)[0]
     (store / "data" / "part-00000.parquet").write_bytes(b"x" * 5_000)
     mending = ["--repair", "--audio", str(mixed), "--codec", str(tiny_codec), "--workers", "0", "--quiet"]
+    more = tmp_path / "more"
+    shutil.copytree(mixed, more)
+    shutil.copy(more / "speaker0" / "00.wav", more / "a.wav")
+    assert main(["verify", str(store), *mending, "--audio", str(more)]) == 1
+    assert "shard 1/3 of 12 recordings, these are 13" in capsys.readouterr().err
     main(["verify", str(store), *mending])
     assert [(row[0], row[-1]) for row in content_of(store)[0]] == [(row[0], row[-1]) for row in before]
     assert TokenStore.open(store).manifest.run_shard is not None

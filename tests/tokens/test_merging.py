@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from vqaudio.tokens.merging import merge_stores
 from vqaudio.tokens.run_shard import RunShard
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.store import TokenStore
-from vqaudio.tokens.writer import TokenWriter
+from vqaudio.tokens.writer import Mode, TokenWriter
 
 STAMP = CodecStamp("speech", "ab" * 32, 16_000, 320, 2, 1_024)
 IDS = [f"{number:02}.wav" for number in range(23)]
+MODES: tuple[Mode, ...] = ("new", "resume", "overwrite")
 BROKEN = {"04.wav", "05.wav"}
 
 
@@ -191,7 +193,7 @@ def unsharded(parts: Path) -> None:
 def test_shards_that_make_no_store_are_named_and_nothing_is_written(dealt, tmp_path: Path, spoil, said: str) -> None:
     parts = dealt(3)
     spoil(parts)
-    for mode in ("new", "resume", "overwrite"):
+    for mode in MODES:
         with pytest.raises(VqaudioError, match=said):
             merge_stores([parts], tmp_path / "out", mode=mode)
     assert not (tmp_path / "out").exists()
@@ -224,8 +226,7 @@ print("held", flush=True)
 sys.stdin.read()
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", hold], env=environment, text=True, **pipes) as child:
+    with subprocess.Popen([sys.executable, "-c", hold], env=environment, text=True, stdin=PIPE, stdout=PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
         with pytest.raises(VqaudioError, match="shard-00001-of-00003 is being written by another run"):
@@ -264,7 +265,7 @@ def test_a_merge_that_was_killed_is_no_store_and_ends_as_one_that_was_not(
         TokenStore.open(out)
     with pytest.raises(VqaudioError, match=r"--resume.*--overwrite"):
         merge_stores([parts], out)
-    for mode in ("resume", "overwrite"):
+    for mode in MODES[1:]:
         shutil.copytree(out, tmp_path / mode)
         merge_stores([parts], tmp_path / mode, mode=mode)
         assert content_of(tmp_path / mode) == content_of(whole)
@@ -286,7 +287,7 @@ def test_another_store_is_replaced_only_if_asked(whole: Path, dealt, tmp_path: P
     if not is_listed:
         (out / "vqaudio.json").unlink()
     before = {path: path.read_bytes() for path in out.rglob("*.*")}
-    for mode, said in (("new", "--overwrite replaces"), ("resume", "holds another store")):
+    for mode, said in zip(MODES, ("--overwrite replaces", "holds another store"), strict=False):
         with pytest.raises(VqaudioError, match=said):
             merge_stores([parts], out, mode=mode)
         assert {path: path.read_bytes() for path in out.rglob("*.*")} == before

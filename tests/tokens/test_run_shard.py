@@ -9,7 +9,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.manifest import read_manifest
 from vqaudio.tokens.run_shard import RunShard
 from vqaudio.tokens.schema import CodecStamp
-from vqaudio.tokens.writer import TokenWriter
+from vqaudio.tokens.writer import Mode, TokenWriter
 
 STAMP = CodecStamp("speech", "ab" * 32, 16_000, 320, 2, 1_024)
 IDS = [f"{number:02}.wav" for number in range(11)]
@@ -41,7 +41,8 @@ def test_one_id_more_or_others_or_another_cut_between_them_is_another_run():
 
 def test_the_manifest_keeps_the_shard_and_older_readers_find_all_they_know(tmp_path: Path):
     shard = RunShard.of(IDS, 2, 4)
-    for mode in ("new", "resume"):
+    modes: tuple[Mode, ...] = ("new", "resume")
+    for mode in modes:
         with TokenWriter(tmp_path, STAMP, mode=mode, run_shard=shard):
             assert read_manifest(tmp_path).run_shard == shard
     content = json.loads((tmp_path / "vqaudio.json").read_text())

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from vqaudio.core.durable import make_folder, remove_temporaries, replace_durably, sha256_of
 from vqaudio.core.errors import VqaudioError
@@ -18,7 +18,7 @@ from vqaudio.tokens.journal import journal_files
 from vqaudio.tokens.manifest import MANIFEST, Manifest, Shard, read_manifest, require_shards
 from vqaudio.tokens.run_shard import RunShard
 from vqaudio.tokens.shards import ids_in, shard_path
-from vqaudio.tokens.writer import refuse_store, remove_rows
+from vqaudio.tokens.writer import Mode, refuse_store, remove_rows
 
 MAX_TOLD = 5  # shards that are named in one sentence
 
@@ -34,9 +34,7 @@ class ShardStore:
     failures: dict[str, dict[str, Any]]
 
 
-def merge_stores(
-    places: Sequence[Path], out: Path, *, mode: Literal["new", "resume", "overwrite"] = "new"
-) -> tuple[Manifest, int]:
+def merge_stores(places: Sequence[Path], out: Path, *, mode: Mode = "new") -> tuple[Manifest, int]:
     """Join the stores of all shards of a run; return the manifest of the new store, and the number of shards.
 
     places: the shards' folders, or the folder that holds them.  mode: "new" refuses a store that exists, "resume" goes

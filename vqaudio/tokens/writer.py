@@ -16,6 +16,8 @@ from vqaudio.tokens.run_shard import RunShard
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.shards import ids_in, record_shard, shard_path, write_shard
 
+Mode = Literal["new", "resume", "overwrite"]
+
 ROWS_PER_SHARD = 1_024
 FRAMES_PER_SHARD = 500_000  # about 2.8 hours at 50 Hz: 8 MB of codes with 8 codebooks
 
@@ -36,7 +38,7 @@ class TokenWriter:
         folder: str | Path,
         stamp: CodecStamp,
         *,
-        mode: Literal["new", "resume", "overwrite"] = "new",
+        mode: Mode = "new",
         rows_per_shard: int = ROWS_PER_SHARD,
         frames_per_shard: int = FRAMES_PER_SHARD,
         save_every_s: float = SAVE_EVERY_S,
@@ -142,7 +144,7 @@ class TokenWriter:
         self._manifest.write(self.folder)
 
 
-def refuse_store(folder: Path, mode: str) -> None:
+def refuse_store(folder: Path, mode: Mode) -> None:
     """Raise VqaudioError if the folder holds a store, whole or not, and the mode is "new"."""
     is_there = (folder / MANIFEST).exists() or (folder / FAILURES).exists() or any(folder.glob("data/part-*.parquet"))
     if is_there and mode == "new":

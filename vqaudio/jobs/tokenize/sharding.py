@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
@@ -21,6 +22,21 @@ def deal(sources: Sequence[Source], wanted: str, environment: Mapping[str, str])
     index, count = _from_environment(environment) if wanted == "auto" else _parsed(wanted)
     shard = RunShard.of([source.id for source in sources], index, count)
     return shard.own(sources), shard
+
+
+def require_one_run(folder: Path, shard: RunShard) -> None:
+    """Check that a folder holds no shards of a run of another N, as when one task of an array is started again alone.
+
+    Raises VqaudioError that names one.
+    """
+    others = sorted(
+        path.name for path in folder.glob("shard-*-of-*") if path.name.split("-of-")[-1] != shard.name.split("-of-")[-1]
+    )
+    if others:
+        raise VqaudioError(
+            f"{folder} holds {others[0]}, and {shard} would begin another run; give --shard I/N of that run, "
+            "or another --out"
+        )
 
 
 def _parsed(wanted: str) -> tuple[int, int]:
