@@ -136,7 +136,7 @@ def named_sources(args: argparse.Namespace) -> "list[Source]":
     if args.manifest:
         return sources_of_manifest(args.manifest)
     if STDIN in paths and len(paths) > 1:
-        raise VqaudioError("- (paths on stdin) stands alone; put all paths into that list, or name a file - as ./-")
+        raise VqaudioError("- (paths on stdin) stands alone; put all paths there; a file - needs its full path")
     if STDIN in (args.list, *paths):
         return sources_of_list(sys.stdin.buffer.read(), "stdin")
     if args.list:

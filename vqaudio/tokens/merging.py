@@ -52,6 +52,17 @@ def merge_stores(places: Sequence[Path], out: Path, *, mode: Mode = "new") -> tu
     shards = tuple(replace(shard, path=shard_path(number)) for number, (_, shard) in enumerate(origins))
     failures = {row_id: record for store in stores for row_id, record in store.failures.items()}
     merged = Manifest(stores[0].manifest.stamp, shards, len(failures))
+    _write(merged, [folder / origin.path for folder, origin in origins], failures, out, mode)
+    return merged, len(stores)
+
+
+def _write(
+    merged: Manifest, origins: Sequence[Path], failures: dict[str, dict[str, Any]], out: Path, mode: Mode
+) -> None:
+    """Place the Parquet files, then the failures, then the manifest.
+
+    origins: the file of each of the manifest's shards.
+    """
     make_folder(out / "data")
     log = FailureLog(out, is_fresh=mode == "overwrite")  # the lock
     try:
@@ -59,15 +70,14 @@ def merge_stores(places: Sequence[Path], out: Path, *, mode: Mode = "new") -> tu
             remove_rows(out)
         _require_part_of(merged, failures, out, log)
         remove_temporaries(out)
-        for (folder, origin), shard in zip(origins, shards, strict=True):
-            _place(folder / origin.path, out / shard.path, shard)
+        for origin, shard in zip(origins, merged.shards, strict=True):
+            _place(origin, out / shard.path, shard)
         log.records = failures
     except BaseException:
         log.release()
         raise
     log.close()
     merged.write(out)
-    return merged, len(stores)
 
 
 def find_shards(places: Sequence[Path]) -> list[Path]:
