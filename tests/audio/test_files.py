@@ -151,6 +151,22 @@ def test_after_the_last_block_the_reader_knows_what_it_read(stereo):
     assert reader.warnings == []
 
 
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "said"),
+    [
+        (0.0, 3.41, []),  # the file has 3.4014 s
+        (1.0, 3.4, []),
+        (1.0, None, []),
+        (1.0, 3.45, ["incomplete: the segment ends at 3.45 s, the file at 3.40 s"]),
+        (0.0, 9.0, ["incomplete: the segment ends at 9.00 s, the file at 3.40 s"]),
+    ],
+)
+def test_a_segment_that_goes_beyond_the_file_is_told_unless_its_times_were_rounded(stereo, start_s, end_s, said):
+    reader = AudioReader(stereo, 16_000, start_s=start_s, end_s=end_s)
+    assert sum(map(len, reader)) == reader.num_samples
+    assert reader.warnings == said
+
+
 @pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, None), (2.0, 1.0), (0.0, 0.0), (float("nan"), None)])
 def test_a_stretch_that_ends_before_it_starts_is_refused(stereo, start_s, end_s):
     with pytest.raises(VqaudioError, match="start_s"):

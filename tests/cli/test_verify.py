@@ -114,6 +114,20 @@ def test_a_recording_that_is_gone_is_lost_in_words_and_the_rest_is_mended(verify
     assert verify()[0] == 0
 
 
+def test_segments_are_mended_from_their_manifest_to_the_same_bytes(tiny_codec, recordings, tmp_path, capsys):
+    table, store = tmp_path / "m.csv", tmp_path / "segments"
+    sound = recordings / "speaker1" / "09.wav"
+    table.write_text("path,id,start,duration\n" + "".join(f"{sound},{n}.wav,{n / 100},0.1\n" for n in range(5)))
+    options = ["--manifest", str(table), "--codec", str(tiny_codec), "--workers", "0", "--quiet"]
+    assert main(["tokenize", *options, "--out", str(store)]) == 0
+    path, before = store / "data" / "part-00000.parquet", rows_of(store)
+    whole = path.read_bytes()
+    assert len({str(row[1]) for row in before}) == 5
+    flip_a_code(path)
+    assert main(["verify", str(store), "--repair", *options]) == 0
+    assert path.read_bytes() == whole
+
+
 def test_a_manifest_that_counts_wrongly_is_told(verify, store):
     manifest = store / "vqaudio.json"
     manifest.write_text(manifest.read_text().replace('"num_rows": 2', '"num_rows": 3', 1))

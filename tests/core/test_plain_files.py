@@ -16,6 +16,13 @@ def test_a_csv_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
         assert list(rows) == [{"path": "a.wav", "text": "two\nlines"}]
 
 
+def test_a_tsv_has_tabs_between_its_cells_and_quotation_marks_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('path\ttext\na.wav\t"open, and "wide"\nb.wav\t"\n')
+    with open_csv(path, has_tabs=True) as rows:
+        assert list(rows) == [{"path": "a.wav", "text": '"open, and "wide"'}, {"path": "b.wav", "text": '"'}]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -1,10 +1,13 @@
 """Damaged alignments, tables of a corpus and recipes are read, or refused in words."""
 
+import gzip
 import importlib
 import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vqaudio.codec.build import build_codec
@@ -18,6 +21,7 @@ from vqaudio.corpora.alignment.htk_labels import read_mlf
 from vqaudio.corpora.alignment.textgrid import write_tiers
 from vqaudio.corpora.reading import read_corpus
 from vqaudio.jobs.sources import Source
+from vqaudio.jobs.tokenize.manifest import sources_of_manifest
 from vqaudio.jobs.tokenize.metadata import with_metadata
 
 INTERVALS = [Interval(label, n / 8, (n + 1) / 8) for n, label in enumerate(["h", "ə", "SIL", "l"] * 5)]
@@ -83,6 +87,38 @@ def test_a_damaged_table_of_a_corpus_is_read_or_refused_in_words(tmp_path: Path,
                 assert read() is not None, name
             except VqaudioError:
                 continue
+
+
+def manifest_rows() -> list[dict[str, object]]:
+    """Plain rows, and cuts of lhotse."""
+    source = {"type": "file", "channels": [0], "source": "a.wav"}
+    cut = {"start": 1.5, "duration": 2.0, "channel": 0, "recording": {"id": "r", "sources": [source]}}
+    plain = [
+        {"path": f"{n}.wav", "start": n / 4, "duration": 1.5, "speaker": f"s{n}", "text": "yes"} for n in range(10)
+    ]
+    return [*plain, *({"id": f"cut-{n}", **cut, "supervisions": [{"speaker": "ada", "text": "no"}]} for n in range(5))]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "jsonl.gz", "parquet"])
+def test_a_damaged_manifest_is_read_or_refused_in_words(suffix: str, tmp_path: Path, mutations) -> None:
+    path, rows = tmp_path / f"m.{suffix}", manifest_rows()
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows[:10]), path)
+    elif suffix in ("csv", "tsv"):
+        table = [list(rows[0]), *(list(map(str, row.values())) for row in rows[:10])]
+        path.write_text("\n".join(("," if suffix == "csv" else "\t").join(cells) for cells in table))
+    else:
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        path.write_bytes(gzip.compress(content) if suffix == "jsonl.gz" else content)
+    assert len(sources_of_manifest(path)) >= 10
+    for name, content in mutations(path.read_bytes(), share=2):
+        path.write_bytes(content)
+        try:
+            found = sources_of_manifest(path)
+        except VqaudioError:
+            continue
+        assert len({source.id for source in found}) == len(found), name
+        assert all(source.start_s >= 0 and (source.end_s is None or source.end_s > 0) for source in found), name
 
 
 @pytest.mark.parametrize("recipe", ["tiny.yaml", "vctk_speakers.yaml", "ljspeech_fsq.yaml"])

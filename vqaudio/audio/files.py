@@ -24,6 +24,7 @@ from vqaudio.core.errors import VqaudioError
 
 CHUNK_VALUES = 65_536  # read at a time: samples x channels
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's length of a FLAC file whose header leaves it open
+SEGMENT_SLACK_S = 0.01  # lists of segments round their times to two or three decimals
 MAX_SHORTFALL = 0.01  # MP3 headers only estimate their length
 
 
@@ -133,7 +134,11 @@ class AudioReader:
 
     def _header_warnings(self, sound: ForwardFile, checks: SampleChecks) -> list[str]:
         if self.start_s > 0 or self.end_s is not None:
-            return []
+            end_s = self.start_s + checks.num_frames / sound.samplerate
+            is_short = self.end_s is not None and self.end_s - end_s > SEGMENT_SLACK_S
+            return (
+                [f"incomplete: the segment ends at {self.end_s:.2f} s, the file at {end_s:.2f} s"] if is_short else []
+            )
         if warning := truncation(sound):
             return [warning]
         if warnings := ogg_warnings(self.path, checks.num_frames / sound.samplerate):

@@ -71,6 +71,7 @@ def describe_tokens(folder: Path, *, is_verified: bool = False, has_usage: bool 
         "kind": "token store",
         "folder": str(folder),
         "codec": {**stamp.to_json(), **_rates(stamp.frame_rate_hz, stamp.num_codebooks, stamp.codebook_size)},
+        **({"run_shard": store.manifest.run_shard.to_json()} if store.manifest.run_shard else {}),
         "counts": {**counts, "hours": round(counts["seconds"] / 3600, 4), "failures": len(failures)},
         "shards": len(store.manifest.shards),
         **({"usage": describe_usage(store)} if has_usage else {}),

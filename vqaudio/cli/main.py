@@ -27,6 +27,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "tokenize": Verb("vqaudio.cli.tokenize", "turn a folder of recordings into a token store"),
+    "merge": Verb("vqaudio.cli.merge", "join the shards of a run over many processes to one token store"),
     "decode": Verb("vqaudio.cli.decode", "turn a token store back into recordings"),
     "convert": Verb("vqaudio.cli.convert", "say the same in the voice of another speaker"),
     "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),

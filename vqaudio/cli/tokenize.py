@@ -1,8 +1,15 @@
-"""`vqaudio tokenize WAV_DIR --out DIR`: a folder of recordings becomes a token store."""
+"""`vqaudio tokenize WAV_DIR --out DIR`: a folder of recordings becomes a token store.
+
+An id tells a recording apart: for one folder the path below it, for several paths the path from the folder's name on,
+for a list or a manifest (without ids of its own) the path as it is written there.
+"""
 
 import argparse
+import os
+import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
@@ -18,13 +25,20 @@ if TYPE_CHECKING:
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.jobs.tokenize.readers import AudioFileReader
+    from vqaudio.tokens.run_shard import RunShard
     from vqaudio.tokens.schema import CodecStamp, TokenRow
     from vqaudio.tokens.writer import TokenWriter
 
 
+STDIN = Path("-")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("audio", metavar="WAV_DIR", type=path_of, help="folder of recordings, or one recording")
+    parser.add_argument(
+        "audio", metavar="WAV_DIR", type=path_of, nargs="*", help="folders of recordings, or recordings; -: as --list -"
+    )
+    add_list_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder of the token store")
     parser.add_argument("--codec", metavar="NAME|DIR", default="speech-16k", help="default: speech-16k")
     parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
@@ -32,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="every N-th recording, from number I on (0 to N-1), into DIR/shard-I-of-N, for `vqaudio merge` to join; "
+        "auto: as a Slurm array or torchrun says",
+    )
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--resume", action="store_true", help="continue the store in DIR, or start it")
     modes.add_argument("--overwrite", action="store_true", help="replace the store in DIR")
@@ -39,17 +59,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
 
+def add_list_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that name recordings in a file."""
+    parser.add_argument("--list", metavar="FILE", type=path_of, help="a path of a recording on each line; -: stdin")
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        type=path_of,
+        help="CSV, TSV, JSONL (lhotse's too) or Parquet: path, and id, start, duration (seconds), speaker, text",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 128 + N after signal N."""
     from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary, require_counts
-    from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.tokenize.metadata import with_metadata
+    from vqaudio.jobs.tokenize.sharding import deal, require_one_run
 
     require_counts(args, batch_size=1, workers=0, codebooks=1, max_failures=0)
-    sources = find_sources(args.audio)
+    sources = named_sources(args)
     if args.metadata:
         sources = with_metadata(sources, args.metadata)
+    run_shard = None
+    if args.shard is not None:
+        sources, run_shard = deal(sources, args.shard, os.environ)
+        require_one_run(args.out, run_shard)
+        args.out = args.out / run_shard.name
     with ExitStack() as stack:
         start_s = time.monotonic()
         readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
@@ -57,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
         codec = open_codec(args.codec, args.device)
         stop = stack.enter_context(stop_on_signals())  # before, there is nothing to keep: a signal ends the program
-        writer, summary, run = prepare(args, codec, sources, readers, stop, stack)
+        writer, summary, run = prepare(args, codec, sources, run_shard, readers, stop, stack)
 
         def keep(outcome: "Outcome") -> None:
             write_outcome(outcome, writer)
@@ -85,6 +121,32 @@ def run(args: argparse.Namespace) -> int:
         )
 
 
+def named_sources(args: argparse.Namespace) -> "list[Source]":
+    """Find the recordings that the command line names in one of three ways.
+
+    Raises VqaudioError if it names none, or in several ways, or what it names is wrong.
+    """
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.tokenize.inputs import sources_of_list, sources_of_paths
+    from vqaudio.jobs.tokenize.manifest import sources_of_manifest
+
+    paths = args.audio or []
+    if sum(map(bool, (paths, args.list, args.manifest))) != 1:
+        raise VqaudioError("name the recordings in one way: folders and files, or - or --list FILE, or --manifest FILE")
+    if args.manifest:
+        return sources_of_manifest(args.manifest)
+    if STDIN in paths and len(paths) > 1:
+        raise VqaudioError("- (paths on stdin) stands alone; put all paths there; a file - needs its full path")
+    if STDIN in (args.list, *paths):
+        return sources_of_list(sys.stdin.buffer.read(), "stdin")
+    if args.list:
+        try:
+            return sources_of_list(args.list.read_bytes(), str(args.list))
+        except OSError as error:
+            raise VqaudioError(f"{args.list} cannot be read: {error.strerror}") from None
+    return sources_of_paths(paths)
+
+
 def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> "list[AudioFileReader]":
     """Start AudioFileReader processes, no more than files; one decoder in this process for 0."""
     from vqaudio.jobs.tokenize.readers import InlineReader, ProcessReader, default_num_workers
@@ -102,6 +164,7 @@ def prepare(
     args: argparse.Namespace,
     codec: "Codec",
     sources: "list[Source]",
+    run_shard: "RunShard | None",
     readers: "list[AudioFileReader]",
     stop: "Event",
     stack: ExitStack,
@@ -115,7 +178,7 @@ def prepare(
 
     stamp = stamp_of(codec, args.codebooks)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
-    writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode))
+    writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode, run_shard=run_shard))
     todo = [source for source in sources if not writer.has_row(source.id)]
     tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
     run = LocalRun(

@@ -1,7 +1,8 @@
 """`vqaudio verify TOKENS`: every shard of a token store is read to its end; with --repair damaged ones are made again.
 
 Checked are sizes, SHA-256, the codec's stamp, the rows, the range of the codes, the counts of the manifest, and that no
-id stands twice.  `--repair --audio WAV_DIR` tokenizes the recordings of the damaged shards, and only those, again.
+id stands twice.  `--repair --audio WAV_DIR` (or --list, --manifest: as for `vqaudio tokenize`) tokenizes the recordings
+of the damaged shards, and only those, again.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.cli.tokenize import add_list_arguments
 from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="folder of a token store")
     parser.add_argument("--repair", action="store_true", help="tokenize the recordings of damaged shards again")
-    parser.add_argument("--audio", metavar="WAV_DIR", type=path_of, help="for --repair: what the store was made from")
+    parser.add_argument(
+        "--audio", metavar="WAV_DIR", type=path_of, nargs="+", help="for --repair: what the store was made from"
+    )
+    add_list_arguments(parser)
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
@@ -42,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.tokens.manifest import read_manifest
 
     require_counts(args, workers=0)
-    if args.repair != (args.audio is not None):
+    if args.repair != any((args.audio, args.list, args.manifest)):
         raise VqaudioError(
-            "--repair needs --audio, the folder that the store was made from, and --audio needs --repair"
+            "--repair needs --audio (or --list, --manifest), what the store was made from, and these need --repair"
         )
     if not args.repair:
         damaged = find_and_print(args, read_manifest(args.tokens))
@@ -89,14 +94,13 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
     """
     from vqaudio.cli.tokenize import row_of, start_readers
     from vqaudio.codec.streaming import StreamingEncoder
-    from vqaudio.jobs.sources import find_sources
     from vqaudio.jobs.stamps import open_stamped
     from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
     from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
     from vqaudio.tokens.damage import healthy_ids
     from vqaudio.tokens.shards import write_shard
 
-    sources = {source.id: source for source in find_sources(args.audio)}
+    sources = {source.id: source for source in own_sources(args, manifest, damaged)}
     codec = open_stamped(manifest.stamp, args.codec, args.device)
     books = manifest.stamp.num_codebooks
     lost: dict[str, str] = {}
@@ -104,7 +108,7 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
     known = healthy_ids(args.tokens, manifest, damaged) | named
     for damage in damaged:
         todo, missing = sources_of(damage, sources, known)
-        lost |= dict.fromkeys(missing, f"its shard {damage.path} was damaged, and {args.audio} has no such recording")
+        lost |= dict.fromkeys(missing, f"its shard {damage.path} was damaged, and no such recording is given")
         known |= {source.id for source in todo}
         with ExitStack() as stack:
             readers = start_readers(args.workers, len(todo), stack)
@@ -121,6 +125,28 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
         )
         manifest.write(args.tokens)
     return lost
+
+
+def own_sources(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[ShardDamage]") -> "list[Source]":
+    """Find the recordings that the store was made from; those of its own shard where it holds one of a run.
+
+    Raises VqaudioError if they are to be found without their ids, among other recordings than the run had.
+    """
+    from vqaudio.cli.tokenize import named_sources
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.tokens.run_shard import RunShard
+
+    found, shard = named_sources(args), manifest.run_shard
+    if shard is None:
+        return found
+    if RunShard.of([source.id for source in found], shard.index, shard.count) == shard:
+        return shard.own(found)
+    if any(damage.entries is None for damage in damaged):
+        raise VqaudioError(
+            f"{args.tokens} is {shard} of {shard.num_recordings} recordings, these are {len(found)}, or others; "
+            "without the ids of the damaged ones it needs the same; or tokenize the shard again with --overwrite"
+        )
+    return found
 
 
 def sources_of(

@@ -28,13 +28,14 @@ def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
 
 
 @contextmanager
-def open_csv(path: Path) -> Iterator["csv.DictReader[str]"]:
+def open_csv(path: Path, *, has_tabs: bool = False) -> Iterator["csv.DictReader[str]"]:
     """Open a CSV file with a line of names, as rows of name -> cell.
 
+    has_tabs: the file is TSV: cells end at a tab or a line end, and quotation marks are plain characters.
     Raises VqaudioError as `open_text` does, or if it is no CSV.
     """
     with open_text(path, newline="") as lines:
-        rows = csv.DictReader(lines)
+        rows = csv.DictReader(lines, **({"delimiter": "\t", "quoting": csv.QUOTE_NONE} if has_tabs else {}))
         try:
             yield rows
         except csv.Error as error:

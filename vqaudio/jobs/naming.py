@@ -44,16 +44,20 @@ def output_names(ids: Sequence[str], suffix: str) -> dict[str, str]:
     return names
 
 
-def _require_safe(name: str) -> None:
+def is_safe(name: str) -> bool:
+    """Return whether an id is a path below a folder, so that no file is written elsewhere under its name."""
     path = PurePosixPath(name)
-    parts = name.split("/")
-    if (
+    return not (
         path.is_absolute()
         or (os.sep != "/" and os.sep in name)
         or "\0" in name
         or not path.name
-        or {"", ".", ".."} & set(parts)
-    ):
+        or {"", ".", ".."} & set(name.split("/"))
+    )
+
+
+def _require_safe(name: str) -> None:
+    if not is_safe(name):
         raise VqaudioError(
             f"the store has the id {name!r}, which is no path below a folder; nothing was written. "
             "Stores that `vqaudio tokenize` makes have no such ids"

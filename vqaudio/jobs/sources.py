@@ -2,8 +2,9 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from vqaudio.audio.folders import FOREIGN_SUFFIXES, READABLE_SUFFIXES, AudioPath, suffix_of, walk_audio
@@ -12,10 +13,11 @@ from vqaudio.core.errors import VqaudioError
 
 @dataclass(frozen=True)
 class Source:
-    """One file to tokenize.
+    """One recording to tokenize: a file, or a segment of one.
 
     id: its path below the folder asked for, with `/` and with its suffix.  refusal: why it cannot be read, where
-    that is known without opening it.  num_bytes: its size on disk.
+    that is known without opening it.  num_bytes: the file's size on disk.  start_s, end_s: the segment in seconds,
+    to the file's end if end_s is None.
     """
 
     id: str
@@ -24,6 +26,8 @@ class Source:
     speaker: str | None = None
     text: str | None = None
     refusal: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
 
 
 def find_sources(root: Path) -> list[Source]:
@@ -31,13 +35,36 @@ def find_sources(root: Path) -> list[Source]:
 
     Raises VqaudioError if there is no such path or no audio in it.
     """
+    return sources_of(files_below(root, root.name if root.is_file() else ""))
+
+
+def files_below(root: Path, name: str) -> Iterator[AudioPath]:
+    """List the audio files below a folder, or the one file that `root` is, with `name` before their ids.
+
+    Raises VqaudioError if there is no such path or no audio in it.
+    """
     if root.is_file():
-        return [_source(AudioPath(root.name, str(root)), _readable(root.name))]
+        yield AudioPath(name, str(root))
+        return
     if not root.is_dir():
         raise VqaudioError(f"{root} does not exist; wanted a folder of audio files or one audio file")
-    files = sorted(walk_audio(root), key=lambda file: file.id)
-    if not files:
+    num_files, before = 0, f"{name}/" if name else ""
+    for file in walk_audio(root):
+        num_files += 1
+        yield file._replace(id=before + file.id)
+    if not num_files:
         raise VqaudioError(f"no audio file in {root}: looked for {', '.join(READABLE_SUFFIXES[:8])} and others")
+
+
+def sources_of(files: Iterable[AudioPath]) -> list[Source]:
+    """Make sources of files, sorted by id.  Raises VqaudioError if two have one id."""
+    files = sorted(files, key=lambda file: file.id)
+    for one, other in pairwise(files):
+        if one.id == other.id:
+            raise VqaudioError(
+                f"the id {_readable(one.id)!r} would stand for {one.path} and for {other.path}; name their common "
+                "folder, or give a manifest with a column id"
+            )
     ids = _distinct_ids([file.id for file in files])
     return sorted(map(_source, files, ids), key=lambda source: source.id)
 
@@ -58,7 +85,7 @@ def _source(file: AudioPath, row_id: str) -> Source:
     """Make a source, and refuse names that Parquet cannot hold, foreign formats and pipes without opening them."""
     if file.refusal is not None:
         return Source(row_id, file.path, refusal=file.refusal)
-    suffix, refusal, num_bytes = suffix_of(file.id), None, 0
+    suffix, refusal, num_bytes = suffix_of(file.path), None, 0
     try:
         status = os.stat(file.path)
         num_bytes = status.st_size
@@ -66,6 +93,8 @@ def _source(file: AudioPath, row_id: str) -> Source:
             refusal = "not a regular file"
     except OSError as error:
         refusal = f"cannot be opened: {error.strerror}"
+    except ValueError as error:  # a null byte, in a list of paths that is none
+        refusal = f"cannot be opened: {error}"
     if suffix in FOREIGN_SUFFIXES:
         refusal = f"libsndfile does not read {suffix}; convert it first: ffmpeg -i FILE{suffix} FILE.flac"
     if row_id != file.id:

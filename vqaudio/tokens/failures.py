@@ -22,6 +22,22 @@ def read_failures(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
 
 
+def is_being_written(folder: Path) -> bool:
+    """Return whether another process holds the lock of a store that is written."""
+    import fcntl
+
+    if not (folder / FAILURES).exists():
+        return False
+    with open(folder / FAILURES, "rb") as file:
+        try:
+            fcntl.lockf(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return True
+        except OSError:  # a file system without locks
+            return False
+    return False
+
+
 class FailureLog:
     """The failures of a store while it is written; the open file is also the lock against a second writer."""
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.tokens.run_shard import RunShard
 from vqaudio.tokens.schema import CodecStamp
 
 MANIFEST = "vqaudio.json"
 FORMAT = "vqaudio tokens"
 FORMAT_VERSION = 1
+MAKE_ONE = "`vqaudio tokenize WAV_DIR --out DIR` makes one"
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The contents of a store: its stamp, its shards and the number of failures."""
+    """The contents of a store: its stamp, its shards and the number of failures.
+
+    run_shard: which shard of a run it is, or None for a whole run.
+    """
 
     stamp: CodecStamp
     shards: tuple[Shard, ...] = ()
     num_failures: int = 0
+    run_shard: RunShard | None = None
 
     @property
     def num_rows(self) -> int:
@@ -70,6 +76,7 @@ class Manifest:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "codec": self.stamp.to_json(),
+            **({"run_shard": self.run_shard.to_json()} if self.run_shard else {}),
             "counts": self.counts(),
             "shards": [asdict(shard) for shard in self.shards],
         }
@@ -86,9 +93,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise VqaudioError(
-            f"{folder} holds no {MANIFEST}: it is no token store; `vqaudio tokenize WAV_DIR --out DIR` makes one"
-        ) from None
+        has_shards = any(folder.glob("shard-*-of-*"))
+        way = "`vqaudio merge DIR --out STORE` joins the shards in it" if has_shards else MAKE_ONE
+        raise VqaudioError(f"{folder} holds no {MANIFEST}: it is no token store; {way}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise VqaudioError(f"{path} cannot be read: {error}") from None
     version = content.get("format_version") if isinstance(content, dict) else None
@@ -100,7 +107,9 @@ def read_manifest(folder: Path) -> Manifest:
         shards = tuple(Shard(**shard) for shard in content["shards"])
     except TypeError as error:
         raise VqaudioError(f"{path}: a shard's entry is wrong: {error}") from None
-    return Manifest(CodecStamp.from_json(content.get("codec")), shards, content.get("counts", {}).get("failures", 0))
+    run_shard = RunShard.from_json(content["run_shard"]) if "run_shard" in content else None
+    num_failures = content.get("counts", {}).get("failures", 0)
+    return Manifest(CodecStamp.from_json(content.get("codec")), shards, num_failures, run_shard)
 
 
 def require_shards(folder: Path, shards: Iterable[Shard]) -> None:

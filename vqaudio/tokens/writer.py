@@ -12,8 +12,11 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.failures import FAILURES, FailureLog
 from vqaudio.tokens.journal import SAVE_EVERY_S, Journal, journal_files
 from vqaudio.tokens.manifest import MANIFEST, Manifest, read_manifest, require_shards
+from vqaudio.tokens.run_shard import RunShard
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.shards import ids_in, record_shard, shard_path, write_shard
+
+Mode = Literal["new", "resume", "overwrite"]
 
 ROWS_PER_SHARD = 1_024
 FRAMES_PER_SHARD = 500_000  # about 2.8 hours at 50 Hz: 8 MB of codes with 8 codebooks
@@ -25,7 +28,9 @@ class TokenWriter:
     mode: "new" refuses a store that exists, "resume" continues it or starts one, "overwrite" replaces it.
     A shard is closed at rows_per_shard rows or at frames_per_shard frames, whichever comes first; until then its rows
     are saved in a journal at least every save_every_s seconds, as long as `append` or `save_if_due` is called.
-    Raises VqaudioError if the mode forbids it, another codec wrote the store, or another run is writing it.
+    run_shard: which shard of a run the store is to hold; None for a whole run.
+    Raises VqaudioError if the mode forbids it, another codec wrote the store, it holds another shard, or another run is
+    writing it.
     """
 
     def __init__(
@@ -33,23 +38,27 @@ class TokenWriter:
         folder: str | Path,
         stamp: CodecStamp,
         *,
-        mode: Literal["new", "resume", "overwrite"] = "new",
+        mode: Mode = "new",
         rows_per_shard: int = ROWS_PER_SHARD,
         frames_per_shard: int = FRAMES_PER_SHARD,
         save_every_s: float = SAVE_EVERY_S,
+        run_shard: RunShard | None = None,
     ) -> None:
         self.folder = Path(folder)
         self._rows_per_shard, self._frames_per_shard = rows_per_shard, frames_per_shard
         self._rows: list[TokenRow] = []
         self._num_frames = 0
         self._pending_ids: set[str] = set()
-        _prepare(self.folder, stamp, mode)
+        refuse_store(self.folder, mode)
+        if mode == "resume" and (self.folder / MANIFEST).exists():
+            _require_same(self.folder, stamp, run_shard)
+        make_folder(self.folder / "data")
         self._failures = FailureLog(self.folder, is_fresh=mode == "overwrite")
         try:
             remove_temporaries(self.folder)
             if mode == "overwrite":
-                _remove_rows(self.folder)
-            self._manifest = _complete_shards(self.folder, stamp)
+                remove_rows(self.folder)
+            self._manifest = replace(_complete_shards(self.folder, stamp), run_shard=run_shard)
             self.stamp = self._manifest.stamp
             self.done_ids = {name for shard in self._manifest.shards for name in ids_in(self.folder, shard)}
             for row_id in self.done_ids & self._failures.records.keys():
@@ -131,30 +140,44 @@ class TokenWriter:
         self._rows, self._num_frames, self._pending_ids = [], 0, set()
 
     def _write_manifest(self) -> None:
-        self._manifest = Manifest(self.stamp, self._manifest.shards, self.num_failures)
+        self._manifest = replace(self._manifest, num_failures=self.num_failures)
         self._manifest.write(self.folder)
 
 
-def _prepare(folder: Path, stamp: CodecStamp, mode: str) -> None:
-    """Make the folder, or say why it cannot be written into."""
+def refuse_store(folder: Path, mode: Mode) -> None:
+    """Raise VqaudioError if the folder holds a store, whole or not, and the mode is "new"."""
     is_there = (folder / MANIFEST).exists() or (folder / FAILURES).exists() or any(folder.glob("data/part-*.parquet"))
     if is_there and mode == "new":
         raise VqaudioError(f"{folder} holds a token store; --resume continues it, --overwrite replaces it")
-    if (folder / MANIFEST).exists() and mode == "resume":
-        written = read_manifest(folder).stamp
-        if not written.is_same(stamp):
-            raise VqaudioError(
-                f"{folder} was written by {written}, not by {stamp}; give the same codec and --codebooks, "
-                "or --overwrite to start again"
-            )
-    make_folder(folder / "data")
 
 
-def _remove_rows(folder: Path) -> None:
+def remove_rows(folder: Path) -> None:
     """Remove an old store.  Its manifest goes last, so that a kill leaves one that is known to be incomplete."""
     for path in [*journal_files(folder), *sorted(folder.glob("data/part-*.parquet"), reverse=True)]:
         path.unlink()
     (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _require_same(folder: Path, stamp: CodecStamp, run_shard: RunShard | None) -> None:
+    """Check that a store was begun with this codec, for this shard of these recordings, or say what differs."""
+    written = read_manifest(folder)
+    if not written.stamp.is_same(stamp):
+        raise VqaudioError(
+            f"{folder} was written by {written.stamp}, not by {stamp}; give the same codec and --codebooks, "
+            "or --overwrite to start again"
+        )
+    if written.run_shard == run_shard:
+        return
+    if written.run_shard is None or run_shard is None:
+        has, wanted = (str(shard) if shard else "a whole run" for shard in (written.run_shard, run_shard))
+        raise VqaudioError(f"{folder} holds {has}, not {wanted}; give the same --shard and --out as before")
+    if (written.run_shard.index, written.run_shard.count) != (run_shard.index, run_shard.count):
+        raise VqaudioError(f"{folder} holds {written.run_shard}, not {run_shard}; give the same --shard and --out")
+    raise VqaudioError(
+        f"{folder} was begun when the run had {written.run_shard.num_recordings} recordings; now it has "
+        f"{run_shard.num_recordings}, or others, and each shard would hold other ones; give the same recordings, or "
+        "--overwrite for every shard"
+    )
 
 
 def _complete_shards(folder: Path, stamp: CodecStamp) -> Manifest:

@@ -24,7 +24,9 @@ class ScriptedDecoder:
         self.num_given = 0
         self.is_closed = False
 
-    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(
+        self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None], **segment: float | None
+    ) -> Decoded:
         if path == "broken":
             raise VqaudioError("is broken")
         if path == "bug":
@@ -78,7 +80,9 @@ def test_what_waits_for_an_earlier_file_is_given_out_early_and_again_in_its_turn
     are_there = threading.Event()
 
     class HeldDecoder(ScriptedDecoder):
-        def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+        def read(
+            self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None], **segment: float | None
+        ) -> Decoded:
             if path == "held" and not are_there.wait(60):
                 raise VqaudioError("nothing came early")
             return super().read(path, sample_rate_hz, on_block)

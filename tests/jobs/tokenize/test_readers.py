@@ -72,6 +72,23 @@ def test_both_decoders_give_the_same_samples_and_facts(sound: Path) -> None:
         decoder.close()
 
 
+def test_both_decoders_read_a_segment_as_the_same_samples_and_the_next_file_whole(sound: Path) -> None:
+    decoder, inline = ProcessReader(0.1), InlineReader(0.1)
+    try:
+        parts: dict[str, list[np.ndarray]] = {"there": [], "here": []}
+        facts = [
+            reader.read(str(sound), 48_000, parts[name].append, start_s=0.25, end_s=0.75)
+            for name, reader in (("there", decoder), ("here", inline))
+        ]
+        there, here = (np.concatenate(blocks) for blocks in parts.values())
+        assert facts[0] == facts[1]
+        assert np.array_equal(there, here)
+        assert np.array_equal(here, soundfile.read(str(sound), dtype="float32")[0][12_000:36_000])
+        assert len(read(decoder, sound)[0]) == 16_000
+    finally:
+        decoder.close()
+
+
 @pytest.mark.parametrize("decoder", [InlineReader(), None])
 def test_a_broken_file_is_a_reason_and_the_next_one_is_read(
     decoder: InlineReader | None, sound: Path, tmp_path: Path

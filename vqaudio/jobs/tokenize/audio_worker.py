@@ -1,17 +1,19 @@
 """The process that reads audio files: paths in, blocks of samples out.  It never imports torch."""
 
 import json
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from vqaudio.audio.files import AudioReader
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.worker import DONE, FAILED, SAMPLES, send, serve
 
 
-def decode_file(path: str, sample_rate_hz: int, block_s: float, answers: BinaryIO) -> None:
-    """Decode one file: any number of SAMPLES, then DONE with the file's facts, or FAILED with a reason."""
+def decode_file(
+    path: str, sample_rate_hz: int, block_s: float, start_s: float, end_s: float | None, answers: BinaryIO
+) -> None:
+    """Decode a file or a segment: any number of SAMPLES, then DONE with its facts, or FAILED with a reason."""
     try:
-        reader = AudioReader(path, sample_rate_hz, block_s)
+        reader = AudioReader(path, sample_rate_hz, block_s, start_s=start_s, end_s=end_s)
         for block in reader:
             send(answers, SAMPLES, block.astype("<f4", copy=False).tobytes())
         facts = {
@@ -31,4 +33,9 @@ def decode_file(path: str, sample_rate_hz: int, block_s: float, answers: BinaryI
 
 def main() -> None:
     """Serve a ProcessReader."""
-    serve(lambda request, answers: decode_file(request["path"], request["sample_rate_hz"], request["block_s"], answers))
+
+    def answer(request: dict[str, Any], answers: BinaryIO) -> None:
+        path, rate_hz, block_s = request["path"], request["sample_rate_hz"], request["block_s"]
+        decode_file(path, rate_hz, block_s, request["start_s"], request["end_s"], answers)
+
+    serve(answer)

@@ -172,7 +172,8 @@ class LocalRun:
             stream = Stream(index, source, self._stop)
             self._streams.put(stream)
             try:
-                stream.put(reader.read(source.path, self._tokenizer.sample_rate_hz, stream.put))
+                rate_hz, start_s, end_s = self._tokenizer.sample_rate_hz, source.start_s, source.end_s
+                stream.put(reader.read(source.path, rate_hz, stream.put, start_s=start_s, end_s=end_s))
             except VqaudioError as error:
                 stream.put(error)
 

@@ -12,7 +12,7 @@ from vqaudio.jobs.sources import Source
 def with_metadata(sources: Sequence[Source], csv_path: Path) -> list[Source]:
     """Add `speaker` and `text` to the sources from a CSV with the columns path, speaker and text.
 
-    `path` is a source's id; empty or missing cells stay None, and so do files that the CSV does not name.
+    `path` is a source's id; a source keeps what it has where a cell is empty or missing or the CSV does not name it.
     Raises VqaudioError if the CSV cannot be read, has no column `path`, or names none of the files.
     """
     with open_csv(csv_path) as reader:
@@ -25,7 +25,7 @@ def with_metadata(sources: Sequence[Source], csv_path: Path) -> list[Source]:
             f"relative to the folder, such as {sources[0].id}"
         )
     return [
-        replace(source, speaker=row.get("speaker") or None, text=row.get("text") or None)
+        replace(source, speaker=row.get("speaker") or source.speaker, text=row.get("text") or source.text)
         if (row := rows.get(source.id))
         else source
         for source in sources

@@ -35,9 +35,18 @@ class Decoded:
 class AudioFileReader(Protocol):
     """A reader of one audio file at a time."""
 
-    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(
+        self,
+        path: str,
+        sample_rate_hz: int,
+        on_block: Callable[[np.ndarray], None],
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+    ) -> Decoded:
         """Give every block of the file (float32, mono, at the rate asked for) to `on_block`, in order.
 
+        start_s, end_s: the segment to read, in seconds; to the file's end if end_s is None.
         Raises VqaudioError with the reason if the file cannot be read, and whatever `on_block` raises.
         """
         ...
@@ -57,12 +66,20 @@ class InlineReader:
     def __init__(self, block_s: float = BLOCK_S) -> None:
         self.block_s = block_s
 
-    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(
+        self,
+        path: str,
+        sample_rate_hz: int,
+        on_block: Callable[[np.ndarray], None],
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+    ) -> Decoded:
         """Read one file; see AudioFileReader."""
         from vqaudio.audio.files import AudioReader
 
         try:
-            reader = AudioReader(path, sample_rate_hz, self.block_s)
+            reader = AudioReader(path, sample_rate_hz, self.block_s, start_s=start_s, end_s=end_s)
             for block in reader:
                 on_block(block)
         except (OSError, MemoryError) as error:
@@ -92,9 +109,18 @@ class ProcessReader:
         self.block_s = block_s
         self.worker = WorkerProcess("decoder", code, patience_s)
 
-    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None]) -> Decoded:
+    def read(
+        self,
+        path: str,
+        sample_rate_hz: int,
+        on_block: Callable[[np.ndarray], None],
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+    ) -> Decoded:
         """Read one file; see AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""
         request = {"path": path, "sample_rate_hz": sample_rate_hz, "block_s": self.block_s}
+        request |= {"start_s": start_s, "end_s": end_s}
         with closing(self.worker.answers(request)) as answers:
             for tag, payload in answers:
                 if tag == SAMPLES:
