@@ -25,12 +25,14 @@ from vqaudio.quantizers.residual import ResidualQuantizer
 FILE = Path(__file__).with_name("golden.safetensors")
 GOLDEN = load_file(FILE)
 SHA256 = {
-    "speech-16k": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
+    "speech-16k": "098abb6031b8659ca062af9c8adbcecf4981bea4da3017259a7e19c78da90e18",
+    "speech-16k@1": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
     "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
 }
 # Stores hold it: a default or a setting's name that changes would part them from the codec that made them.
 CONFIG_SHA256 = {
-    "speech-16k": "738ce270a3928ce930a1702acd92158766003c22c0c2a7996528aabb0f54537d",
+    "speech-16k": "52b4f4a6ab8419cef99ab8e631d958d56ddaa6e7a0149dbbf00aa9df8b707330",
+    "speech-16k@1": "738ce270a3928ce930a1702acd92158766003c22c0c2a7996528aabb0f54537d",
     "units-16k": "58a8f5d27f44e0fb4ae7f05301589f5d519278a6c1b9932c022c5db2260df1cf",
 }
 # Elsewhere latents may be rounded otherwise: then a code is another one only where two are as near as makes no matter.
