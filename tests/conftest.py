@@ -25,6 +25,11 @@ settings.register_profile("vqaudio", derandomize=True, deadline=None, database=N
 settings.load_profile("vqaudio")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what tests/fuzz asks for; here, because only the first conftest is read in time."""
+    parser.addoption("--full", action="store_true", help="tests/fuzz: 5,000 mutations of each kind, not 200")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Brings the tests of long files to the front, in the order of `LONG_FILES`."""
     places = {name: place for place, name in enumerate(LONG_FILES)}

@@ -18,10 +18,6 @@ SLOW_S = 10.0  # of processor time
 MAX_GROWTH_BYTES = 1 << 30  # of the process's memory, over all mutations of a kind
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help=f"{NUM_FULL} mutations of each kind, not {NUM_MUTATIONS}")
-
-
 @pytest.fixture
 def num_mutations(request: pytest.FixtureRequest) -> int:
     """How many mutations of a kind are tried."""
