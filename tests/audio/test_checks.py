@@ -37,6 +37,13 @@ def test_plateaus_at_full_scale_are_clipping(bits):
     assert "clipped" in warnings_of(clipped.astype(np.float32))[0]
 
 
+@pytest.mark.parametrize("run", [1, 2, 3])
+def test_full_scale_of_both_signs_is_no_plateau(run):
+    """Short runs that jump from one end of the scale to the other: only equal neighbours lie level."""
+    square = np.resize(np.repeat([1.0, -1.0], run), 1_000)[:, None].astype(np.float32)
+    assert warnings_of(square) == []
+
+
 @pytest.mark.parametrize("length", [12, 13, 14, 30])
 def test_a_plateau_counts_from_its_fourth_sample_on_wherever_it_lies(length):
     """Ten such samples are worth a warning, at either end of a block too."""

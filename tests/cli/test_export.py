@@ -58,6 +58,13 @@ def test_every_flag_reaches_the_record(export, tmp_path):
     }
 
 
+@pytest.mark.parametrize(("name", "usual"), [("nanogpt", True), ("text", False)])
+def test_documents_end_as_their_format_has_it_unless_a_flag_says_otherwise(export, tmp_path, name, usual):
+    for flags, wanted in (([], usual), (["--eos"], True), (["--no-eos"], False)):
+        assert export("--format", name, "--overwrite", "--quiet", "--check", *flags) == 0
+        assert json.loads((tmp_path / "out" / "export.json").read_text())["options"]["has_eos"] is wanted
+
+
 def test_a_check_alone_needs_no_format_and_tells_what_is_wrong(export, tmp_path, capsys):
     assert export("--format", "nanogpt", "--quiet") == 0
     assert export("--check") == 0

@@ -71,6 +71,17 @@ def test_a_flipped_bit_is_named_with_its_shard_and_ids_and_mended_to_the_same_by
     assert verify()[0] == 0
 
 
+def test_a_store_of_the_first_codebooks_is_mended_with_as_many(tiny_codec, recordings, tmp_path, capsys):
+    store, codec = tmp_path / "coarse", ["--codec", str(tiny_codec), "--workers", "0", "--quiet"]
+    main(["tokenize", str(recordings), "--out", str(store), "--codebooks", "2", "--max-failures", "99", *codec])
+    (path,), before = list(store.glob("data/part-*")), rows_of(store)
+    whole = path.read_bytes()
+    flip_a_code(path)
+    assert main(["verify", str(store), "--repair", "--audio", str(recordings), *codec]) == 0
+    assert {len(row[1]) for row in before} == {2}
+    assert path.read_bytes() == whole
+
+
 @pytest.mark.parametrize("damage", ["gone", "empty", "noise"])
 def test_a_shard_that_tells_nothing_gets_the_recordings_that_no_other_has(verify, store, damage):
     path, before = store / "data" / "part-00001.parquet", rows_of(store)

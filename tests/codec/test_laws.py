@@ -147,6 +147,15 @@ def test_a_short_stream_is_decoded_whole(codec, speech):
     assert np.array_equal(sound, codec.decode(codes, 321)[0, 0].numpy())
 
 
+@pytest.mark.parametrize("num_samples", [320, 641])
+def test_a_stream_of_two_frames_gives_321_to_640_samples_and_no_other_number(codec, speech, num_samples):
+    """One more would be invented, 320 would leave a frame out without a word."""
+    decoder = StreamingDecoder(codec)
+    decoder.push(codec.encode(speech[:1, :, :321])[0].numpy())
+    with pytest.raises(VqaudioError, match=f"2 frames came, which cannot give {num_samples} samples"):
+        decoder.finish(num_samples)
+
+
 def test_codes_hear_as_far_ahead_as_the_lookahead(codec, speech):
     changed = speech.clone()
     changed[..., 9_600:] = 0.3

@@ -146,6 +146,14 @@ def test_a_bucketed_step_drawn_alone_equals_the_step_drawn_in_a_run_and_differs_
     assert not np.array_equal(drawn.starts, bucketed(MANY, seed=1).positions(199, 16).starts)
 
 
+def test_one_bucketed_sampler_serves_batches_of_several_sizes_as_one_of_each_would() -> None:
+    both = bucketed(MANY)
+    for batch_size in (16, 8, 16):
+        drawn, fresh = both.positions(3, batch_size), bucketed(MANY).positions(3, batch_size)
+        assert np.array_equal(drawn.starts, fresh.starts)
+        assert both.batch_samples(3, batch_size) == bucketed(MANY).batch_samples(3, batch_size)
+
+
 def test_a_bucket_longer_than_a_crop_is_refused() -> None:
     for bucket_samples in (0, CROP + 1):
         with pytest.raises(VqaudioError, match=r"bucket_samples must be 1 to crop_samples \(100\)"):

@@ -48,3 +48,10 @@ def test_crops_that_meet_are_the_file_at_another_rate_too(files: dict[int, Path]
     cut = np.concatenate([decode_stretch(utterance, 16_000, at, size) for at in range(0, len(whole), size)])
     assert np.abs(cut[: len(whole)] - whole).max() < 2**-15
     assert not cut[len(whole) :].any()
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_an_utterance_marked_beyond_the_end_ends_with_its_file(files: dict[int, Path], rate_hz: int) -> None:
+    utterance = Utterance("", files[rate_hz], 0.25, NUM_SAMPLES / rate_hz + 1)
+    (length,) = corpus_lengths([utterance], 16_000, workers=1)
+    assert length == len(decode(utterance, 16_000)) == len(read_audio(files[rate_hz], 16_000, 0.25))

@@ -1,6 +1,7 @@
 """Exports that are killed, repeated, or written where something stands."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.export import growing, run
 from vqaudio.export.check import check_export
 from vqaudio.export.documents import DocumentCoder
+from vqaudio.export.formats import megatron
 from vqaudio.export.formats.table import FORMATS
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.run import export_store
@@ -214,3 +216,23 @@ def test_a_finished_export_is_resumed_by_doing_nothing_and_refused_with_other_op
     assert {path: path.stat().st_ino for path in (tmp_path / "out").iterdir()} == before
     with pytest.raises(VqaudioError, match="--overwrite"):
         export_store(store, tmp_path / "out", ExportOptions("nanogpt", has_eos=True), is_resuming=True)
+
+
+def test_a_text_tokenizer_that_has_changed_is_another_export(store, text_tokenizer, tmp_path):
+    """Its folder is the same: what stands in it counts, for the ids of all tokens depend on it."""
+    options, tokenizer, out = ExportOptions("hf", prefix=("text",)), tmp_path / "tokenizer", tmp_path / "out"
+    shutil.copytree(text_tokenizer, tokenizer)
+    export_store(store, out, options, extend=tokenizer)
+    export_store(store, out, options, extend=tokenizer, is_resuming=True)
+    file = tokenizer / "tokenizer.json"
+    file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(VqaudioError, match="another store or with other options"):
+        export_store(store, out, options, extend=tokenizer, is_resuming=True)
+
+
+@pytest.mark.parametrize("block", [1, 7])
+def test_an_index_of_megatron_does_not_depend_on_how_many_lengths_are_held_at_once(block, store, tmp_path, monkeypatch):
+    export_store(store, tmp_path / "at once", ExportOptions("megatron"))
+    monkeypatch.setattr(megatron, "BLOCK", block)
+    export_store(store, tmp_path / "in blocks", ExportOptions("megatron"))
+    assert bytes_in(tmp_path / "in blocks") == bytes_in(tmp_path / "at once")

@@ -64,6 +64,22 @@ def test_code_in_the_current_folder_is_not_run_by_a_worker(hostile: Path, module
     assert sorted(hostile.glob("*.ran")) == []
 
 
+def test_a_worker_finds_nothing_in_the_current_folder_where_its_parent_did(tmp_path: Path, monkeypatch) -> None:
+    """`python -m vqaudio` has that folder in its path; an optional library that is missing would come from there."""
+    elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
+    for folder in (elsewhere, here):
+        folder.mkdir()
+        (folder / f"lies_{folder.name}.py").write_text("")
+        monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.chdir(here)
+    command = isolated_python(
+        "from importlib.util import find_spec\nprint(*map(find_spec, ['lies_elsewhere', 'lies_here']))"
+    )
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "lies_elsewhere.py" in told
+    assert told.strip().endswith("None")
+
+
 @pytest.mark.parametrize("name", NAMES[:3])
 def test_tokenizing_in_a_folder_with_such_code_runs_none_of_it(hostile: Path, samples_dir: Path, name: str) -> None:
     """The whole verb, as its console script starts it: from a file outside of the folder."""

@@ -26,6 +26,12 @@ def test_an_epoch_reads_every_token_once_but_for_the_last_cut(languages, documen
         assert not read - there
 
 
+def test_every_epoch_has_an_order_of_its_own(languages, documents):
+    packed = pack(languages, documents)
+    epochs = [packed.batch(epoch, packed.num_sequences).tokens for epoch in range(3)]
+    assert not any(np.array_equal(one, other) for one, other in zip(epochs, epochs[1:] + epochs[:1], strict=True))
+
+
 def test_a_sequence_is_made_of_whole_documents_and_two_pieces(languages, documents):
     batch = pack(languages, documents).batch(0, 20)
     known = [one.tolist() for one in documents]

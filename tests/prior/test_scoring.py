@@ -31,6 +31,16 @@ def test_scores_do_not_depend_on_what_stands_in_the_batch(prior, monkeypatch):
         np.testing.assert_allclose(one, alone, atol=1e-5)
 
 
+@pytest.mark.parametrize("is_training", [True, False])
+def test_scoring_drops_nothing_out_and_leaves_the_prior_as_it_was(make_prior, languages, is_training):
+    prior = make_prior(languages["single"]).train(is_training)
+    documents = documents_of(prior.language, [9, 5])
+    scores = log2_probabilities(prior, documents)
+    assert all(module.training == is_training for module in prior.modules())
+    for one, again in zip(scores, log2_probabilities(prior.eval(), documents), strict=True):
+        np.testing.assert_array_equal(one, again)
+
+
 def test_scores_are_those_of_the_network_read_once(prior):
     (document,) = documents_of(prior.language, [9])
     tokens = torch.from_numpy(document)[None]

@@ -86,6 +86,18 @@ def test_features_of_the_speaker_alone_fail_only_across() -> None:
     assert abx_score(codes, items, is_across=True).error == pytest.approx(0.5, abs=0.005)
 
 
+def test_every_speaker_weighs_the_same_in_however_many_contexts_he_speaks() -> None:
+    """One is right in three contexts, the other mostly wrong in one: half of that error, not a quarter."""
+    right = [("a", 0), ("a", 0), ("b", 1), ("b", 1)]
+    wrong = [("a", 0), ("a", 1), ("b", 0), ("b", 1)]  # A is another code than X; B is half of them X's
+    spoken = [("s0", context, *one) for context in "xyz" for one in right] + [("s1", "x", *one) for one in wrong]
+    items = [Item("f", 0.0, 0.1, phone, context, "r", speaker) for speaker, context, phone, _ in spoken]
+    score = abx_score([np.array([code]) for *_, code in spoken], items, is_across=False)
+    alone = abx_score([np.array([code]) for *_, code in spoken[12:]], items[12:], is_across=False)
+    assert (score.num_phone_pairs, score.num_cells, alone.error) == (2, 8, 0.75)
+    assert score.error == pytest.approx((0.0 + alone.error) / 2)
+
+
 def test_no_triple_is_an_error() -> None:
     items = [Item("f", 0, 0.1, "a", "x", "y", "s"), Item("f", 0, 0.1, "b", "x", "z", "s")]
     with pytest.raises(VqaudioError, match="no triple"):

@@ -122,6 +122,12 @@ def test_the_label_of_a_frame_is_the_label_at_its_centre() -> None:
     assert phones.tolist() == [0, 1, -1, -1, -1, 0, 0]
 
 
+def test_a_label_that_ends_at_the_centre_of_a_frame_has_it_not_and_one_that_starts_there_has_it() -> None:
+    intervals = [Interval("a", 0.125, 0.375), Interval("b", 0.625, 0.875)]
+    phones = frame_phones(intervals, {"a": 0, "b": 1}, FrameGrid(16, 4), 4)  # centres at 1/8, 3/8, 5/8, 7/8 s
+    assert phones.tolist() == [0, -1, 1, -1]
+
+
 def test_boundaries_stand_where_labels_change_and_at_gaps() -> None:
     intervals = [Interval("a", 0.0, 0.1), Interval("a", 0.1, 0.2), Interval("b", 0.2, 0.3), Interval("b", 0.5, 0.6)]
     assert label_boundaries_s(intervals, 1.0).tolist() == [0.2, 0.3, 0.5, 0.6]

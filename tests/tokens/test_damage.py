@@ -1,6 +1,9 @@
-"""Ids that stand twice: shards are whole, each for itself, and the store is not."""
+"""Shards that are whole, each for itself, in a store that is not: ids that stand twice, counts that are others."""
+
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from vqaudio.tokens.damage import find_damage
 from vqaudio.tokens.manifest import Manifest
@@ -26,3 +29,17 @@ def test_an_id_that_stands_twice_is_named_in_one_shard_or_in_two(tmp_path):
         2: "holds the id 'b', which is in data/part-00000.parquet already",
     }
     assert seen == list(manifest.shards)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [("num_rows", "3, 1280 and 4"), ("num_samples", "2, 1281 and 4"), ("num_frames", "2, 1280 and 5")],
+)
+def test_a_manifest_that_counts_otherwise_is_damage(tmp_path, count, told):
+    """The bytes are those that were written; what the manifest says of them is not."""
+    (tmp_path / "data").mkdir()
+    shard = write_shard(tmp_path, 0, [row("a"), row("b")], STAMP)
+    wrong = Manifest(STAMP, (replace(shard, **{count: getattr(shard, count) + 1}),))
+    assert find_damage(tmp_path, Manifest(STAMP, (shard,)), lambda shard: None) == []
+    (damage,) = find_damage(tmp_path, wrong, lambda shard: None)
+    assert damage.reason == f"holds 2 rows, 1280 samples and 4 frames, not {told}"

@@ -81,6 +81,15 @@ def test_an_existing_store_is_refused_with_both_ways_out(tmp_path):
     assert len(content_of(tmp_path)) == 2
 
 
+def test_shards_that_lost_their_manifest_are_refused_too(tmp_path):
+    write(tmp_path, range(3))
+    for name in ("vqaudio.json", "failures.jsonl"):
+        (tmp_path / name).unlink()
+    with pytest.raises(VqaudioError, match="holds a token store; --resume continues it, --overwrite replaces it"):
+        TokenWriter(tmp_path, STAMP)
+    assert files_in(tmp_path) == ["data/part-00000.parquet"]
+
+
 def test_a_folder_with_other_files_may_hold_a_store(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     write(tmp_path, range(2))

@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +21,7 @@ from vqaudio.training.checkpoints import (
     save_checkpoint,
     under,
 )
-from vqaudio.training.health import health_report
+from vqaudio.training.health import health_report, held_out_figures
 from vqaudio.training.launch import clip_gradients, launched
 from vqaudio.training.learner import warmup_cosine
 from vqaudio.training.logbook import Logbook
@@ -163,3 +165,19 @@ def test_health_warns_of_a_collapsed_codebook_and_not_of_a_live_one():
     figures, warnings = health_report(alive)
     assert figures["usage"] == [1.0]
     assert warnings == []
+
+
+def test_held_out_figures_compare_the_codes_of_decoded_speech_with_those_of_the_recording():
+    """A codec of signs whose decoder turns two of eight samples round for each codebook."""
+
+    def decode(codes, length, embeddings):
+        return torch.cat([-1.0 * codes[:, :1, : 2 * codes.shape[1]], 1.0 * codes[:, :1, 2 * codes.shape[1] :]], dim=-1)
+
+    codec: Any = SimpleNamespace(
+        num_codebooks=2,
+        encode=lambda audio, lengths: audio.sign().long().repeat(1, 2, 1),
+        decode=decode,
+        speaker_embeddings=lambda audio, speakers, lengths: None,
+    )
+    figures = held_out_figures(codec, nn.L1Loss(), torch.randn(3, 1, 8).sign(), None, None)
+    assert figures == {"mel_1": 0.5, "mel_2": 1.0, "same_first_codes": 0.5}

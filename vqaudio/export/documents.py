@@ -89,8 +89,6 @@ def units_of(row: TokenRow, options: ExportOptions, codebook_size: int) -> tuple
 
     Returns the units, of a grid its steps one after another, and the durations of the runs, None where equal frames are
     not merged.
-
-    Of a grid, its steps one after another.
     """
     codes, durations = row.codes[: options.num_codebooks], None
     if options.is_deduplicated:

@@ -69,7 +69,8 @@ def _damage_of(folder: Path, shard: Shard, number: int, stamp: CodecStamp, place
     except VqaudioError as error:
         return str(error)
     if found != shard:
-        return f"holds {found.num_rows} rows and {found.num_frames} frames, not {shard.num_rows} and {shard.num_frames}"
+        counts = f"{found.num_rows} rows, {found.num_samples} samples and {found.num_frames} frames"
+        return f"holds {counts}, not {shard.num_rows}, {shard.num_samples} and {shard.num_frames}"
     twice = [row_id for row_id in ids if row_id in places] or [row_id for row_id in ids if ids.count(row_id) > 1][:1]
     if twice:
         return f"holds the id {twice[0]!r}, which is in {places.get(twice[0], shard.path)} already"

@@ -45,3 +45,10 @@ def test_a_damaged_file_of_megabytes_is_read_in_one_pass(tmp_path, damage):
     with contextlib.suppress(VqaudioError):
         assert read_tiers(tmp_path / "a.TextGrid") == {}
     assert time.thread_time() - before_s < 5  # quadratic, it took minutes
+
+
+def test_of_tiers_with_one_name_the_first_is_read(tmp_path: Path) -> None:
+    path, first = tmp_path / "a.TextGrid", tier(["AA", "B"], [0.0, 0.4, 1.0])
+    write_tiers(path, {"phones": first, "others": tier(["Z"], [0.0, 1.0])}, 1.0)
+    path.write_text(path.read_text().replace('"others"', '"phones"'))
+    assert read_tiers(path) == {"phones": first}

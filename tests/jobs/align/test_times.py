@@ -63,6 +63,13 @@ def test_pieces_end_at_pauses_where_there_are_any() -> None:
     assert first > 100 * PIECE_S
 
 
+def test_with_a_pause_after_every_word_each_piece_is_as_long_as_the_first() -> None:
+    """Each is measured from where it begins, not from the start of the recording."""
+    stops = [0, *(stop for stop, _ in pieces(speech(90, 100, set(range(90)))) if stop is not None)]
+    assert len(stops) == 7  # 135 s
+    assert all(100 * PIECE_S - 25 < after - before <= 100 * PIECE_S + 150 for before, after in pairwise(stops))
+
+
 def test_a_pause_that_was_cut_becomes_one_again() -> None:
     whole = [Interval("AA", 0.0, 1.0), Interval("SIL", 1.0, 2.0)]
     append_shifted(whole, [Interval("SIL", 0.0, 0.5), Interval("AA", 0.5, 1.0)], 2.0)

@@ -98,3 +98,16 @@ def test_a_speaker_of_a_corpus_is_the_mean_of_what_is_heard(codec: Codec, tmp_pa
     assert torch.allclose(known.embeddings, torch.stack([heard[1], (heard[0] + heard[2]) / 2]))
     with pytest.raises(VqaudioError, match="none of 1 utterances"):
         hear_speakers(codec, utterances[4:5])
+
+
+def test_a_speaker_of_a_stretch_of_a_file_is_heard_there_and_nowhere_else(codec: Codec, tmp_path: Path) -> None:
+    """As in a dialogue with time marks."""
+    samples = np.random.default_rng(2).normal(0, np.repeat([0.02, 0.2], 6_400)).astype(np.float32)
+    soundfile.write(tmp_path / "both.wav", samples, 16_000, subtype="FLOAT")
+    marks = {"a": (None, 0.4), "b": (0.4, None)}
+    spoken = [Utterance(name, tmp_path / "both.wav", *ends, speaker=name) for name, ends in marks.items()]
+    heard = [codec.embed(torch.from_numpy(half)[None, None])[0] for half in np.split(samples, 2)]
+    known = hear_speakers(codec, spoken)
+    assert known.names == ("a", "b")
+    assert torch.allclose(known.embeddings, torch.stack(heard))
+    assert not torch.allclose(heard[0], heard[1])

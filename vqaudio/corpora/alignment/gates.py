@@ -48,8 +48,6 @@ class AlignmentReport:
     """A report of how many alignments passed the gates, and why the others were left out.
 
     num_kept: alignments that passed.  skipped: utterance -> (reason, figure or error).
-
-    num_kept: alignments that passed.  skipped: utterance -> (reason, figure or error).
     """
 
     num_kept: int
