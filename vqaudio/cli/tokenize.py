@@ -74,17 +74,10 @@ def run(args: argparse.Namespace) -> int:
     """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 128 + N after signal N."""
     from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary, require_counts
-    from vqaudio.jobs.tokenize.metadata import with_metadata
-    from vqaudio.jobs.tokenize.sharding import deal, require_one_run
 
     require_counts(args, batch_size=1, workers=0, codebooks=1, max_failures=0)
-    sources = named_sources(args)
-    if args.metadata:
-        sources = with_metadata(sources, args.metadata)
-    run_shard = None
-    if args.shard is not None:
-        sources, run_shard = deal(sources, args.shard, os.environ)
-        require_one_run(args.out, run_shard)
+    sources, run_shard = own_recordings(args)
+    if run_shard is not None:
         args.out = args.out / run_shard.name
     with ExitStack() as stack:
         start_s = time.monotonic()
@@ -119,6 +112,21 @@ def run(args: argparse.Namespace) -> int:
             kept="what is finished is in the store",
             reasons=args.out / "failures.jsonl",
         )
+
+
+def own_recordings(args: argparse.Namespace) -> "tuple[list[Source], RunShard | None]":
+    """Find the recordings of this run with their metadata: those that --shard deals to it, or all and None."""
+    from vqaudio.jobs.tokenize.metadata import with_metadata
+    from vqaudio.jobs.tokenize.sharding import deal, require_one_run
+
+    sources = named_sources(args)
+    if args.metadata:
+        sources = with_metadata(sources, args.metadata)
+    if args.shard is None:
+        return sources, None
+    sources, run_shard = deal(sources, args.shard, os.environ)
+    require_one_run(args.out, run_shard)
+    return sources, run_shard
 
 
 def named_sources(args: argparse.Namespace) -> "list[Source]":
