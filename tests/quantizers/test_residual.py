@@ -81,8 +81,9 @@ def test_dropout_leaves_every_sample_its_first_codebooks():
     assert is_prefix.sum(dim=1).min() > 20  # each number of codebooks at about 50 of 200 samples
 
 
-def test_dropout_spares_the_statistics_and_the_gradient():
-    stack = trained_stack(dropout=1.0)
+@pytest.mark.parametrize("shares", [{"dropout": 1.0}, {"unquantized": 1.0}])
+def test_neither_dropout_nor_unquantized_samples_touch_the_statistics_and_the_gradient(shares):
+    stack = trained_stack(**shares)
     stack.reset_statistics()
     vectors, gradient = torch.randn(8, 5, WIDTH, requires_grad=True), torch.randn(8, 5, WIDTH)
     stack(vectors).vectors.backward(gradient)
@@ -105,16 +106,6 @@ def test_some_samples_keep_their_own_vectors_with_what_comes_late_and_the_others
     own = (stack(vectors, None, late).vectors - vectors - late).abs().amax(dim=(1, 2)) < 1e-5
     assert 10 < int(own.sum()) < 50  # of 60, each by the toss of a coin
     assert not ((stack.eval()(vectors, None, late).vectors - vectors - late).abs().amax(dim=(1, 2)) < 1e-5).any()
-
-
-def test_samples_that_keep_their_vectors_teach_the_codebooks_and_get_their_gradient_once():
-    stack = trained_stack(unquantized=1.0)
-    stack.reset_statistics()
-    vectors, gradient = torch.randn(8, 5, WIDTH, requires_grad=True), torch.randn(8, 5, WIDTH)
-    stack(vectors).vectors.backward(gradient)
-    assert [usage.num_frames for usage in stack.statistics()] == [40] * DEPTH
-    assert vectors.grad is not None
-    assert torch.equal(vectors.grad, gradient)
 
 
 @pytest.mark.parametrize("shares", [(1.5, 0.0), (0.0, -0.5)])
