@@ -1,5 +1,6 @@
 """Damage of a token store: which shards cannot be trusted, why, and which recordings stand in them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from vqaudio.core.durable import sha256_of
 from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.manifest import Manifest, Shard
 from vqaudio.tokens.schema import CodecStamp
-from vqaudio.tokens.shards import ids_in, record_shard
+from vqaudio.tokens.shards import ids_in, read_through, shard_path
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,17 @@ def _damage_of(folder: Path, shard: Shard, number: int, stamp: CodecStamp, place
         return f"has {path.stat().st_size} bytes, not {shard.num_bytes}"
     if sha256_of(path) != shard.sha256:
         return "has changed since it was written: its SHA-256 is not that of the manifest"
+    if shard.path != shard_path(number):
+        return f"is listed as shard {number}, which lies at {shard_path(number)}"
     try:
-        found = record_shard(folder, number, stamp)
-        ids = ids_in(folder, shard)
+        ids, num_samples, num_frames = read_through(path, stamp)
     except VqaudioError as error:
         return str(error)
-    if found != shard:
-        counts = f"{found.num_rows} rows, {found.num_samples} samples and {found.num_frames} frames"
+    if (len(ids), num_samples, num_frames) != (shard.num_rows, shard.num_samples, shard.num_frames):
+        counts = f"{len(ids)} rows, {num_samples} samples and {num_frames} frames"
         return f"holds {counts}, not {shard.num_rows}, {shard.num_samples} and {shard.num_frames}"
-    twice = [row_id for row_id in ids if row_id in places] or [row_id for row_id in ids if ids.count(row_id) > 1][:1]
+    repeated = [row_id for row_id, count in Counter(ids).items() if count > 1]
+    twice = [row_id for row_id in ids if row_id in places] or repeated
     if twice:
         return f"holds the id {twice[0]!r}, which is in {places.get(twice[0], shard.path)} already"
     places.update(dict.fromkeys(ids, shard.path))

@@ -38,18 +38,27 @@ def write_rows(path: Path, rows: Sequence[TokenRow], stamp: CodecStamp) -> None:
 def record_shard(folder: Path, number: int, stamp: CodecStamp) -> Shard:
     """Read a shard to its end and record it, such as one that no manifest lists because its run was killed just then.
 
-    Raises VqaudioError if it cannot be read or another codec wrote it.
+    Raises VqaudioError as `read_through` does.
     """
     path = folder / shard_path(number)
-    num_rows = num_samples = num_frames = 0
+    ids, num_samples, num_frames = read_through(path, stamp)
+    return Shard(shard_path(number), sha256_of(path), path.stat().st_size, len(ids), num_samples, num_frames)
+
+
+def read_through(path: Path, stamp: CodecStamp) -> tuple[list[str], int, int]:
+    """Read a shard to its end: its ids, and how many samples and frames its rows have.
+
+    Raises VqaudioError if it cannot be read or another codec wrote it.
+    """
+    ids, num_samples, num_frames = [], 0, 0
     with open_shard(path) as file:
         written = stamp_in(file.schema_arrow)
         if not written.is_same(stamp):
             raise VqaudioError(f"{path} was written by {written}, not by {stamp}; --overwrite starts the store again")
         for row in rows_in(file, stamp):
-            num_rows, num_samples = num_rows + 1, num_samples + row.num_samples
-            num_frames += row.codes.shape[1]
-    return Shard(shard_path(number), sha256_of(path), path.stat().st_size, num_rows, num_samples, num_frames)
+            ids.append(row.id)
+            num_samples, num_frames = num_samples + row.num_samples, num_frames + row.codes.shape[1]
+    return ids, num_samples, num_frames
 
 
 def open_shard(path: Path) -> pq.ParquetFile:
