@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
-from vqaudio.codec.streaming import encode_windows
+from vqaudio.codec.windows import encode_windows
 from vqaudio.quantizers.residual import ResidualQuantizer
 
 FILE = Path(__file__).with_name("golden.safetensors")

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from vqaudio.codec.build import build_codec
-from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder, encode_windows
+from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
+from vqaudio.codec.windows import encode_windows
 from vqaudio.core.errors import VqaudioError
 
 

@@ -140,12 +140,12 @@ def write_files(
     Returns how many were decoded, how many samples they have, and how many were there already.
     """
     from vqaudio.cli.terminal.progress import RunProgress, shown
-    from vqaudio.codec.streaming import StreamingDecoder
+    from vqaudio.jobs.codec_streams import decoders_of
     from vqaudio.jobs.decoded_folder import is_whole
     from vqaudio.jobs.decoding import decode_rows
-    from vqaudio.jobs.tokenize.local import num_available_cpus
 
     rate_hz = store.stamp.sample_rate_hz
+    make_decoder, num_threads = decoders_of(codec, None if voice is None else voice.embedding)
     num_files = num_samples = num_before = 0
     with shown(RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=args.quiet)) as progress:
 
@@ -161,10 +161,10 @@ def write_files(
         for row in decode_rows(
             todo(),
             paths.__getitem__,
-            lambda: StreamingDecoder(codec, embedding=None if voice is None else voice.embedding),
+            make_decoder,
             sample_rate_hz=rate_hz,
             num_codebooks=args.codebooks,
-            num_threads=num_available_cpus(),
+            num_threads=num_threads,
             stop=stop,
         ):
             num_files, num_samples = num_files + 1, num_samples + row.num_samples

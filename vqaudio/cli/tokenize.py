@@ -178,22 +178,22 @@ def prepare(
     stack: ExitStack,
 ) -> "tuple[TokenWriter, Summary, LocalRun]":
     """Open the store and leave out what it has."""
-    from vqaudio.codec.streaming import StreamingEncoder
+    from vqaudio.jobs.codec_streams import tokenizer_of
     from vqaudio.jobs.stamps import stamp_of
-    from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Summary
-    from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
+    from vqaudio.jobs.tokenize.file_tokenizer import Summary
+    from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.tokens.writer import TokenWriter
 
     stamp = stamp_of(codec, args.codebooks)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode, run_shard=run_shard))
     todo = [source for source in sources if not writer.has_row(source.id)]
-    tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, args.codebooks), codec.grid.sample_rate_hz)
+    tokenizer, num_threads = tokenizer_of(codec, args.codebooks)
     run = LocalRun(
         todo,
         tokenizer,
         readers,
-        num_threads=num_available_cpus(),
+        num_threads=num_threads,
         num_in_flight=args.batch_size,
         stop=stop,
         on_early=lambda outcome: save_early(outcome, writer),

@@ -93,10 +93,9 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
     Raises VqaudioError if the codec is another one.
     """
     from vqaudio.cli.tokenize import row_of, start_readers
-    from vqaudio.codec.streaming import StreamingEncoder
+    from vqaudio.jobs.codec_streams import tokenizer_of
     from vqaudio.jobs.stamps import open_stamped
-    from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
-    from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
+    from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.tokens.damage import healthy_ids
     from vqaudio.tokens.shards import write_shard
 
@@ -112,9 +111,9 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
         known |= {source.id for source in todo}
         with ExitStack() as stack:
             readers = start_readers(args.workers, len(todo), stack)
-            tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, books), codec.grid.sample_rate_hz)
+            tokenizer, num_threads = tokenizer_of(codec, books)
             rows = []
-            run = LocalRun(todo, tokenizer, readers, num_threads=num_available_cpus(), num_in_flight=32)
+            run = LocalRun(todo, tokenizer, readers, num_threads=num_threads, num_in_flight=32)
             for outcome in run.outcomes():
                 if outcome.codes is None:
                     lost[outcome.source.id] = outcome.reason or ""

@@ -1,27 +1,17 @@
-"""Encoding and decoding in windows of one shape, offline or streaming, with bit for bit the same result.
+"""Encoding and decoding of streams that come in blocks of any size, with bit for bit the result of the whole."""
 
-A file is cut into windows of one length, each of which goes on from the state that the one before left behind.  So the
-codes of a file are the same whatever it is batched with, in whatever blocks it comes (tests/codec/test_laws.py).
-"""
-
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.codec.speakers import resolve_speaker_embeddings
+from vqaudio.codec.windows import DecoderRow, EncoderRow, decode_rows, encode_rows, rows_at_once
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
-from vqaudio.nn.conv import State, fixed_windows
-from vqaudio.nn.encoder import Encoder, Latents
-from vqaudio.quantizers.interface import Quantizer
-
-ACCELERATOR_ROWS = 16  # files that an accelerator works on at once
+from vqaudio.nn.conv import State
 
 
 class StreamingEncoder:
@@ -29,11 +19,18 @@ class StreamingEncoder:
 
     Every step has one tensor shape, whatever the sizes of the blocks: so the codes are the same for any of them.
     The delay is one window (`codec.window_frames`) and the encoder's lookahead; for less, drive `codec.encoder.step`
-    with blocks of your own.
+    with blocks of your own.  encode: what encodes a window with a state, where several streams share their batches, see
+    `vqaudio.codec.lanes`.
     """
 
-    def __init__(self, codec: NeuralCodec, num_codebooks: int | None = None) -> None:
+    def __init__(
+        self,
+        codec: NeuralCodec,
+        num_codebooks: int | None = None,
+        encode: Callable[[EncoderRow], tuple[Tensor, State]] | None = None,
+    ) -> None:
         self.codec, self.num_codebooks = codec, num_codebooks
+        self._encode_window = encode or self._encode_alone
         self._state = codec.encoder.zero_state(1)
         self._window_samples = codec.window_frames * codec.grid.hop_samples
         self._waiting: list[NDArray[np.float32]] = []
@@ -71,12 +68,14 @@ class StreamingEncoder:
     @torch.inference_mode()
     def _encode(self, window: NDArray[np.float32]) -> NDArray[np.int64]:
         audio = torch.from_numpy(window.copy()).to(self.codec.device)[None, None]
-        codes, _, self._state = encode_window(
-            self.codec.encoder, self.codec.quantizer, audio, self._state, self.num_codebooks
-        )
+        codes, self._state = self._encode_window((audio, self._state))
         num_early = max(0, -self._num_given)
         self._num_given += codes.shape[-1]
         return codes[0, :, num_early:].cpu().numpy()
+
+    def _encode_alone(self, row: EncoderRow) -> tuple[Tensor, State]:
+        num_rows = rows_at_once(self.codec.device)
+        return encode_rows(self.codec, [row], self.num_codebooks, num_rows=num_rows)[0]
 
     def _joined(self, parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         num_codebooks = self.num_codebooks or self.codec.num_codebooks
@@ -87,11 +86,19 @@ class StreamingDecoder:
     """A streaming decoder of codes that arrive in any portions, in memory that does not grow.
 
     The delay is one window and the decoder's lookahead.  For a codec with speaker conditioning, who speaks: speaker, an
-    index, or embedding `1 e`; see `vqaudio.codec.speakers.resolve_speaker_embeddings`.
+    index, or embedding `1 e`; see `vqaudio.codec.speakers.resolve_speaker_embeddings`.  decode: as `encode` of
+    StreamingEncoder.
     """
 
-    def __init__(self, codec: NeuralCodec, speaker: int | None = None, embedding: torch.Tensor | None = None) -> None:
+    def __init__(
+        self,
+        codec: NeuralCodec,
+        speaker: int | None = None,
+        embedding: torch.Tensor | None = None,
+        decode: Callable[[DecoderRow], tuple[Tensor, State]] | None = None,
+    ) -> None:
         self.codec = codec
+        self._decode_window = decode or self._decode_alone
         self._state = codec.decoder.zero_state(1)
         speakers = None if speaker is None else torch.tensor([speaker], device=codec.device)
         self._embeddings = resolve_speaker_embeddings(codec, speakers, embedding, 1)
@@ -126,117 +133,12 @@ class StreamingDecoder:
         parts = []
         for window in windows:
             codes = torch.from_numpy(np.pad(window, ((0, 0), (0, self.codec.window_frames - window.shape[1]))))
-            audio, self._state = decode_window(
-                self.codec.quantizer,
-                self.codec.decoder,
-                codes.to(self.codec.device)[None],
-                window.shape[1],
-                self._state,
-                self._embeddings,
-            )
+            row = (codes.to(self.codec.device)[None], window.shape[1], self._state, self._embeddings)
+            audio, self._state = self._decode_window(row)
             samples = audio[0, 0].cpu().numpy()
             parts.append(samples[max(0, -self._num_given) :])
             self._num_given += len(samples)
         return np.concatenate([np.zeros(0, dtype=np.float32), *parts])
 
-
-def real_part(audio: Tensor, lengths: Tensor | None) -> Tensor:
-    """Silence audio `b 1 n` after each row's length."""
-    if lengths is None:
-        return audio
-    return audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None, None])
-
-
-def real_frames(num_frames: int, lengths: Tensor | None, hop_samples: int) -> Tensor | None:
-    """Mark the frames that have a real sample: `b t` bool.  lengths: `b` samples or None."""
-    if lengths is None:
-        return None
-    return torch.arange(num_frames, device=lengths.device) < -(-lengths // hop_samples)[:, None]
-
-
-def fixed_rows(audio: Tensor) -> tuple[Tensor, ...]:
-    """Split a batch: one row at a time on a CPU, sixteen (filled up with silence) on an accelerator."""
-    rows_at_once = 1 if audio.device.type == "cpu" else ACCELERATOR_ROWS
-    return F.pad(audio, (0, 0, 0, 0, 0, -audio.shape[0] % rows_at_once)).split(rows_at_once)
-
-
-def encode_windows(
-    encoder: Encoder, quantizer: Quantizer, audio: Tensor, *, window_frames: int, num_codebooks: int | None = None
-) -> tuple[Tensor, Latents]:
-    """Encode audio `b 1 n` in windows in a row, the state carried on.
-
-    Returns codes `b k t` and latents `b d t`, in time, with t = ceil(n / hop).
-    """
-    codes, vectors, offsets, delay = [], [], [], encoder.lookahead_frames
-    for row in fixed_rows(F.pad(audio, (0, delay * encoder.hop))):
-        state, parts = encoder.zero_state(row.shape[0]), []
-        for window in fixed_windows(row, window_frames * encoder.hop):
-            *part, state = encode_window(encoder, quantizer, window, state, num_codebooks)
-            parts.append(part)
-        codes.append(torch.cat([window_codes for window_codes, _ in parts], dim=-1))
-        latents = join_latents([window_latents for _, window_latents in parts])
-        vectors.append(latents.vectors)
-        offsets += [] if latents.level_offset is None else [latents.level_offset]
-    num_rows, num_frames = audio.shape[0], -(-audio.shape[-1] // encoder.hop)
-    cut = slice(num_rows), slice(None), slice(delay, delay + num_frames)
-    return torch.cat(codes)[cut], Latents(torch.cat(vectors)[cut], torch.cat(offsets)[cut] if offsets else None)
-
-
-def join_latents(parts: Sequence[Latents]) -> Latents:
-    """Join latents `b d t` of windows in a row."""
-    vectors = torch.cat([part.vectors for part in parts], dim=-1)
-    offsets = [part.level_offset for part in parts if part.level_offset is not None]
-    return Latents(vectors, torch.cat(offsets, dim=-1) if offsets else None)
-
-
-def encode_window(
-    encoder: Encoder, quantizer: Quantizer, audio: Tensor, state: State, num_codebooks: int | None = None
-) -> tuple[Tensor, Latents, State]:
-    """Encode one window `b 1 window_samples`.
-
-    Returns codes `b k t` and latents, late by the encoder's lookahead, and the state for the next window.
-    """
-    latents, state = encoder.step(audio, state)
-    offset = None if latents.level_offset is None else rearrange(latents.level_offset, "b d t -> b t d")
-    codes = quantizer.encode(rearrange(latents.vectors, "b d t -> b t d"), num_codebooks, offset)
-    return rearrange(codes, "b t k -> b k t"), latents, state
-
-
-def decode_windows(decoder: Any, vectors: Tensor, embeddings: Tensor | None = None, *, window_frames: int) -> Tensor:
-    """Decode latents `b d t` in windows in a row; after the last frame the decoder gets zero vectors.
-
-    embeddings: `b e` or None.  Returns audio `b 1 t*hop`, in time.
-    """
-    delay, num_frames = decoder.lookahead_frames, vectors.shape[-1]
-    sound = []
-    for at, row in enumerate(vectors.split(1)):
-        state, parts = decoder.zero_state(1), []
-        speaker = None if embeddings is None else embeddings[at : at + 1]
-        for window in fixed_windows(F.pad(row, (0, delay)), window_frames):
-            audio, state = decoder.step(window, state, speaker)
-            parts.append(audio)
-        sound.append(torch.cat(parts, dim=-1))
-    whole = torch.cat(sound)
-    hop = parts[0].shape[-1] // window_frames
-    return whole[..., delay * hop : (delay + num_frames) * hop]
-
-
-def decode_window(
-    quantizer: Quantizer,
-    decoder: Any,
-    audio_codes: Tensor,
-    num_real: int,
-    state: State,
-    embeddings: Tensor | None = None,
-) -> tuple[Tensor, State]:
-    """Decode one window of codes `b k window_frames`: num_real frames, then silence for the lookahead.
-
-    Returns audio `b 1 window_samples`, late by the decoder's lookahead, and the state for the next window.
-    """
-    is_real = torch.arange(audio_codes.shape[-1], device=audio_codes.device) < num_real
-    return decoder.step(decode_latents(quantizer, audio_codes) * is_real, state, embeddings)
-
-
-def decode_latents(quantizer: Quantizer, audio_codes: Tensor) -> Tensor:
-    """Look up the quantized latents `b d t` of audio_codes `b k t`."""
-    return rearrange(quantizer.decode(rearrange(audio_codes, "b k t -> b t k")), "b t d -> b d t")
+    def _decode_alone(self, row: DecoderRow) -> tuple[Tensor, State]:
+        return decode_rows(self.codec, [row], num_rows=1)[0]

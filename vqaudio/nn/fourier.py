@@ -93,9 +93,7 @@ class ISTFTHead(nn.Module):
         quarters = waves.view(batch, num_frames, OVERLAP, self.hop)
         added = torch.cat([overlap_tail, overlap_tail.new_zeros(batch, num_frames, self.hop)], dim=1)
         for quarter in range(OVERLAP):
-            added[:, quarter : quarter + num_frames] = (
-                added[:, quarter : quarter + num_frames] + quarters[:, :, quarter]
-            )
+            added[:, quarter : quarter + num_frames].add_(quarters[:, :, quarter])
         return added
 
     def _griffin_lim(self, frames: Tensor, overlap_tail: Tensor) -> Tensor:
@@ -105,12 +103,13 @@ class ISTFTHead(nn.Module):
         share = torch.ones(frames.shape[1] + OVERLAP - 1, self.hop, device=frames.device)
         tail = (self.window.square() / 1.5).view(OVERLAP, self.hop)
         share[-(OVERLAP - 1) :] = tail.flip(0).cumsum(0)[:-1].flip(0)
+        full_level = 1 / share.clamp(min=0.1)
         for _ in range(self.num_iterations):
             # Project on consistent spectra: overlap-add, then transform again.
-            sound = (self._overlap_add(frames, overlap_tail) / share.clamp(min=0.1)).flatten(1)
+            sound = (self._overlap_add(frames, overlap_tail) * full_level).flatten(1)
             consistent = torch.fft.rfft(sound.unfold(-1, self.n_fft, self.hop) * self.window)
             # Momentum of the fast algorithm.
-            accelerated = consistent - MOMENTUM / (1 + MOMENTUM) * previous
+            accelerated = torch.sub(consistent, previous, alpha=MOMENTUM / (1 + MOMENTUM))
             previous = consistent
             # Keep the phases, restore the magnitudes.
             power = accelerated.real.square() + accelerated.imag.square()  # abs() costs four times that

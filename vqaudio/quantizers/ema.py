@@ -132,7 +132,7 @@ class EmaQuantizer(nn.Module):
 
     def nearest(self, frames: Tensor) -> Tensor:
         """Find the nearest codes `n` of frames `n d`."""
-        return nearest_codes(self._latents(frames).detach(), self.codebook.vectors)
+        return nearest_codes(self._latents(frames).detach(), *self.codebook.vectors_and_norms())
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Look up the vectors `... d` of codes `...`."""
@@ -162,7 +162,7 @@ class EmaQuantizer(nn.Module):
         """
         frames = latents.detach()
         if not self.training:
-            codes = nearest_codes(frames, self.codebook.vectors)
+            codes = nearest_codes(frames, *self.codebook.vectors_and_norms())
             chosen = embedding(codes, self.codebook.vectors)
             return straight_through(latents, chosen), chosen, codes, frame_error(latents, chosen, weights)
         if not self.codebook.has_started():

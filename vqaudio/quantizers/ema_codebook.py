@@ -19,6 +19,7 @@ from vqaudio.quantizers.processes import (
     sum_over_processes,
     world_size,
 )
+from vqaudio.quantizers.search import squared_norms
 from vqaudio.quantizers.usage import UsageWindow
 
 EPSILON = 1e-5  # Laplace smoothing of the counts, van den Oord et al.
@@ -64,23 +65,28 @@ class EmaCodebook(nn.Module):
         self._parts: list[tuple[Tensor, Tensor, Tensor]] = []
         # The host's own copy of `is_started`, so that a training step need not wait for the device.
         self._knows_started = False
-        self._kept: tuple[_Source, Tensor] | None = None
+        self._kept: tuple[_Source, Tensor, Tensor] | None = None
         self.register_load_state_dict_post_hook(_forget_started)
 
     @property
     def vectors(self) -> Tensor:
-        """The codes `v d`, derived from counts and sums.
+        """The codes `v d`, derived from counts and sums."""
+        return self.vectors_and_norms()[0]
 
-        In eval mode they are kept for the next call.  They cannot go stale: they count only for the very tensors they
+    def vectors_and_norms(self) -> tuple[Tensor, Tensor | None]:
+        """Derive the codes `v d` from counts and sums, in eval mode with their squared norms `v`.
+
+        In eval mode both are kept for the next call.  They cannot go stale: they count only for the very tensors they
         came from, at the version that torch raises with every change in place.
         """
         if self.training or self.counts.is_inference() or self.sums.is_inference():  # no version to go by
-            return self._derived()
+            return self._derived(), None
         source = (self.counts, self.counts._version, self.sums, self.sums._version)
         if self._kept is None or not _are_same(self._kept[0], source):
             with torch.inference_mode(False), torch.no_grad():
-                self._kept = (source, self._derived())
-        return self._kept[1]
+                vectors = self._derived()
+                self._kept = (source, vectors, squared_norms(vectors))
+        return self._kept[1:]
 
     def _derived(self) -> Tensor:
         if self.l2_normalized:

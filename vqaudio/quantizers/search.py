@@ -19,10 +19,11 @@ MAX_PADDING = MAX_PARTS * PART_STEP
 
 
 @torch.no_grad()
-def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
+def nearest_codes(frames: Tensor, codebook: Tensor, norms: Tensor | None = None) -> Tensor:
     """Find the code with the smallest squared distance; the lowest index where codes tie.
 
-    frames: `n d` float32.  codebook: `v d` float32.  Returns `n` int64.
+    frames: `n d` float32.  codebook: `v d` float32.  norms: the codes' `squared_norms`, where they are at hand.
+    Returns `n` int64.
     |x - e|^2 = |x|^2 - 2 (x.e - |e|^2 / 2), and |x|^2 is the same for every code: so take the largest x.e - |e|^2 / 2.
     Scores are made block by block: the whole matrix `n v` is never held.
     """
@@ -31,12 +32,17 @@ def nearest_codes(frames: Tensor, codebook: Tensor) -> Tensor:
     is_on_cpu = frames.device.type == "cpu"
     search, block_scores = (_by_columns, CPU_BLOCK_SCORES) if is_on_cpu else (_by_rows, GPU_BLOCK_SCORES)
     block_frames = max(MIN_BLOCK_FRAMES, block_scores // codebook.shape[0])
-    norms = codebook.square().sum(dim=1)
+    norms = squared_norms(codebook) if norms is None else norms
     # One memory for the scores of all blocks: fresh pages would cost more than the product that fills them.
     scores = codebook.new_empty((min(block_frames, frames.shape[0]) + MAX_PADDING) * codebook.shape[0])
     if frames.shape[0] <= block_frames:
         return search(frames, codebook, norms, scores)
     return torch.cat([search(block, codebook, norms, scores) for block in frames.split(block_frames)])
+
+
+def squared_norms(codebook: Tensor) -> Tensor:
+    """Compute |e|^2 `v` of the codes `v d`."""
+    return codebook.square().sum(dim=1)
 
 
 def _by_rows(frames: Tensor, codebook: Tensor, norms: Tensor, scores: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from vqaudio.training.losses import (
     recorded_spectrum,
     reencoding_loss,
 )
+from vqaudio.training.neurogram import SimilarityLoss
 
 Losses = dict[str, tuple[Tensor, float]]  # name: value, weight
 Verdict = tuple[list[Tensor], list[list[Tensor]]]  # scores and features of every discriminator
@@ -49,8 +50,9 @@ class LossWeights:
     """The weights of the losses.
 
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
-    soft_share: of what is softer than the floor, see `LogMagnitudeLoss`.  disturbance, intelligibility: of predicted
-    magnitudes too, as PESQ and STOI judge them, see `vqaudio.training.auditory`; crops of 0.5 s or more.
+    soft_share: of what is softer than the floor, see `LogMagnitudeLoss`.  disturbance, intelligibility, similarity: of
+    predicted magnitudes too, as PESQ, STOI and ViSQOL judge them, see `vqaudio.training.auditory` and `.neurogram`;
+    crops of 0.5 s or more.
     reencoding: of the latents that the decoded sound has when it is encoded again: it makes codes stable and keeps
     what the encoder reads in the decoded sound.  adversarial_share: the norm of the discriminators' gradient at their
     input, beside that of the losses there: of spectrum, or of mel and waveform together.
@@ -60,6 +62,7 @@ class LossWeights:
     soft_share: float = 0.0
     disturbance: float = 0.0
     intelligibility: float = 0.0
+    similarity: float = 0.0
     mel: float = 15.0
     waveform: float = 5.0
     commitment: float = 0.25
@@ -193,7 +196,11 @@ class CodecLosses(nn.Module):
 
     def _of_hearing(self, given: Tensor, wanted: Tensor) -> Losses:
         """Compute the auditory losses of log magnitudes `b t f`, as far as these have a weight."""
-        kinds = {"disturbance": DisturbanceLoss, "intelligibility": IntelligibilityLoss}
+        kinds = {
+            "disturbance": DisturbanceLoss,
+            "intelligibility": IntelligibilityLoss,
+            "similarity": SimilarityLoss,
+        }
         weights = {name: weight for name in kinds if (weight := getattr(self.weights, name))}
         for name in weights.keys() - self.auditory.keys():
             self.auditory[name] = kinds[name](self.sample_rate_hz, given.shape[-1]).to(given.device)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
-from vqaudio.codec.streaming import encode_windows
+from vqaudio.codec.windows import encode_windows
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.tokens.schema import CodecStamp

@@ -1,0 +1,45 @@
+"""The streams of a codec of ours: one for each core, or many in lanes of one batch, as its device wants."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+
+from vqaudio.codec.lanes import Lanes
+from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
+from vqaudio.codec.windows import decode_rows, encode_rows, rows_at_once
+from vqaudio.core.protocols import NeuralCodec
+from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
+from vqaudio.jobs.tokenize.local import num_available_cpus
+
+
+def tokenizer_of(
+    codec: NeuralCodec, num_codebooks: int | None = None, *, num_lanes: int | None = None
+) -> tuple[FileTokenizer, int]:
+    """Make a FileTokenizer and choose how many threads are to call it, each with a file of its own.
+
+    num_lanes: files that share a batch, see `vqaudio.codec.lanes`; by the device, if None.
+    """
+    num_lanes = num_lanes or rows_at_once(codec.device)
+    encode = None
+    if num_lanes > 1:
+        encode = Lanes(partial(encode_rows, codec, num_codebooks=num_codebooks, num_rows=num_lanes), num_lanes).run
+    tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, num_codebooks, encode), codec.grid.sample_rate_hz)
+    return tokenizer, _num_threads(num_lanes)
+
+
+def decoders_of(
+    codec: NeuralCodec, embedding: Tensor | None = None, *, num_lanes: int | None = None
+) -> tuple[Callable[[], StreamingDecoder], int]:
+    """Make a maker of decoders, each for one file, and choose how many threads are to use one at a time.
+
+    embedding: `1 e`, see `StreamingDecoder`.  num_lanes: as for `tokenizer_of`.
+    """
+    num_lanes = num_lanes or rows_at_once(codec.device)
+    decode = Lanes(partial(decode_rows, codec, num_rows=num_lanes), num_lanes).run if num_lanes > 1 else None
+    return lambda: StreamingDecoder(codec, embedding=embedding, decode=decode), _num_threads(num_lanes)
+
+
+def _num_threads(num_lanes: int) -> int:
+    """Return one thread for each core or, for lanes, so many that the next batch gathers while one is computed."""
+    return num_available_cpus() if num_lanes == 1 else 2 * num_lanes
