@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vqaudio.jobs.sources import Source
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
+    from vqaudio.jobs.tokenize.ray_data import RayRun
     from vqaudio.jobs.tokenize.readers import AudioFileReader
     from vqaudio.tokens.run_shard import RunShard
     from vqaudio.tokens.schema import CodecStamp, TokenRow
@@ -46,6 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="this machine, or a Ray cluster whose workers see the same paths (extra: ray); --workers: actors there",
+    )
+    parser.add_argument(
+        "--ray-address", metavar="HOST:PORT", help="of a cluster that runs (default: one on this machine)"
+    )
     parser.add_argument(
         "--shard",
         metavar="I/N",
@@ -81,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
         args.out = args.out / run_shard.name
     with ExitStack() as stack:
         start_s = time.monotonic()
-        readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
+        readers = []
+        if args.engine == "local":
+            readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
         from vqaudio.codec.saving import open_codec
 
         codec = open_codec(args.codec, args.device)
@@ -176,7 +188,7 @@ def prepare(
     readers: "list[AudioFileReader]",
     stop: "Event",
     stack: ExitStack,
-) -> "tuple[TokenWriter, Summary, LocalRun]":
+) -> "tuple[TokenWriter, Summary, LocalRun | RayRun]":
     """Open the store and leave out what it has."""
     from vqaudio.jobs.codec_streams import tokenizer_of
     from vqaudio.jobs.stamps import stamp_of
@@ -188,6 +200,12 @@ def prepare(
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode, run_shard=run_shard))
     todo = [source for source in sources if not writer.has_row(source.id)]
+    num_before = len(sources) - len(todo)
+    if args.engine == "ray":
+        from vqaudio.jobs.tokenize.ray_data import RayRun
+
+        options = {"device": args.device, "num_workers": args.workers, "address": args.ray_address, "stop": stop}
+        return writer, Summary(stamp, num_before), RayRun(todo, args.codec, stamp, **options)
     tokenizer, num_threads = tokenizer_of(codec, args.codebooks)
     run = LocalRun(
         todo,
@@ -198,7 +216,7 @@ def prepare(
         stop=stop,
         on_early=lambda outcome: save_early(outcome, writer),
     )
-    return writer, Summary(stamp, len(sources) - len(todo)), run
+    return writer, Summary(stamp, num_before), run
 
 
 def write_outcome(outcome: "Outcome", writer: "TokenWriter") -> None:
