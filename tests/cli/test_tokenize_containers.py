@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -74,6 +76,98 @@ def mixed(recordings: Path, tmp_path: Path) -> Path:
 
 def names_in(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.*"))
+
+
+def table_of(root: Path, names: list[str]) -> pa.Table:
+    """The recordings as `datasets` has them: bytes and names, and one row in six by its path alone."""
+    cells = [
+        {"bytes": None if number % 6 == 5 else (root / name).read_bytes(), "path": str(root / name)}
+        for number, name in enumerate(names)
+    ]
+    return pa.table({"audio": cells, "text": [f"says {name}" for name in names]})
+
+
+def write_stream(path: Path, table: pa.Table) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=4)
+    return path
+
+
+def write_parquet(path: Path, table: pa.Table) -> Path:
+    pq.write_table(table, path, row_group_size=5)
+    return path
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", ["arrow", "parquet", "arrow with ids", "parquet with ids"])
+def test_the_rows_and_failures_of_a_table_are_those_of_its_folder(
+    rows_of: Callable, mixed: Path, tmp_path: Path, kind: str, workers: int
+) -> None:
+    """Rows stand in another order than their ids, so that some are read again."""
+    names = sorted(names_in(mixed), key=lambda name: name[::-1])
+    table = table_of(mixed, names)
+    ids = {name: f"{number:09d}" for number, name in enumerate(names)}
+    if "ids" in kind:
+        table, ids = table.append_column("id", pa.array(names)), {name: name for name in names}
+    path = (write_stream if "arrow" in kind else write_parquet)(tmp_path / f"t.{kind.split()[0]}", table)
+    plain_status, plain = rows_of(mixed, out="plain")
+    status, rows = rows_of(path, workers=workers)
+    assert (status, rows) == (
+        plain_status,
+        {ids[name]: (*row[:-1], f"says {name}") for name, row in plain.items()},
+    )
+    assert {name: said.split(": ")[-1] for name, said in reasons(tmp_path / "tokens").items()} == {
+        ids[name]: said.split(": ")[-1] for name, said in reasons(tmp_path / "plain").items()
+    }
+
+
+def test_what_datasets_saves_is_read_with_its_splits_and_dealt(
+    rows_of: Callable, recordings: Path, tmp_path: Path
+) -> None:
+    from datasets import Audio, Dataset, DatasetDict
+
+    names = names_in(recordings)
+    parts = {
+        split: Dataset.from_dict(
+            {"audio": [str(recordings / name) for name in own], "speaker_id": [7] * len(own)}
+        ).cast_column("audio", Audio(decode=False))
+        for split, own in (("train", names[:6]), ("test", names[6:]))
+    }
+    DatasetDict(parts).save_to_disk(str(tmp_path / "saved"))
+    shutil.copy(
+        tmp_path / "saved" / "test" / "data-00000-of-00001.arrow", tmp_path / "saved" / "test" / "cache-12.arrow"
+    )
+    _, plain = rows_of(recordings, out="plain")
+    for index in range(2):
+        assert rows_of(tmp_path / "saved", "--shard", f"{index}/2", out="parts") == (0, {})
+    assert main(["merge", str(tmp_path / "parts"), "--out", str(tmp_path / "merged"), "--quiet"]) == 0
+    places = [f"train/data-00000-of-00001/{number:09d}" for number in range(6)]
+    places += [f"test/data-00000-of-00001/{number:09d}" for number in range(4)]
+    assert stored(tmp_path / "merged") == {
+        place: (*plain[name][:4], "7", None) for place, name in zip(places, names, strict=True)
+    }
+
+
+@pytest.mark.parametrize("write", [write_stream, write_parquet])
+def test_a_damaged_table_is_told_and_the_rest_goes_on(
+    rows_of: Callable, recordings: Path, tmp_path: Path, write: Callable
+) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    names = names_in(recordings)
+    for number in range(2):
+        write(folder / f"{number}.{'arrow' if write is write_stream else 'parquet'}", table_of(recordings, names))
+    [damaged, whole] = sorted(folder.iterdir())
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2])
+    status, rows = rows_of(folder)
+    assert status == 2
+    assert sum(name.startswith("1/") for name in rows) == 10
+    assert f"the table {damaged.name}: " in " ".join(reasons(tmp_path / "tokens").values())
+    whole.unlink()
+    if write is write_parquet:
+        assert rows_of(folder, out="none") == (1, {})
 
 
 @pytest.mark.parametrize("workers", [0, 2])

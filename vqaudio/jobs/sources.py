@@ -77,8 +77,8 @@ def in_order(sources: Iterable[Source]) -> list[Source]:
     for one, other in pairwise(ordered):
         if one.id == other.id:
             raise VqaudioError(
-                f"the id {one.id!r} would stand for a recording in {one.path} and for one in {other.path}; name their "
-                "common folder, or tokenize them into two stores"
+                f"the id {one.id!r} would stand for a recording in {one.path} and for one in {other.path}; give each "
+                "an id of its own, or tokenize them into two stores"
             )
     return ordered
 

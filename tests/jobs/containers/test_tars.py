@@ -27,7 +27,7 @@ def pack(path: Path, members: Content, form: int = tarfile.USTAR_FORMAT) -> Path
 def content_of(source: Source) -> bytes:
     assert source.part is not None
     with open(source.path, "rb") as file:
-        file.seek(source.part.start_byte)
+        file.seek(source.part.start)
         return file.read(source.part.num_bytes)
 
 

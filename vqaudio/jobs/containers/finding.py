@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vqaudio.audio.folders import walk_audio, walk_files
-from vqaudio.jobs.containers import tars
+from vqaudio.jobs.containers import tables, tars
 from vqaudio.jobs.sources import Source
 
 # By the end of the file's name: how to find the recordings of one, given what stands before their ids.
-KINDS: dict[str, Callable[[Path, str], list[Source]]] = dict.fromkeys(tars.SUFFIXES, tars.sources_in_tar)
+KINDS: dict[str, Callable[[Path, str], list[Source]]] = {
+    **dict.fromkeys(tars.SUFFIXES, tars.sources_in_tar),
+    **dict.fromkeys(tables.SUFFIXES, tables.sources_in_table),
+}
+PASSING = ("cache-", "tmp")  # begin the names of what `datasets` computes beside its tables: rows that stand there too
 
 
 def containers_at(root: Path, name: str) -> Iterator[tuple[Path, str]]:
@@ -24,7 +28,8 @@ def containers_at(root: Path, name: str) -> Iterator[tuple[Path, str]]:
     elif root.is_dir() and next(walk_audio(root), None) is None:
         before = f"{name}/" if name else ""
         for file in walk_files(root, tuple(KINDS)):
-            yield Path(file.path), before + stem_of(file.id)
+            if not os.path.basename(file.id).startswith(PASSING):
+                yield Path(file.path), before + stem_of(file.id)
 
 
 def sources_in(path: Path, name: str) -> list[Source]:

@@ -6,16 +6,16 @@ from typing import Any, BinaryIO
 
 from vqaudio.audio.files import AudioReader
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.containers.part import Part, file_of
+from vqaudio.jobs.containers.part import Extractor, Part
 from vqaudio.jobs.worker import DONE, FAILED, SAMPLES, send, serve
 
 
-def decode_file(path: str, request: Mapping[str, Any], answers: BinaryIO) -> None:
+def decode_file(path: str, request: Mapping[str, Any], extractor: Extractor, answers: BinaryIO) -> None:
     """Decode what a ProcessReader asks for: any number of SAMPLES, then DONE with facts, or FAILED with a reason."""
     segment = {"start_s": request["start_s"], "end_s": request["end_s"]}
     part = Part(*request["part"]) if request["part"] else None
     try:
-        with file_of(path, part, request["scratch"]) as file:
+        with extractor.file_of(path, part, request["scratch"]) as file:
             reader = AudioReader(file, request["sample_rate_hz"], request["block_s"], **segment)
             for block in reader:
                 send(answers, SAMPLES, block.astype("<f4", copy=False).tobytes())
@@ -36,4 +36,5 @@ def decode_file(path: str, request: Mapping[str, Any], answers: BinaryIO) -> Non
 
 def main() -> None:
     """Serve a ProcessReader."""
-    serve(lambda request, answers: decode_file(request["path"], request, answers))
+    extractor = Extractor()
+    serve(lambda request, answers: decode_file(request["path"], request, extractor, answers))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vqaudio.audio.folders import AudioPath
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.containers.finding import containers_at, kind_of, sources_in, stem_of
+from vqaudio.jobs.containers.finding import containers_at, kind_of, sources_in
 from vqaudio.jobs.sources import Source, files_below, in_order, sources_of
 
 
@@ -32,7 +32,7 @@ def sources_of_paths(roots: Sequence[Path]) -> list[Source]:
             sources += [source for path, before in containers for source in sources_in(path, before)]
         else:
             files += files_below(root, name or (root.name if root.is_file() else ""))
-    return in_order([*sources_of(files), *sources])
+    return _not_only_faults([*sources_of(files), *sources])
 
 
 def sources_of_list(content: bytes, origin: str) -> list[Source]:
@@ -45,14 +45,20 @@ def sources_of_list(content: bytes, origin: str) -> list[Source]:
     """
     files, sources = list[AudioPath](), list[Source]()
     for file in _listed(content.splitlines(), origin):
-        if kind_of(Path(file.path)) and os.path.isfile(file.path):
-            sources += sources_in(Path(file.path), stem_of(file.id))
+        if os.path.isfile(file.path) and kind_of(Path(file.path)):
+            sources += sources_in(Path(file.path), file.id)
         else:
             files.append(file)
-    sources = in_order([*sources_of(files), *sources])
-    if not sources:
+    if not (sources := _not_only_faults([*sources_of(files), *sources])):
         raise VqaudioError(f"{origin} names no file; wanted a path on each line")
     return sources
+
+
+def _not_only_faults(sources: Sequence[Source]) -> list[Source]:
+    """Sort sources by id.  Raises VqaudioError if archives and tables are given and nothing could be found in any."""
+    if sources and all(source.refusal and source.part is None and kind_of(Path(source.path)) for source in sources):
+        raise VqaudioError(f"nothing to tokenize: {sources[0].refusal}")
+    return in_order(sources)
 
 
 def _listed(lines: Iterable[bytes], origin: str) -> Iterator[AudioPath]:
@@ -73,6 +79,8 @@ def _listed(lines: Iterable[bytes], origin: str) -> Iterator[AudioPath]:
 
 def _files_of_line(text: str, place: str) -> list[AudioPath]:
     try:
+        if containers := list(containers_at(Path(text), id_of_path(text))):
+            return [AudioPath(name, str(path)) for path, name in containers]
         if os.path.isdir(text):
             return list(files_below(Path(text), id_of_path(text)))
     except VqaudioError as error:

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.containers.part import Part, file_of
+from vqaudio.jobs.containers.part import Extractor, Part
 from vqaudio.jobs.worker import DONE, FAILED, SAMPLES
 from vqaudio.jobs.worker_process import WorkerProcess
 
@@ -68,7 +68,7 @@ class InlineReader:
     """A reader in this process: nothing to start, but a file that crashes the library ends the run."""
 
     def __init__(self, block_s: float = BLOCK_S) -> None:
-        self.block_s = block_s
+        self.block_s, self._extractor = block_s, Extractor()
 
     def read(
         self,
@@ -84,7 +84,7 @@ class InlineReader:
         from vqaudio.audio.files import AudioReader
 
         try:
-            with tempfile.TemporaryDirectory() as scratch, file_of(path, part, scratch) as file:
+            with tempfile.TemporaryDirectory() as scratch, self._extractor.file_of(path, part, scratch) as file:
                 reader = AudioReader(file, sample_rate_hz, self.block_s, start_s=start_s, end_s=end_s)
                 for block in reader:
                     on_block(block)
