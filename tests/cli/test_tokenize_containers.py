@@ -128,13 +128,11 @@ def test_what_datasets_saves_is_read_with_its_splits_and_dealt(
     from datasets import Audio, Dataset, DatasetDict
 
     names = names_in(recordings)
-    parts = {
-        split: Dataset.from_dict(
-            {"audio": [str(recordings / name) for name in own], "speaker_id": [7] * len(own)}
-        ).cast_column("audio", Audio(decode=False))
-        for split, own in (("train", names[:6]), ("test", names[6:]))
-    }
-    DatasetDict(parts).save_to_disk(str(tmp_path / "saved"))
+    saved = DatasetDict()
+    for split, own in (("train", names[:6]), ("test", names[6:])):
+        columns = {"audio": [str(recordings / name) for name in own], "speaker_id": [7] * len(own)}
+        saved[split] = Dataset.from_dict(columns).cast_column("audio", Audio(decode=False))
+    saved.save_to_disk(str(tmp_path / "saved"))
     shutil.copy(
         tmp_path / "saved" / "test" / "data-00000-of-00001.arrow", tmp_path / "saved" / "test" / "cache-12.arrow"
     )

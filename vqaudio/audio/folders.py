@@ -11,7 +11,7 @@ READABLE_SUFFIXES = (
     ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mp1", ".aif",
     ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".gsm", ".ircam", ".avr", ".paf", ".svx", ".htk",
 )  # fmt: skip
-# Audio that libsndfile cannot open: named as a failure, so that nobody's recordings go missing in silence.
+# Audio that libsndfile cannot open, but ffmpeg; without it, failures: nobody's recordings go missing in silence.
 FOREIGN_SUFFIXES = (
     ".m4a", ".m4b", ".mp4", ".aac", ".mov", ".webm", ".mkv", ".mka", ".wma", ".asf", ".amr", ".3gp", ".ac3", ".ape",
     ".wv", ".spx",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from vqaudio.audio.ffmpeg import advice, find_ffmpeg
 from vqaudio.audio.folders import FOREIGN_SUFFIXES, READABLE_SUFFIXES, AudioPath, suffix_of, walk_audio
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.containers.part import Part
@@ -116,10 +117,8 @@ def _source(file: AudioPath, row_id: str) -> Source:
 
 
 def refusal_of_suffix(suffix: str) -> str | None:
-    """Say why a file of this suffix cannot be read, None if it can."""
-    if suffix in FOREIGN_SUFFIXES:
-        return f"libsndfile does not read {suffix}; convert it first: ffmpeg -i FILE{suffix} FILE.flac"
-    return None
+    """Say why a file of this suffix cannot be read here, None if it can."""
+    return advice(suffix) if suffix in FOREIGN_SUFFIXES and find_ffmpeg() is None else None
 
 
 def _readable(name: str) -> str:

@@ -27,8 +27,11 @@ class TableFile:
             if magic.startswith(b"PAR1"):
                 self._parquet = pq.ParquetFile(path, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
                 self.schema: pa.Schema = self._parquet.schema_arrow
+                meta = self._parquet.metadata
+                lengths = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
             else:
-                self.schema = self._arrow().schema
+                self.schema, lengths = self._arrow().schema, []
+            self._group_starts = [0, *accumulate(lengths)]
         except READ_ERRORS as error:
             raise VqaudioError(f"{path}: cannot be read as Parquet or as a stream of Arrow: {error}") from None
 
@@ -39,11 +42,8 @@ class TableFile:
 
     def group_at(self, row: int) -> tuple[int, int]:
         """Find the row group of a row, and the first row of the group."""
-        meta = self._parquet.metadata if self._parquet else None
-        lengths = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)] if meta else []
-        starts = [0, *accumulate(lengths)]
-        group = bisect_right(starts, row) - 1
-        return group, starts[group]
+        group = bisect_right(self._group_starts, row) - 1
+        return group, self._group_starts[group]
 
     def batches(self, columns: Sequence[str], batch_rows: int, group: int = 0) -> Iterator[pa.RecordBatch]:
         """Read some columns from a row group on, in batches (a stream's are those that were written).
