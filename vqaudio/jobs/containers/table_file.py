@@ -56,6 +56,8 @@ class TableFile:
             return
         for batch in self._arrow():
             places = [batch.schema.get_field_index(name) for name in columns]
+            if min(places) < 0:
+                raise ValueError(f"it has no column {columns[places.index(-1)]}, or two of that name")
             arrays = [batch.column(place) for place in places]
             for array in arrays:
                 array.validate(full=True)  # what a forged one points at may lie anywhere
