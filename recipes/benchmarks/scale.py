@@ -200,7 +200,7 @@ def projection(run: Run, planning: Planning, storage: dict[int, float], frame_ra
         f"shards    {num_files / rows:,.0f} Parquet files of {rows:,.0f} recordings",
         f"planning  {plan_hours:,.1f} core-hours and {plan_bytes / 1e9:,.0f} GB in each process that lists all",
     ]
-    most = NODE_BYTES / planning.bytes_per_file
+    most = NODE_BYTES / max(1.0, planning.bytes_per_file)  # of few files no page more may be taken
     all_in_one = plan_bytes <= NODE_BYTES
     advice = f"the list of recordings, which each process holds whole; give each a manifest of up to {most:,.0f} rows"
     return [*lines, f"next      {'the cores: a machine holds the list of recordings' if all_in_one else advice}"]

@@ -57,3 +57,4 @@ def test_a_million_hours_are_computed_from_what_was_measured(scale, run_of) -> N
     assert "the list of recordings" in told["next"]
     small = scale.projection(run_of(1_000), scale.Planning(1e-5, 50.0), {}, 50.0)
     assert "the cores" in small[-1]
+    assert "the cores" in scale.projection(run_of(1_000), scale.Planning(0.0, 0.0), {}, 50.0)[-1]
