@@ -45,9 +45,18 @@ def test_a_linked_folder_outside_the_tree_is_walked_once(tmp_path: Path) -> None
     assert [source.id for source in find_sources(root)] == ["first/one.wav", "two.wav"]
 
 
-def test_foreign_formats_are_named_with_a_way_out(tmp_path: Path) -> None:
-    [source] = find_sources(lay(tmp_path, "talk.M4A"))
-    assert "ffmpeg" in (source.refusal or "")
+def test_foreign_formats_want_ffmpeg_and_one_in_the_current_folder_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty entry of PATH is the current folder."""
+    lay(tmp_path, "talk.M4A", "ffmpeg")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ":.")
+    [source] = find_sources(tmp_path)
+    assert "libsndfile does not read .m4a, and ffmpeg, which does, is not installed" in (source.refusal or "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_sources(tmp_path)[0].refusal is None
 
 
 def test_a_pipe_is_refused_and_not_opened(tmp_path: Path) -> None:

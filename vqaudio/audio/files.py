@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from vqaudio.audio.checks import AudioReport, SampleChecks
+from vqaudio.audio.ffmpeg import UNKNOWN_FRAMES, FfmpegFile
 from vqaudio.audio.flac import samples_held
 from vqaudio.audio.ogg import ogg_warnings
 from vqaudio.audio.opening import ForwardFile, no_samples, open_sound, said, sound_name, truncation
@@ -23,7 +24,6 @@ from vqaudio.core.durable import replace_file
 from vqaudio.core.errors import VqaudioError
 
 CHUNK_VALUES = 65_536  # read at a time: samples x channels
-UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's length of a FLAC file whose header leaves it open
 SEGMENT_SLACK_S = 0.01  # lists of segments round their times to two or three decimals
 MAX_SHORTFALL = 0.01  # MP3 headers only estimate their length
 
@@ -46,6 +46,8 @@ def audio_info(path: str | Path) -> AudioInfo:
     Raises VqaudioError if it is not a sound file.
     """
     with open_sound(path) as sound:
+        if isinstance(sound, FfmpegFile):
+            raise VqaudioError(f"{path}: only reading it to its end tells how long it is; convert it to FLAC first")
         num_samples = sound.frames if sound.frames != UNKNOWN_FRAMES else samples_held(path) or 0
         return AudioInfo(sound.samplerate, sound.channels, num_samples)
 
@@ -109,7 +111,7 @@ class AudioReader:
         """Samples read, at the rate asked for; after the last block."""
         return self.report.num_samples
 
-    def _mono(self, sound: ForwardFile, checks: SampleChecks) -> Iterator[np.ndarray]:
+    def _mono(self, sound: ForwardFile | FfmpegFile, checks: SampleChecks) -> Iterator[np.ndarray]:
         """Read the segment at the file's own rate, channels averaged."""
         rate_hz, chunk = sound.samplerate, max(1, CHUNK_VALUES // sound.channels)
         try:
@@ -132,13 +134,15 @@ class AudioReader:
             reason = no_samples(self.path) if is_whole else f"no samples from {self.start_s} s on; the file ends before"
             raise VqaudioError(f"{self.path}: {reason}")
 
-    def _header_warnings(self, sound: ForwardFile, checks: SampleChecks) -> list[str]:
+    def _header_warnings(self, sound: ForwardFile | FfmpegFile, checks: SampleChecks) -> list[str]:
         if self.start_s > 0 or self.end_s is not None:
             end_s = self.start_s + checks.num_frames / sound.samplerate
             is_short = self.end_s is not None and self.end_s - end_s > SEGMENT_SLACK_S
             return (
                 [f"incomplete: the segment ends at {self.end_s:.2f} s, the file at {end_s:.2f} s"] if is_short else []
             )
+        if isinstance(sound, FfmpegFile):
+            return sound.warnings()
         if warning := truncation(sound):
             return [warning]
         if warnings := ogg_warnings(self.path, checks.num_frames / sound.samplerate):

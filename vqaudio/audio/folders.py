@@ -11,7 +11,7 @@ READABLE_SUFFIXES = (
     ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mp1", ".aif",
     ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".gsm", ".ircam", ".avr", ".paf", ".svx", ".htk",
 )  # fmt: skip
-# Audio that libsndfile cannot open: named as a failure, so that nobody's recordings go missing in silence.
+# Audio that libsndfile cannot open, but ffmpeg; without it, failures: nobody's recordings go missing in silence.
 FOREIGN_SUFFIXES = (
     ".m4a", ".m4b", ".mp4", ".aac", ".mov", ".webm", ".mkv", ".mka", ".wma", ".asf", ".amr", ".3gp", ".ac3", ".ape",
     ".wv", ".spx",
@@ -32,7 +32,12 @@ def suffix_of(name: str | Path) -> str:
 
 
 def walk_audio(root: Path) -> Iterator[AudioPath]:
-    """Find every file below a folder whose suffix is one of audio, breadth first, sorted within each folder.
+    """Find every file below a folder whose suffix is one of audio; see `walk_files`."""
+    return walk_files(root, READABLE_SUFFIXES + FOREIGN_SUFFIXES)
+
+
+def walk_files(root: Path, endings: tuple[str, ...]) -> Iterator[AudioPath]:
+    """Find every file below a folder whose name has one of the endings, breadth first, sorted within each folder.
 
     Links to folders are followed, each real folder is visited once, and a folder's own place comes before any link to
     it: loops end, and ids do not depend on the order of the disk.
@@ -53,7 +58,7 @@ def walk_audio(root: Path) -> Iterator[AudioPath]:
         for entry in entries:
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append((f"{prefix}{entry.name}/", entry.path))
-            elif suffix_of(entry.name) in READABLE_SUFFIXES + FOREIGN_SUFFIXES:
+            elif entry.name.lower().endswith(endings) and entry.name.lower() not in endings:
                 yield AudioPath(prefix + entry.name, entry.path)
 
 

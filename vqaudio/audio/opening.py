@@ -1,4 +1,4 @@
-"""Opening of a sound file through libsndfile, with errors that say in plain words why one cannot be opened."""
+"""Opening of a sound file by libsndfile or ffmpeg, with errors that say in plain words why one cannot be opened."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from typing import Any
 
 import soundfile
 
+from vqaudio.audio.ffmpeg import FfmpegFile
 from vqaudio.audio.folders import FOREIGN_SUFFIXES, suffix_of
 from vqaudio.core.errors import VqaudioError
 
@@ -39,8 +40,8 @@ class ForwardFile(soundfile.SoundFile):
             num_frames -= got
 
 
-def open_sound(path: str | Path) -> ForwardFile:
-    """Open a sound file at its first frame.
+def open_sound(path: str | Path) -> ForwardFile | FfmpegFile:
+    """Open a sound file at its first frame: through libsndfile, or through ffmpeg what that does not read.
 
     Raises VqaudioError if it is missing, empty, not a regular file, not audio, or of an absurd rate or channel count.
     """
@@ -48,7 +49,7 @@ def open_sound(path: str | Path) -> ForwardFile:
     if size == 0:
         raise VqaudioError(f"{path}: empty, 0 bytes")
     try:
-        sound = ForwardFile(sound_name(path))
+        sound = FfmpegFile(path) if suffix_of(path) in FOREIGN_SUFFIXES else ForwardFile(sound_name(path))
     except soundfile.LibsndfileError as error:
         raise VqaudioError(f"{path}: {_explain(path, error)}") from None
     except TypeError:  # soundfile wants to be told the rate of what is named .raw
@@ -71,7 +72,7 @@ def sound_name(path: str | Path) -> Any:
     return os.fsencode(path)
 
 
-def truncation(sound: soundfile.SoundFile) -> str | None:
+def truncation(sound: ForwardFile | FfmpegFile) -> str | None:
     """Return a sentence if the header promises more bytes than the file has."""
     for promised, present in _WRONG_SIZE.findall(sound.extra_info):
         is_streamed = int(promised) >= 0xFFFFFF00 or 0x7FFF0000 <= int(promised) <= 0x80001000  # writers' "unknown"
@@ -108,9 +109,6 @@ def _size_bytes(path: str | Path) -> int:
 
 
 def _explain(path: str | Path, error: soundfile.LibsndfileError) -> str:
-    suffix = suffix_of(path)
-    if suffix in FOREIGN_SUFFIXES:
-        return f"libsndfile does not read {suffix} files; {_convert(path)}"
     return f"not audio, or damaged at its start: libsndfile says: {said(error)}"
 
 

@@ -1,7 +1,8 @@
 """`vqaudio tokenize WAV_DIR --out DIR`: a folder of recordings becomes a token store.
 
 An id tells a recording apart: for one folder the path below it, for several paths the path from the folder's name on,
-for a list or a manifest (without ids of its own) the path as it is written there.
+for a list or a manifest (without ids of its own) the path as it is written there.  In an archive (.tar) it is the key,
+in a table (.arrow, .parquet) the cell `id` or the row's number, below the path of the file unless it is the only one.
 """
 
 import argparse
@@ -37,7 +38,11 @@ STDIN = Path("-")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "audio", metavar="WAV_DIR", type=path_of, nargs="*", help="folders of recordings, or recordings; -: as --list -"
+        "audio",
+        metavar="WAV_DIR",
+        type=path_of,
+        nargs="*",
+        help="folders, recordings, archives, tables; -: as --list -",
     )
     add_list_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder of the token store")

@@ -62,7 +62,8 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
     if wanted != found:
         names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise VqaudioError(f"{folder}: config.json and model.safetensors do not belong together: {names[:3]}")
-    codec.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, strict=False)
+    codec.load_state_dict(tensors, strict=False)  # float16 becomes float32 as it is copied, one tensor at a time
+    del tensors
     if fingerprint(codec) != header["weights_sha256"]:
         raise VqaudioError(
             f"the weights in {folder} do not have the hash that config.json names; fetch the codec again"

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from vqaudio.audio.ffmpeg import advice, find_ffmpeg
 from vqaudio.audio.folders import FOREIGN_SUFFIXES, READABLE_SUFFIXES, AudioPath, suffix_of, walk_audio
 from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.containers.part import Part
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One recording to tokenize: a file, or a segment of one.
+    """One recording to tokenize: a file, a segment of one, or a part of a file that holds many.
 
     id: its path below the folder asked for, with `/` and with its suffix.  refusal: why it cannot be read, where
     that is known without opening it.  num_bytes: the file's size on disk.  start_s, end_s: the segment in seconds,
-    to the file's end if end_s is None.
+    to the file's end if end_s is None.  part: where it lies in the file, None if it is the file.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Source:
     refusal: str | None = None
     start_s: float = 0.0
     end_s: float | None = None
+    part: Part | None = None
 
 
 def find_sources(root: Path) -> list[Source]:
@@ -66,7 +69,19 @@ def sources_of(files: Iterable[AudioPath]) -> list[Source]:
                 "folder, or give a manifest with a column id"
             )
     ids = _distinct_ids([file.id for file in files])
-    return sorted(map(_source, files, ids), key=lambda source: source.id)
+    return in_order(map(_source, files, ids))
+
+
+def in_order(sources: Iterable[Source]) -> list[Source]:
+    """Sort sources by id.  Raises VqaudioError if two have one id."""
+    ordered = sorted(sources, key=lambda source: source.id)
+    for one, other in pairwise(ordered):
+        if one.id == other.id:
+            raise VqaudioError(
+                f"the id {one.id!r} would stand for a recording in {one.path} and for one in {other.path}; give each "
+                "an id of its own, or tokenize them into two stores"
+            )
+    return ordered
 
 
 def _distinct_ids(names: Sequence[str]) -> list[str]:
@@ -85,7 +100,7 @@ def _source(file: AudioPath, row_id: str) -> Source:
     """Make a source, and refuse names that Parquet cannot hold, foreign formats and pipes without opening them."""
     if file.refusal is not None:
         return Source(row_id, file.path, refusal=file.refusal)
-    suffix, refusal, num_bytes = suffix_of(file.path), None, 0
+    refusal, num_bytes = None, 0
     try:
         status = os.stat(file.path)
         num_bytes = status.st_size
@@ -95,11 +110,15 @@ def _source(file: AudioPath, row_id: str) -> Source:
         refusal = f"cannot be opened: {error.strerror}"
     except ValueError as error:  # a null byte, in a list of paths that is none
         refusal = f"cannot be opened: {error}"
-    if suffix in FOREIGN_SUFFIXES:
-        refusal = f"libsndfile does not read {suffix}; convert it first: ffmpeg -i FILE{suffix} FILE.flac"
+    refusal = refusal_of_suffix(suffix_of(file.path)) or refusal
     if row_id != file.id:
         refusal = "the file name is not UTF-8; rename it"
     return Source(row_id, file.path, num_bytes, refusal=refusal)
+
+
+def refusal_of_suffix(suffix: str) -> str | None:
+    """Say why a file of this suffix cannot be read here, None if it can."""
+    return advice(suffix) if suffix in FOREIGN_SUFFIXES and find_ffmpeg() is None else None
 
 
 def _readable(name: str) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.plain_files import parse_json
 from vqaudio.core.units import FrameGrid
+from vqaudio.tokens.arrays import array_of_numbers, array_of_texts, numbers_of
 
 MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
 
@@ -141,10 +142,18 @@ def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
     books = stamp.num_codebooks
     lengths = np.repeat([row.codes.shape[1] for row in rows], books)
     flat = np.concatenate([row.codes.ravel() for row in rows]) if rows else np.zeros(0, dtype=np.uint16)
-    frames = pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), pa.array(flat))
-    codes = pa.ListArray.from_arrays(np.arange(0, books * len(rows) + 1, books, dtype=np.int32), frames)
-    columns = [pa.array([vars(row)[name] for row in rows], kind) for name, kind in _COLUMNS[:-1]]
+    ends = array_of_numbers(np.cumsum([0, *lengths]).astype(np.int32))
+    frames = pa.ListArray.from_arrays(ends, array_of_numbers(flat))
+    rows_at = array_of_numbers(np.arange(0, books * len(rows) + 1, books, dtype=np.int32))
+    codes = pa.ListArray.from_arrays(rows_at, frames)
+    columns = [_column([vars(row)[name] for row in rows], kind) for name, kind in _COLUMNS[:-1]]
     return pa.Table.from_arrays([*columns, codes], schema=arrow_schema(stamp))
+
+
+def _column(values: list, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        return array_of_texts(values)
+    return array_of_numbers(np.array(values, dtype=np.dtype(kind.to_pandas_dtype())))
 
 
 def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
@@ -160,7 +169,7 @@ def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     plain = batch.drop_columns(["codes"]).to_pylist()
     outer = batch.column("codes")
     inner = outer.values
-    books, frames, flat = outer.offsets.to_numpy(), inner.offsets.to_numpy(), inner.values.to_numpy()
+    books, frames, flat = numbers_of(outer.offsets), numbers_of(inner.offsets), numbers_of(inner.values)
     for number, values in enumerate(plain):
         edges = frames[books[number] : books[number + 1] + 1]
         if len(edges) < 2 or len(set(np.diff(edges).tolist())) != 1:

@@ -66,7 +66,8 @@ def test_ids_and_speakers_may_be_numbers(tmp_path: Path) -> None:
     assert facts_of(path) == [("7", f"{tmp_path}/a.wav", 0.0, None, "19", None)]
 
 
-def test_a_file_that_is_not_there_is_refused_and_the_rest_is_not(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_refused_and_the_rest_is_not(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", "")  # no ffmpeg
     (tmp_path / "a.wav").write_bytes(b"x")
     path = write(tmp_path / "m.jsonl", [{"path": "a.wav"}, {"path": "gone.wav"}, {"path": "talk.m4a"}])
     reasons = [source.refusal or "" for source in sources_of_manifest(path)]

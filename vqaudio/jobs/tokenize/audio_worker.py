@@ -1,21 +1,24 @@
 """The process that reads audio files: paths in, blocks of samples out.  It never imports torch."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from vqaudio.audio.files import AudioReader
 from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.containers.part import Extractor, Part
 from vqaudio.jobs.worker import DONE, FAILED, SAMPLES, send, serve
 
 
-def decode_file(
-    path: str, sample_rate_hz: int, block_s: float, start_s: float, end_s: float | None, answers: BinaryIO
-) -> None:
-    """Decode a file or a segment: any number of SAMPLES, then DONE with its facts, or FAILED with a reason."""
+def decode_file(path: str, request: Mapping[str, Any], extractor: Extractor, answers: BinaryIO) -> None:
+    """Decode what a ProcessReader asks for: any number of SAMPLES, then DONE with facts, or FAILED with a reason."""
+    segment = {"start_s": request["start_s"], "end_s": request["end_s"]}
+    part = Part(*request["part"]) if request["part"] else None
     try:
-        reader = AudioReader(path, sample_rate_hz, block_s, start_s=start_s, end_s=end_s)
-        for block in reader:
-            send(answers, SAMPLES, block.astype("<f4", copy=False).tobytes())
+        with extractor.file_of(path, part, request["scratch"]) as file:
+            reader = AudioReader(file, request["sample_rate_hz"], request["block_s"], **segment)
+            for block in reader:
+                send(answers, SAMPLES, block.astype("<f4", copy=False).tobytes())
         facts = {
             "num_samples": reader.num_samples,
             "source_rate_hz": reader.source_rate_hz,
@@ -33,9 +36,5 @@ def decode_file(
 
 def main() -> None:
     """Serve a ProcessReader."""
-
-    def answer(request: dict[str, Any], answers: BinaryIO) -> None:
-        path, rate_hz, block_s = request["path"], request["sample_rate_hz"], request["block_s"]
-        decode_file(path, rate_hz, block_s, request["start_s"], request["end_s"], answers)
-
-    serve(answer)
+    extractor = Extractor()
+    serve(lambda request, answers: decode_file(request["path"], request, extractor, answers))

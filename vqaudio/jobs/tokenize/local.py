@@ -173,7 +173,8 @@ class LocalRun:
             self._streams.put(stream)
             try:
                 rate_hz, start_s, end_s = self._tokenizer.sample_rate_hz, source.start_s, source.end_s
-                stream.put(reader.read(source.path, rate_hz, stream.put, start_s=start_s, end_s=end_s))
+                segment = {"start_s": start_s, "end_s": end_s, "part": source.part}
+                stream.put(reader.read(source.path, rate_hz, stream.put, **segment))
             except VqaudioError as error:
                 stream.put(error)
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from vqaudio.audio.folders import AudioPath
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.plain_files import open_csv, open_text, parse_json
+from vqaudio.jobs.containers.texts import text_in
 from vqaudio.jobs.naming import is_safe
 from vqaudio.jobs.sources import Source, sources_of
 from vqaudio.jobs.tokenize.inputs import id_of_path
@@ -154,7 +155,7 @@ def _check_columns(place: str, names: list[str]) -> None:
 
 def _entry(place: str, row: Mapping[str, Any]) -> Entry:
     """Check the cells of a row.  Raises VqaudioError that names its place."""
-    path, row_id, speaker, text = (_text(place, row, name) for name in ("path", "id", "speaker", "text"))
+    path, row_id, speaker, text = (text_in(place, row, name) for name in ("path", "id", "speaker", "text"))
     start_s, duration_s = _seconds(place, row, "start"), _seconds(place, row, "duration")
     if path is None:
         raise VqaudioError(f"{place} has an empty path; name a sound file there")
@@ -176,19 +177,6 @@ def _id_of(path: str, start_s: float | None, duration_s: float | None) -> str:
     end = "" if duration_s is None else f"{(start_s or 0.0) + duration_s:.3f}"
     name = PurePosixPath(row_id)
     return str(name.with_name(f"{name.stem}#{start_s or 0.0:.3f}-{end}{name.suffix}"))
-
-
-def _text(place: str, row: Mapping[str, Any], name: str) -> str | None:
-    value = row.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and name != "path":
-        value = str(value)  # ids and speakers are numbers in many corpora
-    if value is not None and not isinstance(value, str):
-        raise VqaudioError(f"{place}: {name} is {value!r}; wanted text")
-    try:
-        (value or "").encode()
-    except UnicodeEncodeError:
-        raise VqaudioError(f"{place}: {name} is {value!r}, which is not valid Unicode") from None
-    return value or None
 
 
 def _seconds(place: str, row: Mapping[str, Any], name: str) -> float | None:

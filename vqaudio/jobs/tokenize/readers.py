@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.containers.part import Extractor, Part
 from vqaudio.jobs.worker import DONE, FAILED, SAMPLES
 from vqaudio.jobs.worker_process import WorkerProcess
 
@@ -43,10 +45,12 @@ class AudioFileReader(Protocol):
         *,
         start_s: float = 0.0,
         end_s: float | None = None,
+        part: Part | None = None,
     ) -> Decoded:
         """Give every block of the file (float32, mono, at the rate asked for) to `on_block`, in order.
 
         start_s, end_s: the segment to read, in seconds; to the file's end if end_s is None.
+        part: where the recording lies in the file, None if it is the file.
         Raises VqaudioError with the reason if the file cannot be read, and whatever `on_block` raises.
         """
         ...
@@ -64,7 +68,7 @@ class InlineReader:
     """A reader in this process: nothing to start, but a file that crashes the library ends the run."""
 
     def __init__(self, block_s: float = BLOCK_S) -> None:
-        self.block_s = block_s
+        self.block_s, self._extractor = block_s, Extractor()
 
     def read(
         self,
@@ -74,14 +78,16 @@ class InlineReader:
         *,
         start_s: float = 0.0,
         end_s: float | None = None,
+        part: Part | None = None,
     ) -> Decoded:
         """Read one file; see AudioFileReader."""
         from vqaudio.audio.files import AudioReader
 
         try:
-            reader = AudioReader(path, sample_rate_hz, self.block_s, start_s=start_s, end_s=end_s)
-            for block in reader:
-                on_block(block)
+            with tempfile.TemporaryDirectory() as scratch, self._extractor.file_of(path, part, scratch) as file:
+                reader = AudioReader(file, sample_rate_hz, self.block_s, start_s=start_s, end_s=end_s)
+                for block in reader:
+                    on_block(block)
         except (OSError, MemoryError) as error:
             raise VqaudioError(f"cannot be decoded: {type(error).__name__}: {error}") from error
         return Decoded(reader.num_samples, reader.source_rate_hz, tuple(reader.warnings))
@@ -108,6 +114,7 @@ class ProcessReader:
     ) -> None:
         self.block_s = block_s
         self.worker = WorkerProcess("decoder", code, patience_s)
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None  # here, because a process that dies leaves it
 
     def read(
         self,
@@ -117,10 +124,11 @@ class ProcessReader:
         *,
         start_s: float = 0.0,
         end_s: float | None = None,
+        part: Part | None = None,
     ) -> Decoded:
         """Read one file; see AudioFileReader.  A process that dies or falls silent is a VqaudioError as well."""
         request = {"path": path, "sample_rate_hz": sample_rate_hz, "block_s": self.block_s}
-        request |= {"start_s": start_s, "end_s": end_s}
+        request |= {"start_s": start_s, "end_s": end_s, "part": part, "scratch": self._scratch_for(part)}
         with closing(self.worker.answers(request)) as answers:
             for tag, payload in answers:
                 if tag == SAMPLES:
@@ -140,3 +148,12 @@ class ProcessReader:
     def close(self) -> None:
         """End the process."""
         self.worker.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+    def _scratch_for(self, part: Part | None) -> str:
+        """Return a folder for copies of parts, made for the first of them."""
+        if part is not None and self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="vqaudio-")
+        return self._scratch.name if self._scratch else ""
