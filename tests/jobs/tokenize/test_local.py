@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,7 @@ class ScriptedDecoder:
         self.num_given = 0
         self.is_closed = False
 
-    def read(
-        self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None], **segment: float | None
-    ) -> Decoded:
+    def read(self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None], **segment: Any) -> Decoded:
         if path == "broken":
             raise VqaudioError("is broken")
         if path == "bug":
@@ -81,7 +80,7 @@ def test_what_waits_for_an_earlier_file_is_given_out_early_and_again_in_its_turn
 
     class HeldDecoder(ScriptedDecoder):
         def read(
-            self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None], **segment: float | None
+            self, path: str, sample_rate_hz: int, on_block: Callable[[np.ndarray], None], **segment: Any
         ) -> Decoded:
             if path == "held" and not are_there.wait(60):
                 raise VqaudioError("nothing came early")

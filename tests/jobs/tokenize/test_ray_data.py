@@ -13,8 +13,10 @@ import pytest
 
 from vqaudio.cli.main import main
 from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.containers.part import Part
+from vqaudio.jobs.sources import Source
 from vqaudio.jobs.tokenize import ray_data
-from vqaudio.jobs.tokenize.ray_data import connect, reason_of
+from vqaudio.jobs.tokenize.ray_data import connect, packed, reason_of, unpacked
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # Ray's own
 ROOT = Path(__file__).parents[3]
@@ -110,6 +112,13 @@ def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(VqaudioError, match=r"pip install 'vqaudio\[ray\]'"):
         connect(None, str(tmp_path))
+
+
+@pytest.mark.parametrize("part", [None, Part(".flac", 512, 9_000), Part(".wav", 7, 0, "audio")])
+def test_a_source_comes_to_a_worker_as_it_is_with_its_whole_path(part: Part | None, tmp_path: Path) -> None:
+    source = Source("a\udce4/b.wav", str(tmp_path / "b.tar"), 9, "ada", "Wörter", None, 0.25, 1.5, part)
+    assert unpacked(packed(source)) == source
+    assert unpacked(packed(Source("b", "b.wav"))) == Source("b", str(Path.cwd() / "b.wav"))
 
 
 def test_the_reason_of_an_error_is_its_cause() -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.containers.part import Part
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.tokenize.file_tokenizer import Outcome
 from vqaudio.jobs.tokenize.readers import AudioFileReader, ProcessReader
@@ -137,7 +138,7 @@ class RayRun:
         num_workers = min(self._num_workers or there, num_blocks)
         if num_workers > there:
             raise VqaudioError(f"--workers {num_workers} wants {num_workers} {kind}s, the Ray cluster has {there}")
-        rows = [{"index": index, "source": _packed(source)} for index, source in enumerate(self.sources)]
+        rows = [{"index": index, "source": packed(source)} for index, source in enumerate(self.sources)]
         return ray.data.from_items(rows, override_num_blocks=num_blocks).map_batches(
             BatchTokenizer,
             fn_constructor_args=self._settings,
@@ -150,9 +151,16 @@ class RayRun:
         )
 
 
-def _packed(source: Source) -> str:
+def packed(source: Source) -> str:
     """Pack a source as JSON, with its whole path: workers have another current folder."""
     return json.dumps(asdict(replace(source, path=os.path.abspath(source.path))))
+
+
+def unpacked(text: str) -> Source:
+    """Unpack what `packed` made."""
+    fields = json.loads(text)
+    part = fields.pop("part")
+    return Source(**fields, part=None if part is None else Part(*part))
 
 
 class BatchTokenizer:
@@ -174,7 +182,7 @@ class BatchTokenizer:
         """Tokenize sources (columns index, source); returns codes and facts (columns index, codes, facts)."""
         from vqaudio.jobs.tokenize.local import LocalRun
 
-        sources = [Source(**json.loads(source)) for source in batch["source"].to_pylist()]
+        sources = [unpacked(source) for source in batch["source"].to_pylist()]
         threads = 1 if self.tokenizer is None else self.num_threads
         run = LocalRun(sources, self.tokenizer, self.readers, num_threads=threads, num_in_flight=IN_FLIGHT)
         outcomes = list(run.outcomes())
@@ -240,9 +248,10 @@ def _require_listener(address: str | None) -> None:
 
 def reason_of(error: BaseException) -> str:
     """Find what an error of Ray's says that is nearest to its cause, in a line."""
-    reasons = []
-    while error is not None and len(reasons) < 10:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reasons.append(lines[-1] if lines else type(error).__name__)
-        error = getattr(error, "cause", None) or error.__cause__
+    reasons: list[str] = []
+    found: BaseException | None = error
+    while found is not None and len(reasons) < 10:
+        lines = [line.strip() for line in str(found).splitlines() if line.strip()]
+        reasons.append(lines[-1] if lines else type(found).__name__)
+        found = getattr(found, "cause", None) or found.__cause__
     return max(reasons, key=len)
