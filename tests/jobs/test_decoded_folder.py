@@ -52,7 +52,10 @@ def test_files_without_a_readable_record_are_not_gone_on_with(tmp_path: Path, co
     write_audio(wav, [0.1], 16_000)
     if content is not None:
         (tmp_path / RECORD).write_text(content)
-    with pytest.raises(VqaudioError, match=RECORD), decoded_folder(tmp_path, [wav], ORIGIN, "resume"):
+    paths = [tmp_path / "not yet.wav", wav]
+    with pytest.raises(VqaudioError, match=RECORD), decoded_folder(tmp_path, paths, ORIGIN, "resume"):
+        pass
+    with decoded_folder(tmp_path, paths[:1], ORIGIN, "resume"):
         pass
 
 
