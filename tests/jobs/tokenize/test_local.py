@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
@@ -260,3 +261,15 @@ def test_more_finished_files_than_may_wait_do_not_lock_the_run(
         num_in_flight=2,
     )
     assert len(finished(job)) == 31
+
+
+def test_torchs_threads_come_back_after_a_run(finished: Callable, make_encoder: Callable[[], BlockEncoder]) -> None:
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        tokenizer = FileTokenizer(make_encoder, RATE_HZ)
+        run = LocalRun(scripted(["1"]), tokenizer, [ScriptedDecoder()], num_threads=1, num_in_flight=1)
+        assert len(finished(run)) == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads_before)

@@ -179,6 +179,7 @@ STEREO = recording(sources=[{"type": "file", "channels": [0, 1], "source": "a.wa
         (cut(recording=recording(transforms=[{"name": "Resample"}])), "has transforms"),
         (cut(recording=STEREO), "one channel of several"),
         (cut(duration=None), "without start or duration"),
+        (cut(start=None), "without start or duration"),
         (cut(start=-1.0), "start is -1.0"),
         (cut(recording=[]), "of one file"),
     ],
