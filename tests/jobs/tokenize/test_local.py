@@ -273,3 +273,16 @@ def test_torchs_threads_come_back_after_a_run(finished: Callable, make_encoder: 
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads_before)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"), [("", 8), ("2", 2), ("8", 8), ("64", 8), ("0", 8), ("-1", 8), ("many", 8)]
+)
+def test_there_are_as_many_threads_as_cpus_or_fewer_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, number: int
+) -> None:
+    monkeypatch.setattr(local, "count_cpus", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert local.num_available_cpus() == number
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert local.num_available_cpus() == 8

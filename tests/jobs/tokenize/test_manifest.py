@@ -100,6 +100,7 @@ def test_a_file_that_is_not_there_is_refused_and_the_rest_is_not(tmp_path: Path)
         ("m.jsonl", '{"path": "a.wav"}\n\n{"path": \n', "line 3 of .*is not JSON"),
         ("m.jsonl", '["a.wav"]\n', "line 1 of .*is not a JSON object"),
         ("m.jsonl", '{"path": "a.wav"}\n{"file": "a.wav"}\n', "line 2 of .*no column path, only file"),
+        ("m.jsonl", '{"path": "a.wav", "speaker": true}\n', "line 1 of .*speaker is True; wanted text"),
         ("m.jsonl", '{"path": 7}\n', "line 1 of .*path is 7; wanted text"),
         ("m.jsonl", '{"path": "a.wav", "text": ["x"]}\n', "line 1 of .*text is .*wanted text"),
         ("m.jsonl", '{"path": "a.wav", "text": "\\ud800"}\n', "line 1 of .*not valid Unicode"),
