@@ -56,7 +56,7 @@ def test_the_length_is_that_between_the_first_and_the_last_position():
 FRAMES = [480, 960, 1920, 2880] * 3 + [480, 960] * 2 + [120, 240, 480, 960] * 4  # RFC 6716, table 2
 
 
-@pytest.mark.parametrize(("config", "samples"), enumerate(FRAMES))
+@pytest.mark.parametrize(("config", "samples"), [*enumerate(FRAMES)])
 def test_opus_packets_are_as_long_as_the_rfc_says(config, samples):
     for code, num_frames in ((0, 1), (1, 2), (2, 2)):
         assert ogg._opus_samples(bytes([config << 3 | code, 9])) == num_frames * samples
