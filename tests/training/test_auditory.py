@@ -95,3 +95,17 @@ def test_rows_do_not_touch_each_other(loss, noisy, speech):
     given, wanted = torch.cat([power_of(samples) for samples in noisy]), power_of(speech).expand(len(noisy), -1, -1)
     apart = [float(loss(row[None], wanted[:1])) for row in given]
     assert float(loss(given, wanted)) == pytest.approx(float(np.mean(apart)), rel=1e-4)
+
+
+def test_direct_current_is_not_heard(speech):
+    loss, power = DisturbanceLoss(RATE_HZ, NUM_BINS), power_of(speech)
+    shifted = power.clone()
+    shifted[..., 0] += 1.0
+    assert float(loss(shifted, power)) == pytest.approx(float(loss(power, power)), abs=1e-3)
+
+
+def test_pauses_do_not_count_for_intelligibility(speech):
+    loss, power = IntelligibilityLoss(RATE_HZ, NUM_BINS), power_of(speech)
+    softest = 1e-6 * power.mean() * torch.rand(1, 200, NUM_BINS, generator=torch.Generator().manual_seed(0))
+    padded, given = torch.cat([power, softest], dim=1), torch.cat([power, softest.flip(1)], dim=1)
+    assert float(loss(given, padded)) < 0.05
