@@ -125,7 +125,7 @@ def test_gains_that_fall_and_crops_of_nothing_are_refused() -> None:
 
 def test_orders_crops_and_buckets_are_drawn_from_streams_of_their_own() -> None:
     assert len({ORDER_STREAM, CROP_STREAM, BATCH_STREAM, MIX_STREAM}) == 4
-    drawn = {tuple(uniform_draws(*place, 5).tolist()) for place in np.ndindex(3, 4, 3)}
+    drawn = {tuple(uniform_draws(seed, stream, index, 5).tolist()) for seed, stream, index in np.ndindex(3, 4, 3)}
     assert len(drawn) == 36
     assert np.array_equal(uniform_draws(1, 2, 3, 9)[:5], uniform_draws(1, 2, 3, 5))
     flat = np.sort(np.concatenate([uniform_draws(0, 0, index, 1_000) for index in range(10)]))
