@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close as assert_close_to
 
+from vqaudio.training import codec_step
 from vqaudio.training.auditory import DisturbanceLoss, IntelligibilityLoss
 from vqaudio.training.batches import batch_parts
 from vqaudio.training.codec_step import (
@@ -221,3 +222,16 @@ def test_the_verdict_weighs_scores_and_features_by_their_own_weights(audio):
 def test_a_verdict_without_gradient_leaves_the_reconstruction_finite():
     one = torch.randn(2, 1, 50)
     assert torch.equal(balance_gradients(one, torch.zeros(2, 1, 50), share=1.0), one)
+
+
+def test_what_a_decoder_says_late_is_compared_with_the_recording_of_then(monkeypatch):
+    asked = []
+    recorded = codec_step.recorded_spectrum
+    monkeypatch.setattr(
+        codec_step, "recorded_spectrum", lambda audio, **how: asked.append(how) or recorded(audio, **how)
+    )
+    codec: Any = Painter()
+    codec.decoder = SimpleNamespace(network_lookahead=3, upsampling=2, head=SimpleNamespace(hop=160))
+    audio = torch.randn(2, 1, 8_000)
+    CodecLosses(WEIGHTS["spectrum"], 16_000).compare(codec, codec(audio, None, None), audio)
+    assert asked == [{"num_frames": 25, "hop": 160, "delay_frames": 6}]

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from vqaudio.training import losses
 from vqaudio.training.losses import (
     ComplexStftLoss,
     LogMagnitudeLoss,
@@ -132,3 +133,34 @@ def test_reencoding_is_measured_by_how_each_channel_varies_about_its_own_mean():
     again = latents + 0.5
     assert_close(reencoding_loss(again + means, latents + means), reencoding_loss(again, latents), rtol=1e-3, atol=0)
     assert reencoding_loss(torch.ones(1, 2, 3), torch.ones(1, 2, 3)) == 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda given, wanted: ComplexStftLoss()(given, wanted),
+        lambda given, wanted: feature_matching_loss([[wanted, 3 * wanted]], [[given, given]]),
+        reencoding_loss,
+    ],
+    ids=["waveform", "features", "reencoding"],
+)
+def test_processes_that_share_a_batch_find_its_loss_between_them(loss, audio, monkeypatch):
+    """What a loss is divided by is the mean of the whole batch."""
+    wanted = audio * torch.tensor([1.0, 5.0])[:, None, None] + torch.tensor([0.0, 0.3])[:, None, None]
+    given = wanted + 0.01 * torch.randn(wanted.shape, generator=torch.Generator().manual_seed(3))
+    whole = float(loss(given, wanted))
+    means: list[torch.Tensor] = []
+    for _ in range(3):  # the mean of one call may follow from that of the one before
+        asked: list[list[torch.Tensor]] = []
+        shares = []
+        for row in (0, 1):
+            asked.append([])
+
+            def mean_of_all(value, here=asked[-1], known=tuple(means)):
+                here.append(value.detach())
+                return known[len(here) - 1] if known else value.detach()
+
+            monkeypatch.setattr(losses, "mean_over_processes", mean_of_all)
+            shares.append(float(loss(given[row : row + 1], wanted[row : row + 1])))
+        means = [(one + other) / 2 for one, other in zip(*asked, strict=True)]
+    assert sum(shares) / 2 == pytest.approx(whole, rel=1e-4)
