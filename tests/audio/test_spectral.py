@@ -60,3 +60,14 @@ def test_more_bands_than_bins_are_refused() -> None:
 
 def test_as_many_bands_as_bins_are_made() -> None:
     assert LogMel(RATE_HZ, window_samples=64, num_bands=32)(tone(1_000)).shape[1] == 32
+
+
+@pytest.mark.parametrize("window_samples", [512, 1024, 2048])
+def test_a_flat_spectrum_is_one_level_in_every_band_and_at_every_resolution(window_samples: int) -> None:
+    """Each band averages amplitudes: a click's spectrum, which is flat, has its amplitude in each of them."""
+    mel = LogMel(RATE_HZ, window_samples=window_samples, num_bands=40)
+    click = torch.zeros(1, 1, RATE_HZ)
+    click[..., 8_000] = 1.0
+    frame = 8_000 // (window_samples // 4)
+    wanted = magnitudes(click, mel.window)[0, :, frame].max().log10()
+    assert_close(mel(click)[0, :, frame], wanted.expand(40), atol=2e-3, rtol=0)

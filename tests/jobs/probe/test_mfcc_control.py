@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqaudio.audio.files import read_audio
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.probe import mfcc_control as module
@@ -29,7 +30,7 @@ def test_means_are_of_the_utterances_that_may_be_heard(audio: Path, make_corpus,
     monkeypatch.setattr(MfccCodes, "fit", lambda vectors, *how: heard.append((vectors, how)) or fit(vectors, *how))
     for is_fitted, parts in (([True, True], (0, 1)), ([False, True], (1,)), ([True, False], (0,))):
         control, means = mfcc_control(frames, audio, GRID, np.array(is_fitted), seed=5)
-        sounds = [soundfile.read(audio / f"u{number}.wav", dtype="float32")[0] for number in (0, 1)]
+        sounds = [read_audio(audio / f"u{number}.wav", 16_000) for number in (0, 1)]
         np.testing.assert_allclose(heard[-1][0], np.concatenate([mfcc_vectors(sounds[part], GRID) for part in parts]))
         assert heard[-1][1] == (frames.num_codes, 5)
         assert np.array_equal(control.codes, np.concatenate([means.encode(sound, GRID) for sound in sounds]))

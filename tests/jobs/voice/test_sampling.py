@@ -76,9 +76,9 @@ def test_who_is_known_to_neither_is_refused(prior, codec) -> None:
 
 def test_a_request_is_of_one_sample_or_more_and_of_some_seconds() -> None:
     assert Request(1, 0.001).num_utterances == 1
-    for wrong in ({"num_utterances": 0}, {"seconds": -1.0}, {"seconds": float("nan")}):
+    for num_utterances, seconds in ((0, 1.0), (1, -1.0), (1, float("nan"))):
         with pytest.raises(VqaudioError, match="wanted 1 sample or more"):
-            Request(**wrong)
+            Request(num_utterances, seconds)
 
 
 def test_new_speech_has_the_seconds_asked_for_after_the_prompt(prior, codec, prompt, monkeypatch) -> None:
