@@ -84,3 +84,13 @@ def test_labels_are_sorted_and_pauses_are_known_in_any_case() -> None:
     labels = label_set(["T", "SIL", "h#", "AA", "T", "pau", "sp"])
     assert labels.names == ("AA", "SIL", "T", "h#", "pau", "sp")
     assert labels.silence == {"SIL", "h#", "pau", "sp"}
+
+
+def test_two_utterances_that_would_share_their_labels_are_refused(tmp_path: Path) -> None:
+    with TokenWriter(tmp_path / "tokens", STAMP) as writer:
+        for name in ("s1/a.wav", "s2/a.wav"):
+            writer.append(TokenRow(name, np.zeros((2, 50), np.uint16), 16_000, 16_000, 1.0))
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.phones").write_text("#\n 1.0 1 AA1\n")
+    with pytest.raises(VqaudioError, match=r"s1/a\.wav and s2/a\.wav would both have the alignment 'a'"):
+        joined(tmp_path)
