@@ -54,6 +54,23 @@ def test_a_plateau_counts_from_its_fourth_sample_on_wherever_it_lies(length):
         assert [line.split(" (")[0] for line in told] == wanted
 
 
+@pytest.mark.parametrize("level", [1.0, -1.0, 127 / 128, -0.991])
+def test_a_plateau_lies_at_either_end_of_the_scale(level):
+    """Of 8-bit files the upper end is 127 / 128."""
+    plateau = np.full((30, 1), level, dtype=np.float32)
+    assert warnings_of(plateau) == ["clipped: 27 samples (90 %) lie on plateaus at full scale"]
+    assert warnings_of(plateau * 0.98) == []
+
+
+def test_a_share_is_that_of_the_samples_of_all_channels():
+    both = np.concatenate([np.ones((30, 1)), np.tile(0.5 * TONE[:30], 2)], axis=1).astype(np.float32)
+    assert warnings_of(both) == ["clipped: 27 samples (30 %) lie on plateaus at full scale"]
+
+
+def test_nothing_warns_of_nothing():
+    assert warnings_of() == warnings_of(np.zeros((0, 2), dtype=np.float32)) == []
+
+
 def test_clipping_of_one_channel_is_seen():
     both = np.concatenate([0.1 * TONE, np.clip(3 * TONE, -1, 1)], axis=1)
     assert "clipped" in warnings_of(both)[0]
@@ -69,6 +86,17 @@ def test_samples_beyond_full_scale_are_counted_and_the_loudest_is_named():
     loud = 0.5 * TONE
     loud[[3, 70], 0] = 4.5, -2.0
     assert warnings_of(loud) == ["2 samples lie beyond [-1, 1], the loudest at 4.5"]
+    assert warnings_of(loud, TONE) == warnings_of(TONE, loud) == warnings_of(loud)  # in whatever block it was
+    assert warnings_of(np.array([[1.0], [-1.0]], dtype=np.float32)) == []
+
+
+def test_a_sample_that_is_no_number_is_counted_in_frames_from_the_beginning():
+    checks = SampleChecks()
+    checks.add(np.zeros((100, 2), dtype=np.float32))
+    odd = np.zeros((100, 2), dtype=np.float32)
+    odd[7, 1] = np.nan
+    with pytest.raises(VqaudioError, match="sample 107 is NaN"):
+        checks.add(odd)
 
 
 @pytest.mark.parametrize(("value", "kind"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")])

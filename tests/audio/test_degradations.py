@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vqaudio.audio.degradations import DEGRADATIONS, without_lag
+from vqaudio.core.errors import VqaudioError
 
 RATE_HZ, HOP = 16_000, 320
 BY_NAME = {one.name: one for one in DEGRADATIONS}
@@ -43,6 +44,12 @@ def test_gain_changes_the_level_only(sound: np.ndarray) -> None:
 @pytest.mark.parametrize("name", ["MP3", "Opus"])
 def test_coders_come_back_in_time(name: str, sound: np.ndarray) -> None:
     assert snr_db(sound, changed(name, sound)) > 10
+
+
+def test_a_coder_that_libsndfile_does_not_have_is_named(sound: np.ndarray, monkeypatch) -> None:
+    monkeypatch.setattr("soundfile.available_subtypes", lambda container: {"VORBIS": ""})
+    with pytest.raises(VqaudioError, match="does not write OPUS"):
+        changed("Opus", sound)
 
 
 def test_a_shift_is_a_part_of_a_hop(sound: np.ndarray) -> None:

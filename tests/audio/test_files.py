@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,16 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqaudio.audio.files import AudioReader, audio_info, read_audio, read_blocks, write_audio, write_blocks
+from vqaudio.audio.files import (
+    CHUNK_VALUES,
+    AudioReader,
+    audio_info,
+    read_audio,
+    read_blocks,
+    write_audio,
+    write_blocks,
+)
+from vqaudio.audio.opening import ForwardFile
 from vqaudio.core.errors import VqaudioError
 
 
@@ -53,6 +63,72 @@ def test_a_stretch_is_a_slice_of_the_whole(name, request):
     whole = read_audio(path, 44_100)
     assert np.array_equal(read_audio(path, 44_100, 1.0, 2.5), whole[44_100 : 44_100 * 5 // 2])
     assert np.array_equal(read_audio(path, 44_100, 3.0, 1_000.0), whole[3 * 44_100 :])
+
+
+@given(times=st.lists(st.floats(0, 3.4), min_size=1, max_size=4))
+def test_neighbouring_stretches_are_the_whole_without_a_gap(stereo, times):
+    edges = [*sorted({0.0, *times}), None]
+    parts = [read_audio(stereo, 44_100, start, end) for start, end in itertools.pairwise(edges)]
+    whole = read_audio(stereo, 44_100)
+    for part, start in zip(parts, edges, strict=False):
+        at = round(start * 44_100)
+        assert np.array_equal(part, whole[at : at + len(part)])
+    too_short = sum(len(part) == 1 for part in parts)  # less than half a sample is one sample too
+    assert 0 <= sum(map(len, parts)) - len(whole) <= too_short
+
+
+def test_a_damaged_place_is_told_from_the_files_beginning(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(192_000), 16_000)
+    content = bytearray(path.read_bytes())
+    content[len(content) * 3 // 4 : len(content) * 3 // 4 + 200] = bytes(200)
+    path.write_bytes(content)
+    for start_s in (0.0, 3.0):
+        with pytest.raises(VqaudioError, match="damaged after") as caught:
+            read_audio(path, 16_000, start_s)
+        told_s = float(str(caught.value).split("after ")[1].split(" s")[0])
+        assert 9 - CHUNK_VALUES / 16_000 - 0.3 <= told_s <= 9  # whole chunks were read before
+
+
+def test_files_of_many_channels_are_read_in_smaller_chunks(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", noise(50_000, channels=4), 16_000)
+    sizes, read = [], ForwardFile.read
+    monkeypatch.setattr(
+        ForwardFile, "read", lambda self, frames, **how: sizes.append(frames) or read(self, frames, **how)
+    )
+    assert len(read_audio(tmp_path / "a.wav")) == 50_000
+    assert max(sizes) == CHUNK_VALUES // 4
+
+
+def test_blocks_are_half_a_minute_where_nothing_else_is_said(stereo):
+    assert AudioReader(stereo).block_s == 30.0
+
+
+def test_a_suffix_in_capitals_is_a_wav_too(tmp_path):
+    write_audio(tmp_path / "A.WAV", np.zeros(3), 16_000)
+    assert len(read_audio(tmp_path / "A.WAV")) == 3
+
+
+@pytest.mark.parametrize(("rate_hz", "block_s"), [(0, 1.0), (-1, 1.0), (16_000, 0.0), (16_000, float("nan"))])
+def test_a_rate_or_a_block_of_nothing_is_refused(stereo, rate_hz, block_s):
+    with pytest.raises(VqaudioError, match="wanted a rate and a block above 0"):
+        AudioReader(stereo, rate_hz, block_s)
+
+
+def test_the_shortest_block_is_one_sample(stereo):
+    blocks = list(AudioReader(stereo, 44_100, 1e-9, start_s=3.4, end_s=3.401))
+    assert {len(block) for block in blocks} == {1}
+    assert np.array_equal(np.concatenate(blocks), read_audio(stereo, 44_100, 3.4, 3.401))
+
+
+def test_a_report_is_of_the_reading_that_ended_last(stereo):
+    reader = AudioReader(stereo, 16_000, block_s=0.5)
+    for _ in range(2):
+        again = iter(reader)
+        next(again)
+        with pytest.raises(VqaudioError, match="iterate"):
+            _ = reader.report
+        assert sum(map(len, again)) + 8_000 == reader.num_samples
 
 
 def test_a_format_that_cannot_seek_is_cut_by_reading(tmp_path):
@@ -114,6 +190,8 @@ def test_writing_in_blocks_gives_the_same_file(tmp_path):
     ("name", "samples", "said"),
     [
         ("a.flac", np.zeros(3), "ends in .wav"),
+        ("a.wav", np.array([np.inf]), "infinity"),
+        ("a.wav", np.zeros((1, 1, 3)), "mono"),
         ("a.wav", np.zeros((2, 3)), "mono"),
         ("a.wav", np.array([np.nan]), "NaN"),
         ("missing/a.wav", np.zeros(3), "cannot be written"),

@@ -88,3 +88,55 @@ def test_random_bytes_hold_nothing(tmp_path):
     for content in (b"", b"fLaC", header, header + random.bytes(100_000), header + b"\xff\xf8" * 50_000):
         path.write_bytes(content)
         assert samples_held(path) is None
+
+
+def coded(number: int) -> bytes:
+    """A number as UTF-8 codes characters, which goes on to 36 bits here."""
+    if number < 0x80:
+        return bytes([number])
+    num_bytes = next(count for count in range(2, 8) if number < 1 << (5 * count + 1))
+    tail = [0x80 | number >> 6 * place & 0x3F for place in reversed(range(num_bytes - 1))]
+    return bytes([0xFF << 8 - num_bytes & 0xFF | number >> 6 * (num_bytes - 1), *tail])
+
+
+def frame(
+    number: int, code: int, length: bytes = b"", *, rate: int = 8, odd: int = 0, is_variable: bool = True
+) -> bytes:
+    """The header of a frame (RFC 9639, section 9.1), and some bytes that are none."""
+    header = bytes([0xFF, 0xF8 | is_variable, code << 4 | rate, 0x08 | odd]) + coded(number) + length
+    return header + bytes([flac._checksum(header)]) + bytes(20)
+
+
+LENGTHS = [(1, b"", 192), (2, b"", 576), (5, b"", 4_608), (6, b"\x63", 100), (7, b"\x03\xe7", 1_000), (8, b"", 256)]
+LENGTHS += [(12, b"", 4_096), (15, b"", 32_768)]
+
+
+@pytest.mark.parametrize("kind", [b"\0", b"\x80"])  # whether other metadata follows
+def test_frames_of_every_length_follow_each_other_by_their_first_sample(tmp_path, kind):
+    write(tmp_path / "a.flac", 100)
+    content = (tmp_path / "a.flac").read_bytes()
+    start, frames = 0, b""
+    for code, length, num_samples in LENGTHS * 3:
+        frames += frame(start, code, length)
+        start += num_samples
+    path = tmp_path / "b.flac"
+    path.write_bytes(content[:4] + kind + content[5:42] + frames)
+    assert samples_held(path) == start
+    # What is damaged, or begins again, does not count.
+    broken = bytearray(frame(start, 12))
+    broken[5] ^= 1
+    for more in (bytes(broken), frame(start, 12, rate=15), frame(start, 12, odd=1), frame(start, 0), frame(0, 1)):
+        path.write_bytes(content[:4] + kind + content[5:42] + frames + more)
+        assert samples_held(path) == start
+    path.write_bytes(content[:4] + kind + content[5:42] + frames + frame(start, 1))
+    assert samples_held(path) == start + 192
+
+
+@pytest.mark.parametrize("number", [0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x1F_FFFF, 0x3FF_FFFF, 0x7FFF_FFFF, 2**36 - 1])
+def test_numbers_of_frames_have_up_to_36_bits(number):
+    header = (b"\xff\xf9\xc8\x08" + coded(number)).ljust(16, b"\0")
+    assert flac._coded_number(header) == (number, 4 + len(coded(number)))
+    for byte in (0x80, 0xBF, 0xFF):  # what no number begins with
+        assert flac._coded_number(header[:4] + bytes([byte]) + header[5:])[0] is None
+    if number > 0x7F:
+        assert flac._coded_number(header[:5] + b"\x00" + header[6:])[0] is None

@@ -76,10 +76,14 @@ def test_formats_that_libsndfile_lacks_want_ffmpeg_where_there_is_none(tmp_path,
     ("header", "said"),
     [
         ({"rate_hz": 2_147_483_647}, "2147483647 Hz"),
-        ({"rate_hz": 10}, "10 Hz"),
+        ({"rate_hz": 999}, "999 Hz"),
+        ({"rate_hz": 1_000_001}, "1000001 Hz"),
         ({"rate_hz": 0}, "not audio"),
         ({"channels": 0}, "not audio"),
+        ({"channels": 257, "body": bytes(514)}, "257 channels"),
         ({"channels": 1_000}, "1000 channels"),
+        ({"data_bytes": 0, "body": bytes(955)}, "holds no samples"),
+        ({"data_bytes": 0, "body": bytes(956)}, "has 1000 bytes; convert it first"),
         ({"data_bytes": 0, "body": b""}, "holds no samples"),
         ({"data_bytes": 0}, "has 96044 bytes; convert it first: ffmpeg"),
     ],
@@ -87,6 +91,18 @@ def test_formats_that_libsndfile_lacks_want_ffmpeg_where_there_is_none(tmp_path,
 def test_headers_that_make_no_sense_are_refused(tmp_path, header, said):
     with pytest.raises(VqaudioError, match=said):
         read_audio(wav_with_header(tmp_path / "a.wav", **header))
+
+
+@pytest.mark.parametrize("header", [{"rate_hz": 1_000}, {"rate_hz": 1_000_000}, {"channels": 256}])
+def test_the_lowest_and_the_highest_that_make_sense_are_read(tmp_path, header):
+    path = wav_with_header(tmp_path / "a.wav", data_bytes=5_120, body=b"\1\0" * 2_560, **header)
+    assert len(read_audio(path, 16_000)) >= 1
+
+
+@pytest.mark.parametrize(("more", "is_told"), [(0, False), (8, False), (16, False), (18, True)])
+def test_a_header_that_counts_itself_wrongly_is_no_truncation(tmp_path, more, is_told):
+    path = wav_with_header(tmp_path / "a.wav", data_bytes=96_000 + more)
+    assert any("truncated" in warning for warning in warnings_of(path)) is is_told
 
 
 def test_missing_files_folders_and_pipes_are_refused_without_waiting(tmp_path):

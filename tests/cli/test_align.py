@@ -1,13 +1,17 @@
 """`vqaudio align` from outside: TextGrids, failures, resuming, and exit statuses."""
 
+import argparse
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from vqaudio.cli import align as verb
 from vqaudio.cli.main import main
+from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.alignment.alignments import read_textgrid
 from vqaudio.corpora.alignment.formats import index_alignments
 from vqaudio.corpora.alignment.labels import label_map
@@ -153,3 +157,45 @@ def test_without_the_extra_its_name_is_told(
     monkeypatch.setattr("vqaudio.cli.align.find_spec", lambda name: None)
     assert align(three, samples_dir / "metadata.csv", three.parent / "out") == 1
     assert "pip install 'vqaudio[align]'" in capsys.readouterr().err
+
+
+def arguments(*flags: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    return parser.parse_args(["WAVS", "--text", "TEXT", "--out", "OUT", *flags])
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        ((), {"num_workers": 3, "dictionary": None, "accepts_unknown": False}),
+        (("--workers", "2"), {"num_workers": 2, "dictionary": None, "accepts_unknown": False}),
+        (("--dictionary", "my.dict"), {"num_workers": 3, "dictionary": "my.dict", "accepts_unknown": False}),
+        (("--unknown-words", "noise"), {"num_workers": 3, "dictionary": None, "accepts_unknown": True}),
+        (("--unknown-words", "fail"), {"num_workers": 3, "dictionary": None, "accepts_unknown": False}),
+    ],
+)
+def test_every_flag_reaches_the_run(flags, asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vqaudio.jobs.worker_process.count_cpus", lambda: 3)
+    monkeypatch.setattr("vqaudio.jobs.align.run.AlignRun", lambda sources, **how: (sources, how))
+    stop = threading.Event()
+    assert verb.prepare(arguments(*flags), [], stop) == ([], {**asked, "stop": stop})
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--workers", "0"), "--workers"),
+        (("--workers", "1"), None),
+        (("--max-failures", "-1"), "--max-failures"),
+        (("--max-failures", "0"), None),
+        (("--dictionary", "/nowhere.dict"), r"nowhere\.dict cannot be read"),
+    ],
+)
+def test_only_counts_and_dictionaries_that_make_sense_are_taken(flags, message, monkeypatch) -> None:
+    monkeypatch.setattr(verb, "find_spec", lambda name: name)
+    if message is None:
+        verb.require_sense(arguments(*flags))
+    else:
+        with pytest.raises(VqaudioError, match=message):
+            verb.require_sense(arguments(*flags))

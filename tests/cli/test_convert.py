@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqaudio.cli.convert import choose_paths
 from vqaudio.cli.main import main
+from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.sources import Source
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,24 @@ def test_decode_speaks_as_it_is_told_and_says_who_speaks(
 def test_info_counts_the_known_speakers(voiced_codec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(voiced_codec)]) == 0
     assert "1, known by name: ada" in capsys.readouterr().out
+
+
+def test_a_recording_gets_the_name_asked_for_and_a_folders_each_their_own(tmp_path: Path) -> None:
+    sources = [Source(name, str(tmp_path / "in" / name)) for name in ("a.flac", "s/b.mp3")]
+    (tmp_path / "in" / "s").mkdir(parents=True)
+    for source in sources:
+        Path(source.path).touch()
+    one, out = Path(sources[0].path), tmp_path / "out"
+    assert choose_paths(one, sources[:1], out / "x.wav", is_overwriting=False) == {"a.flac": out / "x.wav"}
+    wanted = {"a.flac": out / "a.wav", "s/b.mp3": out / "s" / "b.wav"}
+    assert choose_paths(tmp_path / "in", sources, out, is_overwriting=False) == wanted
+    (out / "s").mkdir(parents=True)
+    (out / "s" / "b.wav").touch()
+    with pytest.raises(VqaudioError, match=r"b\.wav is there already; .*--overwrite"):
+        choose_paths(tmp_path / "in", sources, out, is_overwriting=False)
+    assert choose_paths(tmp_path / "in", sources, out, is_overwriting=True) == wanted
+    for is_overwriting in (False, True):
+        with pytest.raises(VqaudioError, match=r"out is a folder; wanted the name of a wav file"):
+            choose_paths(one, sources[:1], out, is_overwriting=is_overwriting)
+        with pytest.raises(VqaudioError, match="never the recording"):
+            choose_paths(one, sources[:1], one, is_overwriting=is_overwriting)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vqaudio.cli.info import MAX_FAILURES, MAX_SPEAKERS, _flat, _rates
 from vqaudio.cli.main import main
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.writer import TokenWriter
@@ -147,3 +148,33 @@ def test_usage_tells_a_codebook_used_evenly_from_a_silent_one(tmp_path, capsys):
     assert facts["used_share"] == [1.0, round(1 / 1_024, 4), round(2 / 1_024, 4), 0.5]
     assert facts["perplexity"] == [1_024.0, 1.0, 2.0, 512.0]
     assert facts["entropy_kbit_per_second"] == pytest.approx((10 + 0 + 1 + 9) * 50 / 1_000)
+
+
+@pytest.mark.parametrize(("num", "num_lines"), [(0, 0), (1, 1), (MAX_FAILURES, MAX_FAILURES), (99, MAX_FAILURES + 1)])
+def test_so_many_failures_have_a_line_and_the_others_one_between_them(num: int, num_lines: int) -> None:
+    lines = list(_flat({"failures": [{"id": f"u{index}", "reason": "torn"} for index in range(num)]}))
+    assert len(lines) == num_lines
+    assert lines[:1] == [("failed", "u0: torn")][:num]
+    if num > MAX_FAILURES:
+        assert lines[-1] == ("failed", f"... and {num - MAX_FAILURES} more: --json lists them all")
+    assert list(_flat({"failures": [{"id": "a"}]})) == [("failed", "a: ")]
+
+
+@pytest.mark.parametrize("num", [1, MAX_SPEAKERS, MAX_SPEAKERS + 1])
+def test_so_many_speakers_are_named_and_the_others_counted(num: int) -> None:
+    ((name, line),) = _flat({"speakers": [f"s{index}" for index in range(num)]})
+    assert name == "speakers"
+    assert line.startswith(f"{num}, known by name: s0")
+    assert (f"s{MAX_SPEAKERS - 1}" in line) == (num >= MAX_SPEAKERS)
+    assert f"s{MAX_SPEAKERS}" not in line
+    assert line.endswith("(--json lists them all)") == (num > MAX_SPEAKERS)
+
+
+def test_facts_within_facts_are_named_after_both() -> None:
+    facts = {"codec": {"name": "a", "rates": {"hz": 50}}, "shards": 2}
+    assert list(_flat(facts)) == [("codec.name", "a"), ("codec.rates.hz", 50), ("shards", 2)]
+
+
+def test_the_bitrate_is_that_of_all_codebooks() -> None:
+    rates = _rates(50.0, 4, 1024)
+    assert rates == {"frame_rate_hz": 50.0, "kbit_per_second_per_codebook": 0.5, "kbit_per_second": 2.0}

@@ -1,5 +1,6 @@
 """`vqaudio sample` from outside: what is written, that it is repeatable, and what is refused."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import soundfile
 import torch
 
 from vqaudio.cli.main import main
+from vqaudio.cli.sample import add_arguments, request_of
 from vqaudio.codec.saving import open_codec
 from vqaudio.jobs.stamps import stamp_of
+from vqaudio.jobs.voice.sampling import Request
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
 from vqaudio.prior.model import Prior
+from vqaudio.prior.sampling import SamplingOptions
 from vqaudio.prior.saving import save_prior
 from vqaudio.tokens.store import TokenStore
 
@@ -120,3 +124,12 @@ def test_a_codec_whose_codes_the_prior_has_not_learned_is_refused(sample, capsys
 def test_odd_wishes_are_answered_in_a_line(sample, capsys, flags, said) -> None:
     assert sample("out", *flags)[0] == 1
     assert said in capsys.readouterr().err
+
+
+def test_every_option_reaches_the_request() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = "--prior p --out o --prompt a.wav --seconds 2.5 --num 3 --seed 4 --temperature 0.5 --top-k 6 --top-p 0.7"
+    args = parser.parse_args([*words.split(), "--repetition", "1.8", "--speaker", "ada"])
+    assert request_of(args) == Request(3, 2.5, Path("a.wav"), "ada", 4, SamplingOptions(0.5, 6, 0.7, 1.8))
+    assert request_of(parser.parse_args(["--prior", "p", "--out", "o"])) == Request()

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.corpora.crops import Augmentation, CropSampler
+from vqaudio.corpora.crops import (
+    BATCH_STREAM,
+    CROP_STREAM,
+    ORDER_STREAM,
+    Augmentation,
+    CropSampler,
+    uniform_draws,
+)
+from vqaudio.corpora.mixing import MIX_STREAM
 
 CROP = 100
 LENGTHS = np.array([100, 350, 40, 990, 149, 600])
@@ -101,6 +109,36 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
         make_sampler().positions(0, 9, 0, 2)
 
 
+@pytest.mark.parametrize(("step", "size", "rank", "world"), [(-1, 4, 0, 1), (0, 0, 0, 1), (0, 4, 2, 2), (0, 4, -1, 2)])
+def test_steps_sizes_and_ranks_that_there_are_not_are_refused(step: int, size: int, rank: int, world: int) -> None:
+    with pytest.raises(VqaudioError, match=f"a batch of {size} crops at step {step} for rank {rank} of {world}"):
+        make_sampler().positions(step, size, rank, world)
+
+
+def test_gains_that_fall_and_crops_of_nothing_are_refused() -> None:
+    assert Augmentation(3.0, 3.0).gain_low_db == 3.0
+    with pytest.raises(VqaudioError, match="wanted low <= high"):
+        Augmentation(3.0, 2.9)
+    with pytest.raises(VqaudioError, match="crop_samples must be at least 1, got 0"):
+        CropSampler(LENGTHS, LENGTHS, crop_samples=0, seed=0, augmentation=Augmentation())
+
+
+def test_orders_crops_and_buckets_are_drawn_from_streams_of_their_own() -> None:
+    assert len({ORDER_STREAM, CROP_STREAM, BATCH_STREAM, MIX_STREAM}) == 4
+    drawn = {tuple(uniform_draws(seed, stream, index, 5).tolist()) for seed, stream, index in np.ndindex(3, 4, 3)}
+    assert len(drawn) == 36
+    assert np.array_equal(uniform_draws(1, 2, 3, 9)[:5], uniform_draws(1, 2, 3, 5))
+    flat = np.sort(np.concatenate([uniform_draws(0, 0, index, 1_000) for index in range(10)]))
+    assert len(np.unique(flat)) == 10_000
+    assert 0 <= flat[0] < 1e-3 < 0.999 < flat[-1] < 1
+
+
+def test_batches_of_buckets_come_in_another_order_in_every_epoch() -> None:
+    sampler = bucketed(np.repeat(np.arange(20, 120, 20), 16))  # five buckets of one batch each
+    orders = [[sampler.batch_samples(5 * epoch + step, 16) for step in range(5)] for epoch in range(6)]
+    assert len({tuple(order) for order in orders}) > 2
+
+
 def test_an_empty_corpus_or_utterance_is_refused() -> None:
     for lengths in (np.array([], dtype=np.int64), np.array([5, 0])):
         with pytest.raises(VqaudioError, match="at least one utterance and no empty one"):
@@ -155,6 +193,8 @@ def test_one_bucketed_sampler_serves_batches_of_several_sizes_as_one_of_each_wou
 
 
 def test_a_bucket_longer_than_a_crop_is_refused() -> None:
+    whole = CropSampler(MANY, MANY, crop_samples=CROP, seed=0, augmentation=Augmentation(), bucket_samples=CROP)
+    assert whole.batch_samples(0, 4) == CROP
     for bucket_samples in (0, CROP + 1):
         with pytest.raises(VqaudioError, match=r"bucket_samples must be 1 to crop_samples \(100\)"):
             CropSampler(

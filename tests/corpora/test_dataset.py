@@ -101,6 +101,13 @@ def test_prefetched_batches_come_in_order_from_any_step(corpus: list[Utterance])
         for step, batch in zip(range(5, 12), batches, strict=False):
             assert np.array_equal(batch["audio"], dataset.batch(step, 4)["audio"])
         assert 0.0 <= batches.share_waiting <= 1.0
+    with dataset.prefetch(5, 4, rank=1, world_size=2, depth=2) as batches:
+        assert np.array_equal(next(batches)["audio"], dataset.batch(5, 4)["audio"][2:])
+
+
+def test_the_hours_are_those_of_all_utterances(corpus: list[Utterance]) -> None:
+    assert make_dataset(corpus).hours == pytest.approx(make_dataset(corpus).lengths.sum() / RATE_HZ / 3600)
+    assert make_dataset([*corpus] * 2).hours == pytest.approx(2 * make_dataset(corpus).hours)
 
 
 def test_speakers_are_numbered_by_name_and_unknown_is_minus_one(corpus: list[Utterance]) -> None:

@@ -91,6 +91,64 @@ def test_processes_that_share_a_batch_make_the_batch_of_one(root, tmp_path):
     assert not np.allclose(whole, make().batch(4, 8)["audio"])
 
 
+def test_another_seed_and_another_step_mix_otherwise_and_noise_does_not_reach_into_padding(root, tmp_path):
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, 0.05 * np.random.default_rng(2).standard_normal(1_000), RATE_HZ)
+    noise = NoiseConfig(str(root), noise_share=1.0, room_share=0.5)
+    settings = {"crop_samples": NUM_SAMPLES, "sample_rate_hz": RATE_HZ, "noise": noise}
+    first, other = (CropDataset([Utterance("a", path)], seed=seed, **settings) for seed in (3, 4))
+    batch = first.batch(1, 4)["audio"]  # each crop is the whole utterance
+    assert not np.allclose(batch, other.batch(1, 4)["audio"])
+    assert not np.allclose(batch, first.batch(2, 4)["audio"])
+    assert not batch[..., 1_000:].any()
+    assert batch[..., :1_000].any()
+
+
+def test_a_background_begins_anywhere_and_one_that_is_short_is_repeated(root, crops):
+    """The noise that was added, over the first one that was found in the file."""
+    mixed = mixer(root, noise_share=1.0, snr_low_db=0.0, snr_high_db=0.0)
+    added = np.concatenate([mixed.mix(crops / 9, step, 8, 0) - crops / 9 for step in range(8)])
+    long, short = (soundfile.read(root / f"noise{number}.wav", dtype="float32")[0] for number in range(2))
+    starts = set()
+    for noise in added:
+        is_short = np.allclose(noise[:1_000] / np.linalg.norm(noise[:1_000]), short / np.linalg.norm(short), atol=1e-3)
+        if is_short:
+            assert np.allclose(noise[1_000:], noise[:-1_000], atol=1e-5)
+            continue
+        fits = np.correlate(long, noise)
+        starts.add(int(fits.argmax()))
+    assert len(starts) > 5
+    assert max(starts) > 1_000
+
+
+def test_a_room_is_heard_for_a_second_and_a_silent_background_is_no_trouble(tmp_path, crops):
+    response = np.zeros(3 * RATE_HZ)
+    response[100], response[100 + 2_000], response[100 + RATE_HZ + 500] = 0.5, 0.5, 0.9 * 0.5
+    soundfile.write(tmp_path / "room.wav", response, RATE_HZ)
+    soundfile.write(tmp_path / "noise.wav", np.zeros(5_000), RATE_HZ)
+    (tmp_path / "noise.csv").write_text("path,kind\nroom.wav,room\nnoise.wav,noise\n")
+    long = np.tile(crops, 5)
+    found = mixer(tmp_path, room_share=1.0).mix(long, 3, 8, 0)
+    wanted = long / np.sqrt(2)
+    wanted[:, 2_000:] += long[:, :-2_000] / np.sqrt(2)
+    assert np.allclose(found, wanted, atol=1e-3)  # what comes after a second is cut off
+    assert np.isfinite(mixer(tmp_path, noise_share=1.0).mix(crops, 3, 8, 0)).all()
+
+
+def test_without_a_word_speech_is_louder_than_its_background():
+    config = NoiseConfig()
+    assert 0 < config.snr_low_db < config.snr_high_db
+    assert (config.snr_low_db, config.snr_high_db, config.noise_share, config.room_share) == (5.0, 30.0, 0.25, 0.12)
+
+
+def test_a_share_of_nothing_needs_no_background(tmp_path, crops):
+    (tmp_path / "noise.csv").write_text("path,kind\n")
+    assert np.array_equal(mixer(tmp_path).mix(crops, 0, 8, 0), crops)
+    for kind in ("noise", "room"):
+        with pytest.raises(VqaudioError, match=f"lists no {kind}; set {kind}_share to 0"):
+            mixer(tmp_path, **{f"{kind}_share": 0.1})
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [("path,kind\n", "lists no noise"), ("file,kind\na.wav,noise\n", "lacks the columns"), (None, "cannot be read")],

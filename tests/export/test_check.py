@@ -99,9 +99,21 @@ def test_an_export_of_another_store_is_found(store, make_store, make_rows, tmp_p
 def test_a_folder_that_is_no_export_is_refused(store, tmp_path):
     with pytest.raises(VqaudioError, match="no finished export"):
         check_export(tmp_path, store)
-    (tmp_path / "export.json").write_text('{"format_version": 99, "vocabulary": {}}')
-    with pytest.raises(VqaudioError, match="format 99"):
-        check_export(tmp_path, store)
+    for version in (2, 99):
+        (tmp_path / "export.json").write_text(f'{{"format_version": {version}, "vocabulary": {{}}}}')
+        with pytest.raises(VqaudioError, match=f"format {version}"):
+            check_export(tmp_path, store)
+
+
+def test_a_codec_of_another_name_is_the_same_and_one_of_other_weights_is_not(store, make_store, make_rows, tmp_path):
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt"))
+    renamed = make_store(make_rows(25), replace(store.stamp, name="renamed"))
+    seen = []
+    report = check_export(tmp_path / "out", renamed, lambda *done: seen.append(done))
+    assert (report.num_documents, report.num_codes) == (25, sum(row.codes.size for row in store))
+    assert seen == [(1, row.num_samples) for row in store]
+    with pytest.raises(VqaudioError, match="was exported from codes of"):
+        check_export(tmp_path / "out", make_store(make_rows(25), replace(store.stamp, weights_sha256="1" * 64)))
 
 
 def spoilt_tokens(out, change):

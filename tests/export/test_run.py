@@ -153,6 +153,30 @@ def test_a_vocabulary_that_does_not_fit_uint16_is_refused(make_store, make_rows,
     with pytest.raises(VqaudioError, match="room for 65536"):
         export_store(store, tmp_path / "out", ExportOptions("nanogpt"))
     export_store(store, tmp_path / "out", ExportOptions("nanogpt", num_codebooks=2))
+    for size, is_refused in ((65_530, False), (65_531, True)):  # with six specials, to the next multiple of 64
+        store, out = make_store(make_rows(2), CodecStamp("large", "0" * 64, 16_000, 320, 3, size)), tmp_path / str(size)
+        if is_refused:
+            with pytest.raises(VqaudioError, match="room for 65536"):
+                export_store(store, out, ExportOptions("nanogpt", num_codebooks=1))
+        else:
+            export_store(store, out, ExportOptions("nanogpt", num_codebooks=1))
+
+
+def test_progress_tells_every_row_and_sample_once_where_it_goes_on_too(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "CHECKPOINT_TOKENS", 1)
+    stop_after(14, store, tmp_path / "out", ExportOptions("nanogpt"), monkeypatch)
+    seen = []
+    options = ExportOptions("nanogpt")
+    export_store(store, tmp_path / "out", options, on_progress=lambda *done: seen.append(done), is_resuming=True)
+    assert tuple(map(sum, zip(*seen, strict=True))) == (25, sum(row.num_samples for row in store))
+    assert not (tmp_path / "out" / run.PROGRESS).exists()
+
+
+def test_what_a_killed_run_left_of_an_older_export_goes(store, tmp_path):
+    (tmp_path / ".out.old").mkdir()
+    (tmp_path / ".out.old" / "train.bin").write_bytes(b"old")
+    export_store(store, tmp_path / "out", ExportOptions("nanogpt"))
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_memory_does_not_grow_with_the_store(make_store, make_rows, tmp_path, monkeypatch):

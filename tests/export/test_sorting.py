@@ -57,3 +57,14 @@ def test_a_word_that_is_not_there_or_not_in_order_is_not_found(tmp_path: Path) -
     path.write_text("")
     with pytest.raises(VqaudioError, match="no line of b"):
         SortedLines(path).find("b")
+
+
+def test_no_more_files_are_open_than_a_process_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, merge = [], sorting._merge
+    monkeypatch.setattr(sorting, "RUN_BYTES", 1)
+    monkeypatch.setattr(sorting, "_merge", lambda runs, target: opened.append(len(runs)) or merge(runs, target))
+    path = tmp_path / "text"
+    path.write_text("".join(f"{number * 37 % 300:03}\n" for number in range(300)))
+    sort_lines(path)
+    assert path.read_text() == "".join(f"{number:03}\n" for number in range(300))
+    assert 2 <= max(opened) <= 128  # macOS lets a process have 256

@@ -17,6 +17,7 @@ def test_a_file_is_whole_if_it_has_its_samples(tmp_path: Path) -> None:
     write_audio(path, [0.1] * 100, 16_000)
     assert is_whole(path, 100)
     assert not is_whole(path, 101)
+    assert not is_whole(path, 99)
     path.write_bytes(path.read_bytes()[:-2])
     assert not is_whole(path, 100)
     path.write_bytes(b"")
@@ -51,7 +52,10 @@ def test_files_without_a_readable_record_are_not_gone_on_with(tmp_path: Path, co
     write_audio(wav, [0.1], 16_000)
     if content is not None:
         (tmp_path / RECORD).write_text(content)
-    with pytest.raises(VqaudioError, match=RECORD), decoded_folder(tmp_path, [wav], ORIGIN, "resume"):
+    paths = [tmp_path / "not yet.wav", wav]
+    with pytest.raises(VqaudioError, match=RECORD), decoded_folder(tmp_path, paths, ORIGIN, "resume"):
+        pass
+    with decoded_folder(tmp_path, paths[:1], ORIGIN, "resume"):
         pass
 
 
@@ -65,10 +69,11 @@ def test_overwriting_leaves_nothing_of_the_run_before(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_half_done_goes_and_folders_of_such_a_name_stay(tmp_path: Path) -> None:
-    stale, folder = tmp_path / "deep" / ".12-34.writing", tmp_path / ".out.writing"
+    stale, folder = [tmp_path / place / ".12-34.writing" for place in ("deep", ".")], tmp_path / ".out.writing"
     folder.mkdir()
-    stale.parent.mkdir()
-    stale.write_bytes(b"half")
-    with decoded_folder(tmp_path, [tmp_path / "a.wav", tmp_path / "deep" / "b.wav"], ORIGIN, "new"):
-        assert not stale.exists()
+    (tmp_path / "deep").mkdir()
+    for path in stale:
+        path.write_bytes(b"half")
+    with decoded_folder(tmp_path, [tmp_path / "deep" / "b.wav"], ORIGIN, "new"):
+        assert not any(path.exists() for path in stale)
         assert folder.exists()

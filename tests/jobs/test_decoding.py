@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.decoding import decode_rows
@@ -64,3 +65,42 @@ def test_every_row_is_written_once_and_stop_leaves_whole_files(tmp_path: Path, t
     stop.set()
     assert len(list(stopped)) <= 2 * threads
     assert {path.stat().st_size for path in tmp_path.iterdir()} == {44 + 2 * 960}
+
+
+def test_as_many_files_are_in_work_as_there_are_threads_and_torchs_threads_come_back(tmp_path: Path) -> None:
+    together = threading.Barrier(3, timeout=60)
+
+    class Waiting(ToneDecoder):
+        def push(self, codes: np.ndarray) -> np.ndarray:
+            together.wait()
+            assert torch.get_num_threads() == 1
+            return super().push(codes)
+
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        decoded = decode_rows(
+            rows(6), lambda name: tmp_path / f"{name}.wav", Waiting, sample_rate_hz=16_000, num_threads=3
+        )
+        assert len(list(decoded)) == 6
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads_before)
+
+
+def test_codes_reach_the_decoder_in_portions_and_of_the_first_codebooks_alone(tmp_path: Path) -> None:
+    shapes = []
+
+    class Recording(ToneDecoder):
+        def push(self, codes: np.ndarray) -> np.ndarray:
+            shapes.append(codes.shape)
+            return super().push(codes)
+
+    long = TokenRow("long.wav", np.ones((3, 2_001), dtype=np.uint16), 320 * 2_001, 16_000, 40.02)
+    for num_codebooks in (2, None):
+        list(
+            decode_rows(
+                [long], lambda name: tmp_path / name, Recording, sample_rate_hz=16_000, num_codebooks=num_codebooks
+            )
+        )
+    assert shapes == [(2, 1_000), (2, 1_000), (2, 1), (3, 1_000), (3, 1_000), (3, 1)]

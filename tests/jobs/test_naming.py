@@ -42,7 +42,9 @@ def test_no_two_files_ever_share_a_name(ids: list[str]) -> None:
     assert not folders & set(names.values())
 
 
-@pytest.mark.parametrize("name", ["/etc/x.wav", "../x.wav", "a/../../x.wav", "", ".", "a//b.wav", "x\0.wav"])
+@pytest.mark.parametrize(
+    "name", ["/etc/x.wav", "../x.wav", "a/../../x.wav", "", ".", "/", "a//b.wav", "a/./b.wav", "a/", "x\0.wav"]
+)
 def test_an_id_that_leads_out_of_the_folder_is_refused(name: str) -> None:
     with pytest.raises(VqaudioError, match="no path below a folder"):
         wav_names(["fine.wav", name])

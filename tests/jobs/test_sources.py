@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vqaudio.audio.folders import AudioPath
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.sources import find_sources
+from vqaudio.jobs.sources import find_sources, sources_of
 
 
 def lay(root: Path, *names: str) -> Path:
@@ -24,6 +25,16 @@ def test_ids_are_sorted_relative_paths_with_their_suffix(tmp_path: Path) -> None
     assert [source.id for source in find_sources(tmp_path)] == [
         "a.wav", "a/one.WAV", "b/two.flac", "b/two.wav", "dir.wav/in side.opus",
     ]  # fmt: skip
+
+
+def test_a_source_knows_the_size_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    assert [source.num_bytes for source in find_sources(tmp_path)] == [4]
+
+
+def test_a_folder_that_cannot_be_walked_is_a_source_that_is_refused() -> None:
+    [source] = sources_of([AudioPath("locked", "/locked", "cannot be read: Permission denied")])
+    assert (source.id, source.path, source.refusal) == ("locked", "/locked", "cannot be read: Permission denied")
 
 
 def test_circles_of_links_end_and_a_folder_is_found_at_its_own_place(tmp_path: Path) -> None:
@@ -107,6 +118,7 @@ def test_names_that_are_not_unicode_get_ids_of_their_own(tmp_path: Path) -> None
     assert sorted(os.fsencode(source.path.removeprefix(f"{tmp_path}/")) for source in sources) == sorted(names)
     assert len({source.id for source in sources}) == len(names)
     assert all(source.id.encode() for source in sources)
+    assert [source.id for source in sources] == sorted(source.id for source in sources)
     taken = {source.id: source.refusal for source in sources if source.refusal is None}
     assert sorted(taken) == ["\\udce9.wav", "\\udce9\\udce9.wav", "é.wav"]
     assert [source.refusal for source in sources if source.id not in taken] == [

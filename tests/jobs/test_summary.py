@@ -3,6 +3,7 @@
 import numpy as np
 
 from vqaudio.jobs.sources import Source
+from vqaudio.jobs.summary import Kinds
 from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
 from vqaudio.tokens.schema import CodecStamp
 
@@ -32,3 +33,22 @@ def test_failures_are_counted_by_reason_whatever_their_numbers_and_names() -> No
         "failed    2 x such as a.flac: a.flac is damaged after 1.5 s",
         "failed    1 x such as c.m4a: libsndfile does not read .m4a",
     ]
+
+
+def test_the_name_of_a_file_its_path_and_whole_and_broken_numbers_make_no_kind() -> None:
+    kinds = Kinds()
+    for name, at in (("a.wav", "2"), ("b.wav", "2.5"), ("c.wav", "13.25")):
+        kinds.add(Source(name, f"/x y/{name}"), f"/x y/{name}: {name} stops after {at} s")
+    assert kinds.lines("failed") == ["failed    3 x such as a.wav: /x y/a.wav: a.wav stops after 2 s"]
+
+
+def test_the_twelve_most_common_kinds_are_told_and_the_others_counted_together() -> None:
+    kinds = Kinds()
+    for kind in range(14):
+        for _ in range(14 - kind):
+            kinds.add(Source("a.wav", "/a.wav"), f"kind {'x' * kind}")
+    lines = kinds.lines("failed")
+    assert lines[0] == "failed    14 x such as a.wav: kind "
+    assert (len(lines), lines[-1]) == (13, "failed    3 x other")
+    assert kinds.lines("failed") == lines
+    assert Kinds().lines("failed") == []

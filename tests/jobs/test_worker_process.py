@@ -48,6 +48,35 @@ def test_the_last_words_of_a_worker_are_about_its_own_file(talker: WorkerProcess
     assert death_of(talker, "") == died
 
 
+def test_a_worker_that_died_between_two_files_costs_none(talker: WorkerProcess) -> None:
+    list(talker.answers({"says": "", "dies": False}))
+    assert talker._process is not None
+    talker._process.kill()
+    talker._process.wait()
+    assert [tag for tag, _ in talker.answers({"says": "", "dies": False})] == [b"D"]
+
+
+# A worker that says what it is told to say three times, and then how many threads its libraries have.
+CHATTERER = """
+import os
+from vqaudio.jobs.worker import DONE, SAMPLES, send, serve
+def answer(request, answers):
+    for _ in range(3): send(answers, SAMPLES, request["says"].encode())
+    send(answers, DONE, os.environ["OMP_NUM_THREADS"].encode())
+serve(answer)
+"""
+
+
+def test_answers_that_nobody_read_are_not_those_of_the_next_file(monkeypatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    worker = WorkerProcess("chatterer", CHATTERER, patience_s=300.0)
+    left_early = worker.answers({"says": "one"})
+    assert next(left_early) == (b"S", b"one")
+    left_early.close()
+    assert list(worker.answers({"says": "two"})) == [(b"S", b"two")] * 3 + [(b"D", b"1")]
+    worker.close()
+
+
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
     """A folder of recordings in which modules lie under names that a worker imports."""
@@ -67,17 +96,17 @@ def test_code_in_the_current_folder_is_not_run_by_a_worker(hostile: Path, module
 def test_a_worker_finds_nothing_in_the_current_folder_where_its_parent_did(tmp_path: Path, monkeypatch) -> None:
     """`python -m vqaudio` has that folder in its path; an optional library that is missing would come from there."""
     elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
-    for folder in (elsewhere, here):
+    for folder in (elsewhere, here, here / "below"):
         folder.mkdir()
         (folder / f"lies_{folder.name}.py").write_text("")
-        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.syspath_prepend(str(folder) if folder.parent != here else "below")
     monkeypatch.chdir(here)
     command = isolated_python(
-        "from importlib.util import find_spec\nprint(*map(find_spec, ['lies_elsewhere', 'lies_here']))"
+        "from importlib.util import find_spec\nprint(*map(find_spec, ['lies_elsewhere', 'lies_here', 'lies_below']))"
     )
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "lies_elsewhere.py" in told
-    assert told.strip().endswith("None")
+    assert told.strip().endswith("None None")
 
 
 @pytest.mark.parametrize("name", NAMES[:3])

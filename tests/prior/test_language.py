@@ -64,5 +64,39 @@ def test_whatever_is_drawn_within_the_grammar_is_codes_of_an_allowed_length(lang
 def test_coarse_first_sequences_and_odd_heads_are_refused():
     with pytest.raises(VqaudioError, match="coarse-first"):
         SequenceConfig(3, "coarse-first")
-    with pytest.raises(VqaudioError, match="heads"):
-        NetworkConfig(width=100, num_heads=8)
+    with pytest.raises(VqaudioError, match="coarse-first"):
+        CodeLanguage(STAMPS[2], "coarse-first")
+    with pytest.raises(VqaudioError, match="unknown pattern"):
+        SequenceConfig(3, "zigzag")
+    for width in (100, 24):  # of eight heads: no whole width, an odd one
+        with pytest.raises(VqaudioError, match="heads"):
+            NetworkConfig(width=width, num_heads=8)
+    with pytest.raises(VqaudioError, match="a context of 7 tokens"):
+        NetworkConfig(context_tokens=7)
+    assert NetworkConfig(width=16, num_heads=8, context_tokens=8).context_tokens == 8
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 3), (4, 3)])
+def test_lengths_that_no_sequence_has_are_refused(languages, least, most):
+    with pytest.raises(VqaudioError, match="frames at least"):
+        Grammar(languages["single"], min_frames=least, max_frames=most)
+
+
+def test_of_more_codebooks_the_first_are_taken_and_fewer_are_refused(languages):
+    language, codes = languages["flattened"], np.arange(10).reshape(5, 2) % 8
+    assert language.units(codes).tolist() == language.units(codes[:3]).tolist()
+    for wrong in (codes[:2], codes[0]):
+        with pytest.raises(VqaudioError, match="3 codebooks or more"):
+            language.units(wrong)
+
+
+def test_a_sequence_may_end_at_its_shortest_length_and_not_before(languages):
+    for name in ("single", "delayed"):
+        grammar = Grammar(languages[name], min_frames=2, max_frames=3)
+        end = -1 if name == "single" else -2  # delayed codebooks end with padding
+        may_end = []
+        for step in range(3):
+            may_end.append(bool(grammar.allowed()[end]))
+            for codebook in range(languages[name].num_codebooks):
+                grammar.push(8 * codebook if codebook <= step else languages[name].vocabulary.num_codes)
+        assert may_end == [False, False, True]

@@ -1,6 +1,7 @@
 import torch
 
-from vqaudio.prior.model import new_cache
+from vqaudio.prior.config import NetworkConfig
+from vqaudio.prior.model import Prior, new_cache
 
 
 def test_a_token_sees_what_came_before_it_and_nothing_later(prior):
@@ -33,14 +34,31 @@ def test_dropout_works_in_training_in_every_layer_and_never_else(make_prior, lan
     tokens = torch.zeros(1, 4, dtype=torch.int64)
     assert torch.equal(prior(tokens), prior(tokens))
     heard = []
+    prior.dropout.register_forward_hook(lambda _module, _inputs, output: heard.append((output == 0).float().mean()))
     for layer in prior.network.model.layers:
         for part in (layer.self_attn.o_proj, layer.mlp.down_proj):
             part.register_forward_hook(lambda _module, _inputs, output: heard.append((output == 0).float().mean()))
     prior.train()(tokens)
-    assert len(heard) == 4
+    assert len(heard) == 5
     assert all(0.2 < share < 0.8 for share in heard)
 
 
 def test_one_table_serves_both_ends_if_it_is_tied(make_prior, languages):
     tied, free = (make_prior(languages["single"], is_tied=is_tied) for is_tied in (True, False))
     assert free.num_parameters - tied.num_parameters == tied.network.lm_head.weight.numel()
+
+
+def test_logits_are_float32_whatever_the_weights_are(make_prior, languages):
+    tokens = torch.zeros(1, 4, dtype=torch.int64)
+    assert make_prior(languages["single"]).to(torch.bfloat16)(tokens).dtype == torch.float32
+
+
+def test_fresh_weights_are_small_and_the_network_is_as_large_as_its_configuration(languages):
+    config = NetworkConfig(width=32, num_layers=2, num_heads=2, hidden=48, context_tokens=24)
+    prior = Prior(config, languages["single"])
+    assert 0.015 < float(prior.network.model.embed_tokens.weight.detach().std()) < 0.025
+    shape, vocabulary = prior.network.config, languages["single"].vocabulary
+    sizes = (shape.hidden_size, shape.intermediate_size, shape.num_hidden_layers, shape.num_attention_heads)
+    assert (*sizes, shape.max_position_embeddings, shape.vocab_size) == (32, 48, 2, 2, 24, vocabulary.size)
+    ends = (shape.bos_token_id, shape.eos_token_id, shape.pad_token_id)
+    assert ends == tuple(vocabulary.special(name) for name in ("<|bos|>", "<|eos|>", "<|pad|>"))

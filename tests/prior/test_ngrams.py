@@ -73,3 +73,27 @@ def test_too_few_documents_and_too_many_symbols_are_refused(speech):
         fit_ngrams(speech[0][:1], 9, 2)
     with pytest.raises(VqaudioError, match="64-bit"):
         fit_ngrams(speech[0][:2], 100_000, 4)
+    with pytest.raises(VqaudioError, match="64-bit"):
+        fit_ngrams(speech[0][:2], 2**21 - 1, 3)  # one more pads the context
+    few = [document[:5] for document in speech[0][:2]]
+    assert np.isfinite(fit_ngrams(few, 2**21 - 2, 3).log2_probabilities(few[0])).all()
+
+
+def test_where_context_tells_nothing_longer_n_grams_cost_no_more():
+    """The discounts are fitted on documents that the counts of that moment leave out."""
+    generator = np.random.default_rng(0)
+    drawn = with_ends(generator.integers(0, 8, 60) for _ in range(40))
+    one, three = (bits_of(fit_ngrams(drawn[:20], 9, order), drawn[20:]) for order in (1, 3))
+    assert three < one + 0.2
+
+
+def test_the_counts_are_those_of_all_documents(speech):
+    documents = speech[0][:11]
+    assert fit_ngrams(documents, 9, 1).orders[0].totals.tolist() == [sum(map(len, documents))]
+    assert fit_ngrams(documents, 9, 3).orders[2].totals.sum() == sum(map(len, documents))
+
+
+def test_a_sample_ends_where_the_model_ends_it_between_its_bounds():
+    model = fit_ngrams([np.array([1, END])] * 20, 9, 1)
+    lengths = {len(model.sample(np.random.default_rng(seed), min_symbols=2, max_symbols=5)) for seed in range(100)}
+    assert lengths == {2, 3, 4, 5}

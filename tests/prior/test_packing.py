@@ -46,6 +46,14 @@ def test_a_batch_depends_on_seed_and_step_only(languages, documents):
     for step in (0, 9, 30):
         np.testing.assert_array_equal(one.batch(step, 4).tokens, other.batch(step, 4).tokens)
     assert not np.array_equal(one.batch(3, 4).tokens, pack(languages, documents, seed=1).batch(3, 4).tokens)
+    size = one.num_sequences
+    assert not np.array_equal(one.batch(1, size).tokens, pack(languages, documents, seed=1).batch(0, size).tokens)
+
+
+def test_an_epoch_starts_anywhere_in_a_document(languages, documents):
+    packed, bos = pack(languages, documents), languages["single"].head()[0]
+    starts = [packed.batch(epoch, packed.num_sequences).tokens[0, 0] for epoch in range(20)]
+    assert 0 <= sum(start == bos for start in starts) < 10
 
 
 def test_processes_share_a_batch(languages, documents):
@@ -71,3 +79,8 @@ def test_speakers_are_hidden_as_often_as_is_wanted(languages, hidden):
 def test_too_few_codes_for_a_context_are_refused(languages, documents):
     with pytest.raises(VqaudioError, match="less than a context"):
         pack(languages, documents[:1])
+    language = languages["single"]
+    exactly, more = (language.document(np.zeros((1, length), dtype=np.int64)) for length in (14, 15))
+    with pytest.raises(VqaudioError, match="16 tokens, less than a context of 16"):
+        pack(languages, [exactly])  # the last token has none after it
+    assert pack(languages, [more]).num_sequences == 1

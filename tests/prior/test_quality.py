@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -67,3 +69,48 @@ def test_codes_out_of_range_and_no_codes_are_refused():
         ngram_kl([np.array([8])], [np.array([1])], 8, 1)
     with pytest.raises(VqaudioError, match="no sequences"):
         ngram_kl([np.array([1])], [np.array([1, 2])], 8, 2)
+
+
+def by_hand(samples, reference, num_symbols, order):
+    """The formulas of vqaudio.prior.quality, n-gram by n-gram."""
+
+    def counted(codes, length):
+        return Counter(tuple(one[at : at + length].tolist()) for one in codes for at in range(len(one) - length + 1))
+
+    def smoothed(ngram):
+        counts = counted(reference, len(ngram))
+        if len(ngram) == 1:
+            return (counts[ngram] + 0.5) / (counts.total() + num_symbols / 2)
+        return 0.9 * counts[ngram] / counts.total() + 0.1 * smoothed(ngram[:-1]) * smoothed(ngram[-1:])
+
+    drawn = counted(samples, order)
+    return sum(n / drawn.total() * np.log2(n / drawn.total() / smoothed(ngram)) for ngram, n in drawn.items())
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_divergences_are_those_of_the_formulas(order):
+    samples = [np.array([0, 1, 1, 3]), np.array([2, 2, 2]), np.array([1, 0])]
+    reference = [np.array([0, 1, 0, 1, 3, 3]), np.array([2, 0, 1, 1])]
+    assert ngram_kl(samples, reference, 4, order) == pytest.approx(by_hand(samples, reference, 4, order), rel=1e-9)
+
+
+def test_every_figure_of_a_set_is_of_what_its_name_says():
+    samples = [np.repeat([0, 1, 3], [40, 2, 1]), np.array([2]), np.array([], dtype=np.int64)]
+    reference = [np.repeat([0, 1, 2], [33, 5, 1]), np.array([1, 1, 3, 2, 0])]
+    phones = PhoneMap(np.array([0, 1, 1, 0]), 2)
+    quality = measure_quality(samples, reference, num_codes=4, frame_rate_hz=25.0, phone_map=phones)
+    assert quality.mean_run_frames == pytest.approx((40 + 2 + 1 + 1) / 4)
+    assert quality.mean_seconds == pytest.approx(44 / 3 / 25)
+    lengths, real = [np.array([32, 2, 1]), np.array([1])], [np.array([32, 5, 1]), np.array([2, 1, 1, 1])]
+    assert quality.run_kl == pytest.approx(ngram_kl(lengths, real, 33, 1))
+    assert (quality.unigram_kl, quality.bigram_kl) == tuple(ngram_kl(samples, reference, 4, n) for n in (1, 2))
+    spoken = phones.read(samples), phones.read(reference)
+    found = (quality.phone_unigram_kl, quality.phone_bigram_kl, quality.phone_trigram_kl)
+    assert found == tuple(ngram_kl(*spoken, 2, order) for order in (1, 2, 3))
+
+
+def test_a_set_that_is_cut_keeps_its_beginning():
+    codes = [np.arange(5), np.arange(4), np.arange(3)]
+    assert [one.tolist() for one in first_frames(codes, 7)] == [[0, 1, 2, 3, 4], [0, 1]]
+    assert [one.tolist() for one in first_frames(codes, 5)] == [[0, 1, 2, 3, 4]]
+    assert [len(one) for one in first_frames(codes, 12)] == [5, 4, 3]

@@ -30,6 +30,10 @@ def test_the_same_seed_gives_the_same_codes_and_another_gives_others(prior):
     assert not np.array_equal(first, second)
 
 
+def test_sample_number_two_is_not_that_of_the_next_seed(prior):
+    assert not np.array_equal(sample_codes(prior, 2, LENGTHS, seed=3)[1], sample_codes(prior, 1, LENGTHS, seed=4)[0])
+
+
 def test_sample_number_two_is_the_same_however_many_are_asked_for(prior):
     assert same(sample_codes(prior, 5, LENGTHS, seed=3)[:2], sample_codes(prior, 2, LENGTHS, seed=3))
 
@@ -117,5 +121,18 @@ def test_an_unknown_speaker_a_long_prompt_and_odd_options_are_refused(prior):
         sample_codes(prior, 1, LENGTHS, speaker="nobody")
     with pytest.raises(VqaudioError, match="more seconds"):
         sample_codes(prior, 1, LENGTHS, prompt=np.zeros((1, 24), dtype=np.int64))
-    with pytest.raises(VqaudioError, match="top-p"):
-        SamplingOptions(top_p=0)
+    assert sample_codes(prior, 1, LENGTHS, prompt=np.zeros((1, 23), dtype=np.int64))[0].shape[1] in (23, 24)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"temperature": -0.1}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.01}, {"repetition": 0.0}, {"repetition": -1.0}],
+)
+def test_options_that_mean_nothing_are_refused(options):
+    with pytest.raises(VqaudioError, match="top-p above 0 and at most 1"):
+        SamplingOptions(**options)
+
+
+def test_without_options_nothing_is_changed_and_at_their_ends_they_are_taken():
+    assert SamplingOptions() == SamplingOptions(temperature=1.0, top_k=0, top_p=1.0, repetition=1.0)
+    assert SamplingOptions(temperature=0.0, repetition=0.5).temperature == 0.0

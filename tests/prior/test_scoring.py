@@ -69,8 +69,17 @@ def test_every_symbol_of_a_long_document_sees_half_a_context_or_more(prior):
 def test_bits_are_counted_over_codes_and_seconds():
     bits = Bits.of([np.array([-2.0, -1.0]), np.array([-3.0])], num_codes=2, seconds=0.5)
     assert (bits.per_code, bits.per_second) == (3.0, 12.0)
-    with pytest.raises(VqaudioError, match="no codes"):
-        Bits.of([], num_codes=0, seconds=0.0)
+    for num_codes, seconds in ((0, 0.0), (0, 1.0), (1, 0.0)):
+        with pytest.raises(VqaudioError, match="no codes"):
+            Bits.of([], num_codes=num_codes, seconds=seconds)
+
+
+def test_documents_are_read_together_as_far_as_memory_goes_each_once():
+    lengths = [3_000, 10, 9_000, 2_500, 2_500, 10, 4_000]
+    batches = list(scoring._batches(lengths))
+    assert sorted(number for batch in batches for number in batch) == list(range(7))
+    sizes = [(len(batch), max(lengths[number] for number in batch)) for batch in batches]
+    assert sizes == [(1, 9_000), (2, 4_000), (3, 2_500), (1, 10)]
 
 
 def test_tokens_of_a_head_are_never_a_target(make_prior, languages):

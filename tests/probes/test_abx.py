@@ -100,16 +100,19 @@ def test_every_speaker_weighs_the_same_in_however_many_contexts_he_speaks() -> N
 
 def test_no_triple_is_an_error() -> None:
     items = [Item("f", 0, 0.1, "a", "x", "y", "s"), Item("f", 0, 0.1, "b", "x", "z", "s")]
-    with pytest.raises(VqaudioError, match="no triple"):
-        abx_score([np.zeros(2, dtype=int)] * 2, items, is_across=False)
+    for is_across, condition in ((False, "within"), (True, "across")):
+        with pytest.raises(VqaudioError, match=f"ABX {condition} speakers finds no triple"):
+            abx_score([np.zeros(2, dtype=int)] * 2, items, is_across=is_across)
 
 
 def test_frames_of_an_item_have_their_centres_in_it() -> None:
     values = np.arange(20)
     assert item_frames(values, Item("f", 0.03, 0.09, "a", "b", "c", "s"), GRID).tolist() == [1, 2, 3]
     assert item_frames(values, Item("f", 0.031, 0.032, "a", "b", "c", "s"), GRID).tolist() == [1]
-    with pytest.raises(VqaudioError, match="20 frames"):
-        item_frames(values, Item("f", 0.5, 0.6, "a", "b", "c", "s"), GRID)
+    for onset_s in (0.39, 0.5):
+        with pytest.raises(VqaudioError, match="20 frames"):
+            item_frames(values, Item("f", onset_s + 0.001, onset_s + 0.1, "a", "b", "c", "s"), GRID)
+    assert item_frames(values, Item("f", 0.38, 0.9, "a", "b", "c", "s"), GRID).tolist() == [19]
 
 
 def test_silence_and_gaps_are_no_context() -> None:
@@ -127,7 +130,10 @@ def test_item_files_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert (tmp_path / "x.item").read_text(encoding="utf-8").startswith("#file onset offset #phone prev-phone")
 
 
-@pytest.mark.parametrize("line", ["a 0.1 0.2 p q r", "a x 0.2 p q r s", "a 0.2 0.1 p q r s"])
+BROKEN = ["a 0.1 0.2 p q r", "a x 0.2 p q r s", "a 0.2 0.1 p q r s", "a 0.2 0.2 p q r s", "a -0.1 0.2 p q r s"]
+
+
+@pytest.mark.parametrize("line", BROKEN)
 def test_broken_item_files_name_their_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "x.item").write_text(f"#file\n{line}\n")
     with pytest.raises(VqaudioError, match="line 2"):
@@ -135,5 +141,64 @@ def test_broken_item_files_name_their_line(tmp_path: Path, line: str) -> None:
 
 
 def test_names_with_blanks_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(VqaudioError, match="blank"):
-        write_items(tmp_path / "x.item", [Item("a b", 0, 1, "p", "q", "r", "s")])
+    for names in (("a b", "p", "q", "r", "s"), ("a", "", "q", "r", "s"), ("a", "p", "q", "r", "s\t")):
+        file, phone, previous, following, speaker = names
+        with pytest.raises(VqaudioError, match="blank"):
+            write_items(tmp_path / "x.item", [Item(file, 0, 1, phone, previous, following, speaker)])
+
+
+def tokens_of(items: list[Item]) -> list[np.ndarray]:
+    return [np.array([ord(item.phone)]) for item in items]
+
+
+@pytest.mark.parametrize(
+    ("num_items", "num_triples"), [(7, 7 * 6 * 2 + 2 * 7), (8, 8 * 7 * 2 + 2 * 8), (30, 8 * 7 * 2 + 2 * 8)]
+)
+def test_of_one_phone_and_context_eight_items_are_taken_and_x_is_never_a(num_items: int, num_triples: int) -> None:
+    items = [Item("f", 0, 1, phone, "x", "y", "s") for phone in "a" * num_items + "bb"]
+    score = abx_score(tokens_of(items), items, is_across=False)
+    assert (score.num_triples, score.num_cells, score.num_phone_pairs, score.error) == (num_triples, 2, 2, 0.0)
+
+
+@pytest.mark.parametrize(("num_speakers", "num_cells"), [(2, 4), (6, 60), (9, 90)])
+def test_across_speakers_x_is_spoken_by_five_others_at_most(num_speakers: int, num_cells: int) -> None:
+    items = [Item("f", 0, 1, phone, "x", "y", f"s{number}") for number in range(num_speakers) for phone in "ab"]
+    assert abx_score(tokens_of(items), items, is_across=True).num_cells == num_cells
+
+
+def test_phones_are_compared_in_one_context_on_both_sides() -> None:
+    items = [Item("f", 0, 1, phone, "x", following, "s") for phone, following in (("a", "y"), ("a", "y"), ("b", "z"))]
+    with pytest.raises(VqaudioError, match="no triple"):
+        abx_score(tokens_of(items), items, is_across=False)
+
+
+def test_silent_vectors_have_a_distance_and_tokens_without_frames_have_none() -> None:
+    still = [np.zeros((2, 3)), np.ones((1, 3)), np.zeros((1, 3))]
+    assert np.isfinite(pair_distances(still, np.array([0, 0]), np.array([1, 2]))).all()
+    with pytest.raises(VqaudioError, match="one frame or more"):
+        pair_distances([np.zeros(0, dtype=int), np.zeros(1, dtype=int)], np.array([0]), np.array([1]))
+
+
+def test_a_gap_is_longer_than_a_millisecond() -> None:
+    for gap_s, phones in ((0.0005, ["b"]), (0.002, [])):
+        for late in (1, 2):
+            spans = [
+                Interval(one, n / 10 + gap_s * (n >= late), (n + 1) / 10 + gap_s * (n >= late))
+                for n, one in enumerate("abc")
+            ]
+            assert [item.phone for item in items_of("f", "s", spans)] == phones
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_silence_before_in_or_after_a_phone_leaves_it_out(silent: int) -> None:
+    labels = ["sil" if number == silent else one for number, one in enumerate("abc")]
+    spans = [Interval(label, number / 10, (number + 1) / 10) for number, label in enumerate(labels)]
+    assert items_of("f", "s", spans, ["sil"]) == []
+
+
+def test_blank_lines_and_comments_are_no_items_and_an_item_may_begin_at_once(tmp_path: Path) -> None:
+    (tmp_path / "x.item").write_text("#file\n\n  \na 0 0.5 p q r s\n# more\n")
+    assert read_items(tmp_path / "x.item") == [Item("a", 0.0, 0.5, "p", "q", "r", "s")]
+    (tmp_path / "y.item").write_bytes(b"caf\xe9 0 1 p q r s\n")
+    with pytest.raises(VqaudioError, match=r"y.item cannot be read"):
+        read_items(tmp_path / "y.item")

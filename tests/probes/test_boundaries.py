@@ -71,3 +71,7 @@ def test_no_reference_and_unsorted_times_are_errors() -> None:
         boundary_score(np.array([]), np.array([1.0]))
     with pytest.raises(VqaudioError, match="order of time"):
         boundary_score(np.array([2.0, 1.0]), np.array([1.0]))
+    with pytest.raises(VqaudioError, match="order of time"):
+        boundary_score(np.array([1.0]), np.array([2.0, 1.0]))
+    twice = np.array([1.0, 1.0])
+    assert boundary_score(twice, twice).f1 == 1

@@ -51,3 +51,25 @@ def test_silence_is_left_out_of_both_sides() -> None:
 def test_nothing_to_fit_on_or_to_test_on_is_an_error(by_group: np.ndarray) -> None:
     with pytest.raises(VqaudioError, match="held-out"):
         held_out_score(by_group)
+
+
+def test_scores_of_groups_are_pooled_by_their_frames() -> None:
+    by_group = np.array([[[90, 0], [0, 0], [0, 0]], [[0, 5], [0, 5], [0, 0]], [[0, 0], [0, 0], [0, 0]]])
+    score = held_out_score(by_group)
+    parts = [mapping_score(by_group[1], by_group[0]), mapping_score(by_group[0], by_group[1])]
+    assert (score.num_frames, score.num_unseen) == (100, sum(part.num_unseen for part in parts)) == (100, 5)
+    for name in ("accuracy", "prior"):
+        wanted = sum(getattr(part, name) * part.num_frames for part in parts) / 100
+        assert getattr(score, name) == pytest.approx(wanted)
+
+
+def test_the_prior_is_that_of_the_frames_fitted_on() -> None:
+    assert mapping_score(np.array([[9, 1]]), np.array([[1, 3]])).prior == pytest.approx(1 / 4)
+
+
+def test_tables_without_frames_are_refused_on_either_side() -> None:
+    for fitted, tested in (([[0, 0]], [[1, 0]]), ([[1, 0]], [[0, 0]])):
+        with pytest.raises(VqaudioError, match="no frame has both"):
+            mapping_score(np.array(fitted), np.array(tested))
+    with pytest.raises(VqaudioError, match="0 of those to be tested"):
+        held_out_score(np.array([[[1, 0]], [[0, 0]], [[1, 1]]]), tested=(1,))

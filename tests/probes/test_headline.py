@@ -132,6 +132,10 @@ def test_boundaries_stand_where_labels_change_and_at_gaps() -> None:
     intervals = [Interval("a", 0.0, 0.1), Interval("a", 0.1, 0.2), Interval("b", 0.2, 0.3), Interval("b", 0.5, 0.6)]
     assert label_boundaries_s(intervals, 1.0).tolist() == [0.2, 0.3, 0.5, 0.6]
     assert label_boundaries_s(intervals, 0.6).tolist() == [0.2, 0.3, 0.5]
+    assert label_boundaries_s(intervals, 0.6005).tolist() == [0.2, 0.3, 0.5]  # a boundary at the very end is none
+    near = [Interval("a", 0.0005, 0.1), Interval("b", 0.1005, 0.2), Interval("b", 0.202, 0.3)]
+    assert label_boundaries_s(near, 1.0).tolist() == [0.1005, 0.2, 0.202, 0.3]  # aligners round: no gap, a gap
+    assert label_boundaries_s([], 1.0).tolist() == []
 
 
 def test_utterances_do_not_run_into_each_other() -> None:
@@ -161,17 +165,31 @@ def test_no_speaker_is_fitted_on_and_tested() -> None:
         assert len({int(group) for group, name in zip(split.groups, speakers, strict=True) if name == speaker}) == 1
     assert set(split.groups.tolist()) == {0, 1, 2}
     assert split_by_speaker(["one"] * 4).kind == "4 folds over 4 utterances of one speaker"
+    assert split_by_speaker(speakers).kind == "5 folds over 7 speakers"
+    assert split_by_speaker(["a", "b", "a"]).num_groups == 2
+    assert split.tested is None
+    others = [split_by_speaker(speakers, num_folds=3, seed=seed).groups.tolist() for seed in range(6)]
+    assert len(set(map(tuple, others))) > 1
+    for names, num_folds in ((["one"], 5), ([], 5), (["a", "b"], 1)):
+        with pytest.raises(VqaudioError, match="2 or more utterances and folds"):
+            split_by_speaker(names, num_folds)
 
 
 def test_utterances_of_tested_speakers_are_never_fitted_on() -> None:
     ids, speakers = ["x/1.wav", "x/2.wav", "y/3.wav", "z/4.wav"], ["x", "x", "y", "z"]
     flags = is_named(ids, speakers, ["2", "z"])
     assert flags == [False, True, False, True]
+    for name in ("x/2.wav", "2.wav", "2", "lists/2.wav"):
+        assert is_named(ids, speakers, [name]) == [False, True, False, False]
+    assert is_named(["a/1.b.wav", ".odd"], ["s", "t"], ["1.b"]) == [True, False]
+    assert is_named(["a/1.b.wav", ".odd"], ["s", "t"], ["1", ".odd"]) == [False, True]
     split = split_at(speakers, flags)
     assert split.groups.tolist() == [-1, 1, 0, 1]
     assert "1 of those left out" in split.kind
-    with pytest.raises(VqaudioError, match="held-out list"):
-        split_at(speakers, [True] * 4)
+    assert (split.is_fixed, split.tested, split.num_groups) == (True, (1,), 2)
+    for nobody in ([True] * 4, [False] * 4):
+        with pytest.raises(VqaudioError, match="held-out list"):
+            split_at(speakers, nobody)
 
 
 def test_a_million_frames_are_probed_in_seconds() -> None:
@@ -188,3 +206,58 @@ def test_a_million_frames_are_probed_in_seconds() -> None:
     start_s = time.thread_time()
     measure_headline("codes", frames.with_codes(codes), split_by_speaker(frames.speakers))
     assert time.thread_time() - start_s < 10
+
+
+def test_frames_that_are_no_pairs_are_refused() -> None:
+    labels, codes = LabelSet(("a",)), np.zeros(3, dtype=np.int64)
+    with pytest.raises(VqaudioError, match="no utterance has both"):
+        LabelledFrames.join([], num_codes=1, labels=labels, frame_rate_hz=50.0)
+    odd = LabelledUtterance("odd.wav", "s", codes, codes[:2], np.array([]))
+    with pytest.raises(VqaudioError, match=r"odd.wav has codes"):
+        LabelledFrames.join([odd], num_codes=1, labels=labels, frame_rate_hz=50.0)
+    even = LabelledUtterance("even.wav", "s", codes, codes, np.array([]))
+    frames = LabelledFrames.join([even], num_codes=1, labels=labels, frame_rate_hz=50.0)
+    with pytest.raises(VqaudioError, match=r"wanted \(3,\) codes, got \(2,\)"):
+        frames.with_codes(codes[:2])
+    assert (frames.with_codes(codes).num_codes, frames.with_codes(codes, 7).num_codes) == (1, 7)
+    assert frame_phones([], {"a": 0}, GRID, 2).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "is_refused", "is_biased"),
+    [(199, True, True), (200, False, True), (1999, False, True), (2000, False, False)],
+)
+def test_the_gate_opens_at_a_hundred_and_at_a_thousand_frames_for_each_code(
+    num_frames: int, is_refused: bool, is_biased: bool
+) -> None:
+    found = gate(np.array([[num_frames - 5, 5], [0, 0]]))
+    assert (found.num_codes, found.is_refused, found.is_biased) == (2, is_refused, is_biased)
+    assert np.isnan(gate(np.array([[5, 0]])).chance_pnmi)
+
+
+def test_only_the_tested_speakers_of_a_fixed_split_are_scored() -> None:
+    frames = corpus(4, 50)
+    split = split_at(frames.speakers, [True, False, False, False])
+    found = measure_headline("codes", frames, split)
+    assert found.mapping.num_frames == int((frames.utterance_of_frame == 0).sum())
+    assert found.mapping_speech.num_frames < found.mapping.num_frames
+
+
+def test_controls_have_their_names_and_are_drawn_by_the_seed() -> None:
+    frames = corpus(2, 50)
+    assert [name for name, _ in code_controls(frames)] == ["shuffled codes", "random codes"]
+    first, again, other = (code_controls(frames, seed) for seed in (0, 0, 1))
+    for one, same, another in zip(first, again, other, strict=True):
+        assert np.array_equal(one[1].codes, same[1].codes)
+        assert not np.array_equal(one[1].codes, another[1].codes)
+    assert np.array_equal(np.sort(first[0][1].codes), np.sort(frames.codes))
+
+
+def test_lags_reach_from_two_frames_before_to_three_after_within_an_utterance() -> None:
+    labels = LabelSet(("a", "b"))
+    codes = [np.array([0, 1]), np.array([1, 0])]
+    utterances = [LabelledUtterance(str(n), "s", one, one, np.array([])) for n, one in enumerate(codes)]
+    found = lag_pnmi(LabelledFrames.join(utterances, num_codes=2, labels=labels, frame_rate_hz=50.0))
+    assert list(found) == [-2, -1, 0, 1, 2, 3]
+    assert (found[0], found[1], found[-1]) == pytest.approx((1, 1, 1))  # the other code of its own utterance
+    assert all(np.isnan(found[lag]) for lag in (-2, 2, 3))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.probes import information
 from vqaudio.probes.counts import count_pairs
 from vqaudio.probes.information import measure_information, pnmi
 
@@ -109,3 +110,32 @@ def test_frames_without_labels_are_not_counted_and_none_at_all_is_an_error() -> 
 def test_values_outside_their_sets_are_errors(codes: list[int], phones: list[int]) -> None:
     with pytest.raises(VqaudioError, match="another codec"):
         count_pairs(np.array(codes), np.array(phones), 2, 3)
+
+
+@pytest.mark.parametrize(("codes", "phones"), [([0, 1], [0]), ([[0, 1]], [[0, 1]]), ([0], [[0]])])
+def test_codes_and_phones_that_are_no_pairs_are_refused(codes: list, phones: list) -> None:
+    with pytest.raises(VqaudioError, match="one code and one phone for every frame"):
+        count_pairs(np.array(codes), np.array(phones), 2, 3)
+
+
+def test_what_was_wanted_is_told_with_its_ends_and_no_frames_are_no_pairs() -> None:
+    with pytest.raises(VqaudioError, match="codes run from 0 to 2, wanted 0 to 1"):
+        count_pairs(np.array([0, 2]), np.array([0, 0]), 2, 3)
+    with pytest.raises(VqaudioError, match="phones run from -2 to 0, wanted -1 to 2"):
+        count_pairs(np.array([0, 1]), np.array([-2, 0]), 2, 3)
+    assert count_pairs(np.array([], dtype=int), np.array([], dtype=int), 2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("values", [1, 200, 5_000])
+def test_chance_does_not_depend_on_how_much_is_held_at_a_time(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, phones = drawn(0, 900, 30, 10, 0.05)
+    counts = count_pairs(codes, phones, 30, 10)
+    whole = measure_information(counts).ami
+    monkeypatch.setattr(information, "BLOCK_VALUES", values)
+    assert measure_information(counts).ami == pytest.approx(whole, abs=1e-12)
+
+
+def test_entropies_are_told_of_their_own_side() -> None:
+    found = measure_information(np.array([[4, 0], [0, 2], [0, 2]]))
+    assert found.phone_entropy_nats == pytest.approx(np.log(2))
+    assert found.code_entropy_nats == pytest.approx(1.5 * np.log(2))

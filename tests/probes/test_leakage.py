@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.probes.leakage import speaker_leakage
+from vqaudio.probes.leakage import code_histograms, speaker_leakage
 
 SPEAKERS = [f"s{number % 5}" for number in range(60)]
 
@@ -31,3 +31,21 @@ def test_speakers_with_few_utterances_are_left_out_and_counted() -> None:
     assert found.chance == pytest.approx(12 / 60)  # of those that are tested
     with pytest.raises(VqaudioError, match="two speakers"):
         speaker_leakage(codes[:6], ["a"] * 6, 16)
+
+
+def test_two_speakers_of_four_utterances_are_enough_and_chance_names_the_one_who_speaks_most() -> None:
+    codes = [np.array([speaker, speaker, 2]) for speaker in (0, 1)]
+    spoken, speakers = [codes[0]] * 8 + [codes[1]] * 4, ["a"] * 8 + ["b"] * 4
+    found = speaker_leakage(spoken, speakers, 3)
+    assert (found.accuracy, found.num_speakers, found.num_utterances) == (1.0, 2, 12)
+    assert found.chance == pytest.approx(8 / 12)
+    for left_out in (0, 11):  # of each speaker in turn; three are too few
+        kept = [number for number in range(4, 12) if number != left_out] if left_out else [0, 1, 2, *range(8, 12)]
+        with pytest.raises(VqaudioError, match="got 1 of 2 speakers"):
+            speaker_leakage([spoken[number] for number in kept], [speakers[number] for number in kept], 3)
+
+
+def test_histograms_have_length_one_and_that_of_no_codes_is_nothing() -> None:
+    found = code_histograms([np.array([0, 0, 0, 2]), np.array([], dtype=np.int64)], 4)
+    assert found[0].tolist() == pytest.approx([0.75**0.5, 0, 0.5, 0])
+    assert found[1].tolist() == [0, 0, 0, 0]

@@ -96,3 +96,31 @@ def test_no_labels_on_one_side_is_an_error() -> None:
     is_tested, phones = split_and_phones()
     with pytest.raises(VqaudioError, match="0 to test on"):
         linear_probe(phones, np.where(is_tested, -1, phones), STARTS, is_tested)
+
+
+def test_the_prior_names_what_was_most_frequent_where_it_was_fitted() -> None:
+    phones = np.array([0] * 30 + [1] * 10 + [1] * 30 + [0] * 10)
+    score = linear_probe(np.zeros(80, dtype=int), phones, np.array([0, 40, 80]), np.arange(80) >= 40, ONE_DECAY)
+    assert (score.prior, score.accuracy, score.fitted_accuracy) == (0.25, 0.25, 0.75)
+
+
+def test_of_one_utterance_the_first_weight_decay_is_taken() -> None:
+    phones = np.tile([0, 1], 40)
+    options = LinearOptions(weight_decays=(1e-3, 1e-5))
+    assert linear_probe(phones, phones, np.array([0, 80]), np.arange(80) >= 40, options).weight_decay == 1e-3
+
+
+def test_vectors_that_stand_still_are_no_trouble_and_those_that_are_no_numbers_are_refused() -> None:
+    phones, is_tested, starts = np.tile([0, 1], 40), np.arange(80) >= 40, np.array([0, 40, 80])
+    still = np.stack([phones, np.full(80, 7.0)], axis=1)
+    assert linear_probe(still, phones, starts, is_tested, ONE_DECAY).accuracy == 1.0
+    still[3, 1] = np.nan
+    with pytest.raises(VqaudioError, match="NaN or infinity"):
+        linear_probe(still, phones, starts, is_tested, ONE_DECAY)
+    with pytest.raises(VqaudioError, match="0 labelled frames to fit on"):
+        linear_probe(phones, np.where(is_tested, phones, -1), starts, is_tested)
+
+
+def test_a_single_frame_is_read_where_nothing_else_is_said() -> None:
+    assert LinearOptions().radius_frames == 0
+    assert len(LinearOptions().weight_decays) > 1

@@ -5,6 +5,7 @@ import pytest
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import Interval
+from vqaudio.probes import plots
 from vqaudio.probes.plots import (
     PUBLISHED,
     class_confusions,
@@ -52,8 +53,11 @@ def test_a_tone_is_brightest_at_its_pitch() -> None:
     assert levels.max() == 0
     assert levels.min() >= -70
     assert levels.mean(axis=1).argmax() * 8000 / (len(levels) - 1) == pytest.approx(1000, abs=40)
-    with pytest.raises(VqaudioError, match="256 samples"):
-        spectrogram_db(tone[:100], 16_000)
+    assert spectrogram_db(tone[:256], 16_000).shape == (257, 1)
+    assert spectrogram_db(np.concatenate([tone, tone * 10**-1.5]), 16_000)[:, -1].max() == pytest.approx(-30, abs=0.2)
+    for length in (100, 255):
+        with pytest.raises(VqaudioError, match="256 samples"):
+            spectrogram_db(tone[:length], 16_000)
 
 
 def test_labels_stand_over_the_codes_of_their_time() -> None:
@@ -63,3 +67,18 @@ def test_labels_stand_over_the_codes_of_their_time() -> None:
     above, below = figure.axes
     assert [(text.get_text(), text.get_position()[0]) for text in above.texts] == [("a", 0.25), ("b", 0.75)]
     assert [(text.get_text(), text.get_position()[0]) for text in below.texts] == [("3", 0.25), ("4", 0.75)]
+    assert list(above.images[0].get_extent()) == [0, 1, 0, 8]  # seconds, kHz
+    assert list(below.images[0].get_extent()) == [0, 1, 0, 1]
+
+
+def test_runs_of_two_frames_have_their_number_and_single_ones_none() -> None:
+    figure = code_timeline(np.ones(1_600), 16_000, np.array([5, 6, 6, 7, 7]), 50.0, [])
+    found = [(text.get_text(), text.get_position()[0]) for text in figure.axes[1].texts]
+    assert found == [("6", pytest.approx(0.04)), ("7", pytest.approx(0.08))]
+
+
+def test_of_very_many_codes_the_first_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "MANY_CODES", 2)
+    axes = phone_given_code(COUNTS, NAMES).axes[0]
+    assert image(axes).shape == (5, 2)
+    assert axes.get_xlabel().startswith("3 codes that occur")

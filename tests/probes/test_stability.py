@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.probes.stability import levenshtein, measure_stability
+from vqaudio.probes.stability import flip_share, levenshtein, measure_stability
 
 SEQUENCES = st.lists(st.integers(0, 3), max_size=8)
 
@@ -35,6 +35,7 @@ def test_the_same_codes_are_stable() -> None:
     codes = [np.arange(10), np.arange(5)]
     found = measure_stability(codes, codes)
     assert (found.flips, found.edit_distance, found.merged_edit_distance, found.num_frames) == (0, 0, 0, 15)
+    assert found.num_utterances == 2
 
 
 def test_slower_speech_keeps_its_runs() -> None:
@@ -58,3 +59,26 @@ def test_flips_are_counted_frame_by_frame() -> None:
     assert found.flips == pytest.approx(0.5)
     with pytest.raises(VqaudioError, match="edit distance"):
         measure_stability([np.zeros(10, dtype=int)], [np.zeros(5, dtype=int)])
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_the_last_two_frames_may_be_missing_and_three_may_not(more: int) -> None:
+    long, short = np.arange(10), np.arange(10 - more)
+    assert flip_share([long], [short]) == flip_share([short], [long]) == 0
+    with pytest.raises(VqaudioError, match=r"got 10 and 7 frames"):
+        flip_share([long], [long[:7]])
+    assert flip_share([long, long + 1], [short, short]) == 0.5  # of the frames that both have
+    assert np.isnan(flip_share([long[:0]], [long[:0]]))
+
+
+def test_sets_that_are_not_pairs_and_no_frames_are_refused() -> None:
+    codes = np.arange(3)
+    with pytest.raises(VqaudioError, match="got 1 and 2"):
+        measure_stability([codes, codes], [codes])
+    with pytest.raises(VqaudioError, match="got 1 and 1"):
+        measure_stability([codes[:0]], [codes])
+
+
+def test_runs_are_counted_beside_the_clean_ones() -> None:
+    assert measure_stability([np.array([1, 1, 2])], [np.array([1, 3, 4])]).merged_edit_distance == 1.0
+    assert measure_stability([np.array([1, 3, 4])], [np.array([1, 1, 2])]).merged_edit_distance == pytest.approx(2 / 3)

@@ -19,6 +19,10 @@ def test_rows_say_what_each_phone_is_read_as() -> None:
     ]
     assert [row.recall for row in rows] == pytest.approx([0.8, 5 / 7, 1.0])
     assert [row.precision for row in rows] == pytest.approx([0.8, 5 / 6, 3 / 4])
+    assert [row.share for row in rows] == pytest.approx([10 / 20, 7 / 20, 3 / 20])
+    assert [row.best_code_share for row in rows] == pytest.approx([0.8, 5 / 7, 1.0])
+    never = phone_rows(np.vstack([COUNTS, [[0, 0, 0]] * 2]), ["a", "b", "s"])
+    assert [vars(row) for row in never] == [vars(row) for row in rows]  # codes that never occur stand for nothing
 
 
 def test_a_phone_no_code_stands_for_has_no_precision() -> None:

@@ -87,6 +87,8 @@ def test_a_row_is_saved_when_it_has_waited_long_enough(tmp_path, monkeypatch, is
     now_s = 1_000.0
     monkeypatch.setattr(journal.time, "monotonic", lambda: now_s)
     with TokenWriter(tmp_path, STAMP) as writer:
+        now_s += 10 * SAVE_EVERY_S  # nothing came: the first row waits no less than others
+        writer.save_if_due()
         writer.append(row(0))
         now_s += SAVE_EVERY_S - 1
         writer.save_if_due()
@@ -110,12 +112,14 @@ def test_a_row_that_came_early_is_written_in_its_turn_and_only_once(tmp_path):
         for number in range(3):
             assert not writer.has_row(row(number).id)
             writer.append(row(number))
+        assert len(journal_files(tmp_path)) == 3
     assert TokenStore.open(tmp_path).ids() == ["00.wav", "01.wav", "02.wav"]
     assert journal_files(tmp_path) == []
 
 
-def test_a_row_that_came_early_is_kept_by_a_run_that_is_stopped_before_its_turn(tmp_path):
-    with TokenWriter(tmp_path, STAMP, save_every_s=1e9) as writer:
+@pytest.mark.parametrize("save_every_s", [0.0, 1e9])
+def test_a_row_that_came_early_is_kept_by_a_run_that_is_stopped_before_its_turn(tmp_path, save_every_s):
+    with TokenWriter(tmp_path, STAMP, save_every_s=save_every_s) as writer:
         writer.append(row(0))
         writer.save_early(row(5))
     assert content_of(tmp_path) == wanted(range(1))

@@ -94,6 +94,7 @@ def test_of_a_cut_grid_the_whole_frames_are_kept(pattern, codes, data):
         ("delayed", -1, "cut off"),
         ("delayed", -3, "wants"),
         ("delayed", 3, "at least 3 steps"),
+        ("delayed", 6, "at least 3 steps"),
     ],
 )
 def test_a_cut_stream_is_refused_with_what_was_wanted(pattern, length, message):
@@ -113,13 +114,53 @@ def test_codes_read_by_the_wrong_pattern_are_refused(codes):
         from_units(to_units(codes, "coarse-first", SIZE), "flattened", len(codes), SIZE)
 
 
+@every_pattern
+def test_of_one_codebook_all_patterns_are_the_codes_themselves(pattern):
+    codes = np.array([[3, 0, 2, 2]])
+    assert to_grid(codes, pattern, HOLE).tolist() == codes.tolist()
+    assert to_units(codes, pattern, SIZE).tolist() == codes[0].tolist()
+
+
+@every_pattern
+@pytest.mark.parametrize(
+    ("codebook", "frame", "unit", "own"), [(0, 1, 4, "0 to 3"), (1, 2, 3, "4 to 7"), (1, 0, 9, "4 to 7")]
+)
+def test_a_unit_that_is_none_of_its_codebook_is_named_with_its_place(pattern, codebook, frame, unit, own):
+    units = to_units(np.array([[0, 3, 2], [1, 0, 3]]), pattern, SIZE)
+    numbers = to_units(np.arange(6).reshape(2, 3), pattern, 6).tolist()
+    units[numbers.index(3 * codebook + frame + 6 * codebook)] = unit
+    said = f"unit {unit} stands for codebook {codebook}, frame {frame}, but is none of its units {own};"
+    with pytest.raises(VqaudioError, match=said):
+        from_units(units, pattern, 2, SIZE)
+    # Of several the first in time is named, whatever its codebook.
+    units[numbers.index(2)] = 7
+    first = min((frame, codebook), (2, 0))
+    with pytest.raises(VqaudioError, match=f"codebook {first[1]}, frame {first[0]}"):
+        from_units(units, pattern, 2, SIZE)
+
+
+@every_pattern
+def test_padding_in_the_place_of_a_code_is_named_with_its_step(pattern):
+    grid = to_grid(NAMED, pattern, HOLE)
+    places = {code: tuple(np.argwhere(grid == code)[0].tolist()) for code in (202, 103)}
+    for code in (202, 103):
+        grid[places[code]] = HOLE
+    step, codebook = min((step, codebook) for codebook, step in places.values())
+    for is_partial in (False, True) if pattern != "coarse-first" else (False,):
+        with pytest.raises(VqaudioError, match=f"step {step}, codebook {codebook} holds 99 .*wants a code"):
+            from_grid(grid, pattern, HOLE, is_partial=is_partial)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: to_grid(np.zeros((1, 2), int), "zigzag", HOLE), "unknown pattern 'zigzag'"),
         (lambda: to_units(np.zeros(3, int), "delayed", SIZE), "shape k t"),
         (lambda: to_units(np.zeros((2, 3)), "delayed", SIZE), "integers"),
+        (lambda: to_units(np.zeros((2, 3), bool), "delayed", SIZE), "integers"),
+        (lambda: to_units(np.zeros((0, 3), int), "delayed", SIZE), "shape k t"),
         (lambda: to_grid(np.full((2, 3), HOLE), "delayed", HOLE), "no code"),
+        (lambda: to_grid(np.array([[0, HOLE]]), "delayed", HOLE), "no code"),
         (lambda: from_units(np.zeros((2, 3), int), "delayed", 2, SIZE), "shape n"),
         (lambda: from_units(np.zeros(4, int), "zigzag", 2, SIZE), "unknown pattern 'zigzag'"),
     ],

@@ -34,6 +34,14 @@ def test_codes_that_do_not_fit_sixteen_bits_have_no_stamp(sizes):
         replace(STAMP, **sizes)
 
 
+@pytest.mark.parametrize("size", [1, 65_536])
+def test_the_largest_and_the_smallest_codebook_go_through_a_table(size):
+    stamp = replace(STAMP, codebook_size=size, num_codebooks=1)
+    row = TokenRow("0.wav", np.array([[0, size - 1]], dtype=np.uint16), 640, 192_000, 0.1 + 0.2)
+    (back,) = (row for batch in table_of([row], stamp).to_batches() for row in rows_of(batch, stamp))
+    assert (back.codes.tolist(), back.source_rate_hz, back.seconds) == ([[0, size - 1]], 192_000, 0.1 + 0.2)
+
+
 def test_the_same_weights_under_another_name_or_with_more_codebooks_read_the_codes():
     STAMP.require_same(replace(STAMP, name="copy"))
     STAMP.require_same(replace(STAMP, num_codebooks=8))
@@ -52,7 +60,7 @@ def test_the_same_weights_under_another_name_or_with_more_codebooks_read_the_cod
 )
 def test_another_codec_is_refused_with_both_names(change):
     other = replace(STAMP, name="other", **change)
-    with pytest.raises(VqaudioError, match=r"made by speech \(weights abababababab.*not by other \(weights"):
+    with pytest.raises(VqaudioError, match=r"made by speech \(weights abababababab, .*not by other \(weights"):
         STAMP.require_same(other)
 
 
@@ -73,6 +81,7 @@ def test_a_table_gives_its_rows_back_wherever_it_is_sliced():
         for old, new in zip(before[start : start + length], after, strict=True):
             assert np.array_equal(old.codes, new.codes)
             assert new.codes.dtype == np.uint16
+            assert new.codes.base is None or new.codes.base.size == new.codes.size  # and nothing of the other rows
             assert {**vars(old), "codes": 0} == {**vars(new), "codes": 0}
 
 
@@ -85,7 +94,13 @@ def test_codebooks_of_different_lengths_are_refused():
 
 @pytest.mark.parametrize(
     ("codes", "wrong"),
-    [([[1, 2]], "1 codebooks"), ([[1, 2], [3, 60_000]], "codes up to 60000"), ([[1], [2]], "1 frames")],
+    [
+        ([], "one length"),
+        ([[1, 2]], "1 codebooks"),
+        ([[1, 2], [3, 16]], "codes up to 16"),
+        ([[1, 2], [3, 60_000]], "codes up to 60000"),
+        ([[1], [2]], "1 frames"),
+    ],
 )
 def test_codes_that_the_stamp_does_not_allow_are_refused(codes, wrong):
     small = CodecStamp("mine", "ab" * 32, 16_000, 320, 2, 16)

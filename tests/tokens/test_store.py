@@ -10,9 +10,12 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
+from vqaudio.core.durable import sha256_of
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.schema import CodecStamp, TokenRow
-from vqaudio.tokens.shards import open_shard, rows_in
+from vqaudio.tokens import shards
+from vqaudio.tokens import store as token_store
+from vqaudio.tokens.schema import CodecStamp, TokenRow, rows_of
+from vqaudio.tokens.shards import ids_in, open_shard, rows_in
 from vqaudio.tokens.store import TokenStore
 from vqaudio.tokens.writer import TokenWriter
 
@@ -54,7 +57,7 @@ def test_a_row_is_read_by_its_place_and_by_its_id(store_dir):
         for found in (store[place], store[wanted.id]):
             assert (found.id, found.codes.tolist()) == (wanted.id, wanted.codes.tolist())
     for place in (20, -21):
-        with pytest.raises(IndexError, match="of a store of 20"):
+        with pytest.raises(IndexError, match=f"row {place} of a store of 20"):
             store[place]
     with pytest.raises(VqaudioError, match="has no row 'other'"):
         store["other"]
@@ -79,6 +82,9 @@ def test_the_manifest_counts_what_the_rows_hold(store_dir):
 
 def test_the_failures_are_told(store_dir):
     assert TokenStore.open(store_dir).failures() == [{"id": "broken.wav", "reason": "not audio", "seconds": None}]
+    with open(store_dir / "failures.jsonl", "a") as log:  # as a run writes them, in its own order
+        log.write('{"id": "z.wav", "reason": "x"}\n{"id": "a.wav", "reason": "y"}\n')
+    assert [one["id"] for one in TokenStore.open(store_dir).failures()] == ["a.wav", "broken.wav", "z.wav"]
 
 
 def test_an_unknown_id_is_answered_with_known_ones(store_dir):
@@ -98,29 +104,105 @@ def test_a_folder_that_is_no_store_says_how_to_make_one(tmp_path):
             TokenStore.open(folder)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format_version": 1, "shards": [{}]}', "\x00"])
+DAMAGED = ("", "[]", "{}", '{"format_version": 1, "shards": [{}]}', "\x00", "[" * 100_000)
+
+
+@pytest.mark.parametrize("text", [*DAMAGED, '{"format_version": 1}', '{"shards": []}'])
 def test_a_damaged_manifest_is_refused_in_words(store_dir, text):
     (store_dir / "vqaudio.json").write_text(text)
     with pytest.raises(VqaudioError, match=r"vqaudio\.json"):
         TokenStore.open(store_dir)
 
 
-def test_a_store_of_a_later_version_is_refused(store_dir):
+def test_a_manifest_that_cannot_be_opened_is_told_in_words(tmp_path):
+    (tmp_path / "vqaudio.json").mkdir()
+    with pytest.raises(VqaudioError, match=r"vqaudio\.json cannot be read"):
+        TokenStore.open(tmp_path)
+
+
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_store_of_a_later_version_is_refused(store_dir, version):
     content = json.loads((store_dir / "vqaudio.json").read_text())
-    (store_dir / "vqaudio.json").write_text(json.dumps({**content, "format_version": 99}))
-    with pytest.raises(VqaudioError, match=r"format 99.*upgrade"):
+    (store_dir / "vqaudio.json").write_text(json.dumps({**content, "format_version": version}))
+    with pytest.raises(VqaudioError, match=rf"format {version}.*upgrade"):
         TokenStore.open(store_dir)
 
 
-def test_a_missing_and_a_shortened_shard_are_named(store_dir):
+def test_a_missing_a_shortened_and_a_longer_shard_are_named(store_dir):
     path = store_dir / "data" / "part-00001.parquet"
     content = path.read_bytes()
-    path.write_bytes(content[:-1])
-    with pytest.raises(VqaudioError, match=r"part-00001.parquet has \d+ bytes"):
-        TokenStore.open(store_dir)
-    path.unlink()
-    with pytest.raises(VqaudioError, match=r"part-00001.parquet is missing"):
-        TokenStore.open(store_dir)
+    path.write_bytes(content)
+    opened = TokenStore.open(store_dir)
+    for spoil, said in (
+        (lambda: path.write_bytes(content[:-1]), rf"part-00001.parquet has {len(content) - 1} bytes"),
+        (lambda: path.write_bytes(content + b"x"), rf"part-00001.parquet has {len(content) + 1} bytes"),
+        (path.unlink, r"part-00001.parquet is missing \(1 of its shards\)"),
+    ):
+        spoil()
+        with pytest.raises(VqaudioError, match=said):
+            TokenStore.open(store_dir)
+        with pytest.raises(VqaudioError, match=said):
+            TokenWriter(store_dir, STAMP, mode="resume")
+    with pytest.raises(VqaudioError, match=r"part-00001.parquet cannot be read"):  # gone while it is read
+        list(opened)
+
+
+def test_of_many_missing_shards_three_are_named_and_all_are_counted(tmp_path):
+    with TokenWriter(tmp_path, STAMP, rows_per_shard=1) as writer:
+        for number in range(5):
+            writer.append(row(number))
+    for path in tmp_path.glob("data/*.parquet"):
+        path.unlink()
+    with pytest.raises(VqaudioError, match=r"part-00002.parquet is missing \(5 of its shards\)"):
+        TokenStore.open(tmp_path)
+
+
+def test_a_manifest_is_text_that_one_reads(tmp_path):
+    with TokenWriter(tmp_path, replace(STAMP, name="Ünï 語")):
+        pass
+    text = (tmp_path / "vqaudio.json").read_text(encoding="utf-8")
+    assert '"Ünï 語"' in text
+    assert text.endswith("}\n")
+
+
+def test_a_shard_is_hashed_once_in_a_process_and_again_where_it_or_its_manifest_has_changed(store_dir, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(shards, "sha256_of", lambda path: hashed.append(path.name) or sha256_of(path))
+    for _ in range(2):
+        assert len(list(TokenStore.open(store_dir))) == 20
+    names = [f"part-0000{number}.parquet" for number in range(3)]
+    assert hashed == names
+    os.utime(store_dir / "data" / names[1], ns=(0, 0))
+    assert len(list(TokenStore.open(store_dir))) == 20
+    assert hashed == [*names, names[1]]
+    store = TokenStore.open(store_dir)
+    other = replace(store.manifest.shards[0], sha256="0" * 64)
+    with pytest.raises(VqaudioError, match="its SHA-256 is not that of the manifest"):
+        list(TokenStore(store_dir, store.manifest.with_shard_anew(0, other)))
+
+
+def test_ids_are_read_once_for_all_rows_that_are_asked_for(store_dir, monkeypatch):
+    read = []
+    monkeypatch.setattr(token_store, "ids_in", lambda folder, shard: read.append(shard.path) or ids_in(folder, shard))
+    store = TokenStore.open(store_dir)
+    for number in (3, 17, 3):
+        assert store.row(row(number).id).id == row(number).id
+    assert len(read) == len(set(read)) == 3
+
+
+def test_memory_does_not_grow_with_a_shard(tmp_path, monkeypatch):
+    """Rows are read in groups of 256 at most to get at one, and held by 16 at a time in order."""
+    with TokenWriter(tmp_path, STAMP) as writer:
+        for number in range(300):
+            writer.append(replace(row(0), id=f"{number:03d}", codes=np.zeros((4, 1), int), num_samples=1))
+    (path,) = tmp_path.glob("data/*.parquet")
+    metadata = pq.read_metadata(path)
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [256, 44]
+    assert {metadata.row_group(0).column(column).compression for column in range(7)} == {"ZSTD"}
+    sizes = []
+    monkeypatch.setattr(shards, "rows_of", lambda batch, stamp: sizes.append(batch.num_rows) or rows_of(batch, stamp))
+    assert [one.id for one in TokenStore.open(tmp_path)] == [f"{number:03d}" for number in range(300)]
+    assert max(sizes) == 16
 
 
 def test_one_changed_byte_is_found_by_verify(store_dir):

@@ -81,13 +81,26 @@ def test_an_existing_store_is_refused_with_both_ways_out(tmp_path):
     assert len(content_of(tmp_path)) == 2
 
 
-def test_shards_that_lost_their_manifest_are_refused_too(tmp_path):
+@pytest.mark.parametrize("left", ["data/part-00000.parquet", "failures.jsonl", "vqaudio.json"])
+def test_what_is_left_of_a_store_is_refused_too(tmp_path, left):
     write(tmp_path, range(3))
-    for name in ("vqaudio.json", "failures.jsonl"):
+    for name in {*files_in(tmp_path)} - {left}:
         (tmp_path / name).unlink()
     with pytest.raises(VqaudioError, match="holds a token store; --resume continues it, --overwrite replaces it"):
         TokenWriter(tmp_path, STAMP)
-    assert files_in(tmp_path) == ["data/part-00000.parquet"]
+    assert files_in(tmp_path) == [left]
+
+
+def test_a_shard_takes_1024_rows_or_half_a_million_frames(tmp_path):
+    with TokenWriter(tmp_path / "rows", STAMP) as writer:
+        for number in range(1_025):
+            writer.append(row(number, 1))
+    long = replace(row(0), codes=np.zeros((2, 499_999), int), num_samples=320 * 499_999)
+    with TokenWriter(tmp_path / "frames", STAMP) as writer:
+        for one in (long, row(1, 1), row(2, 1)):
+            writer.append(one)
+    for name, wanted in (("rows", [1_024, 1]), ("frames", [2, 1])):
+        assert [shard.num_rows for shard in TokenStore.open(tmp_path / name).manifest.shards] == wanted
 
 
 def test_a_folder_with_other_files_may_hold_a_store(tmp_path):
@@ -145,12 +158,13 @@ def test_the_same_weights_under_another_name_continue_the_store(tmp_path):
     assert len(content_of(tmp_path)) == 4
 
 
-def test_a_shard_that_was_complete_when_the_run_was_killed_is_adopted(tmp_path):
+@pytest.mark.parametrize("num_listed", [0, 1, 2])
+def test_shards_that_were_complete_when_the_run_was_killed_are_adopted(tmp_path, num_listed):
     write(tmp_path / "whole", range(6), rows_per_shard=2)
     write(tmp_path / "killed", range(6), rows_per_shard=2)
     manifest = tmp_path / "killed" / "vqaudio.json"
     content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**content, "shards": content["shards"][:2]}))
+    manifest.write_text(json.dumps({**content, "shards": content["shards"][:num_listed]}))
     with TokenWriter(tmp_path / "killed", STAMP, mode="resume") as writer:
         assert len(writer.done_ids) == 6
     assert manifest.read_bytes() == (tmp_path / "whole" / "vqaudio.json").read_bytes()
@@ -216,13 +230,16 @@ def test_rows_that_are_complete_are_kept_when_the_run_ends_in_an_error(tmp_path)
         ({"codes": np.full((2, 10), 1_024)}, "codebooks of 1024"),
         ({"codes": np.full((2, 10), -1)}, "codebooks of 1024"),
         ({"id": "caf\udce9.wav"}, "not valid Unicode"),
+        ({"speaker": "Andr\udce9"}, "not valid Unicode"),
+        ({"text": "caf\udce9"}, "not valid Unicode"),
     ],
 )
 def test_rows_that_do_not_fit_the_stamp_are_refused_and_the_rest_is_kept(tmp_path, change, said):
     with TokenWriter(tmp_path, STAMP) as writer:
-        with pytest.raises(VqaudioError, match=said):
-            writer.append(replace(row(0), **change))
-        writer.append(row(1))
+        for take in (writer.append, writer.save_early):
+            with pytest.raises(VqaudioError, match=said):
+                take(replace(row(0), **change))
+        writer.append(replace(row(1), codes=np.tile([0, 1_023], (2, 5))))
     assert TokenStore.open(tmp_path).ids() == ["0001.wav"]
 
 

@@ -95,3 +95,35 @@ def test_rows_do_not_touch_each_other(loss, noisy, speech):
     given, wanted = torch.cat([power_of(samples) for samples in noisy]), power_of(speech).expand(len(noisy), -1, -1)
     apart = [float(loss(row[None], wanted[:1])) for row in given]
     assert float(loss(given, wanted)) == pytest.approx(float(np.mean(apart)), rel=1e-4)
+
+
+def test_direct_current_is_not_heard(speech):
+    loss, power = DisturbanceLoss(RATE_HZ, NUM_BINS), power_of(speech)
+    shifted = power.clone()
+    shifted[..., 0] += 1.0
+    assert float(loss(shifted, power)) == pytest.approx(float(loss(power, power)), abs=1e-3)
+
+
+def test_pauses_do_not_count_for_intelligibility(speech):
+    loss, power = IntelligibilityLoss(RATE_HZ, NUM_BINS), power_of(speech)
+    softest = 1e-6 * power.mean() * torch.rand(1, 200, NUM_BINS, generator=torch.Generator().manual_seed(0))
+    padded, given = torch.cat([power, softest], dim=1), torch.cat([power, softest.flip(1)], dim=1)
+    assert float(loss(given, padded)) < 0.05
+
+
+def test_a_filter_that_never_changes_is_mostly_forgiven(speech):
+    """P.862, section 10.2.8."""
+    loss, power = DisturbanceLoss(RATE_HZ, NUM_BINS), power_of(speech)
+    tilt = 10 ** torch.linspace(-1.0, 1.0, NUM_BINS)
+    sometimes = power.clone()
+    sometimes[:, ::2] *= tilt
+    for slope in (tilt, tilt.flip(0)):
+        assert float(loss(power * slope, power)) < 0.3 * float(loss(sometimes, power))
+
+
+def test_what_is_only_missing_adds_nothing(speech):
+    loss, power = DisturbanceLoss(RATE_HZ, NUM_BINS), power_of(speech)
+    softer = power.clone()
+    softer[:, ::2, 40:60] /= 30
+    symmetric, asymmetric = loss.disturbances(softer, power)
+    assert float(asymmetric) < 1e-2 * float(symmetric)

@@ -10,10 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close as assert_close_to
 
+from vqaudio.training import codec_step
+from vqaudio.training.auditory import DisturbanceLoss, IntelligibilityLoss
 from vqaudio.training.batches import batch_parts
-from vqaudio.training.codec_step import CodecLosses, LossWeights, add_gradients, balance_gradients, run_discriminators
+from vqaudio.training.codec_step import (
+    CodecLosses,
+    LossWeights,
+    add_gradients,
+    balance_gradients,
+    discriminator_step,
+    run_discriminators,
+)
 from vqaudio.training.discriminators import DiscriminatorConfig, build_discriminators
-from vqaudio.training.losses import discriminator_loss
+from vqaudio.training.losses import LogMagnitudeLoss, discriminator_loss
 
 assert_close = partial(assert_close_to, rtol=1e-4, atol=1e-5)  # gradients are sums over thousands of samples
 FLOAT32 = torch.autocast("cpu", enabled=False)
@@ -165,3 +174,64 @@ def test_discriminators_of_one_place_leave_the_other_place_alone(audio):
     assert not torch.equal(spectrum, by_spectrum[0])
     assert all(torch.equal(one, other) for one, other in zip(sound, by_spectrum[1], strict=True))
     assert not torch.equal(sound[0], by_waveform[1][0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "has_sound", "compared"),
+    [
+        (LossWeights(), True, ("waveform",)),
+        (LossWeights(mel=0.0), True, ("waveform",)),
+        (LossWeights(waveform=0.0), True, ("waveform",)),
+        (LossWeights(spectrum=1.0), True, ("spectrum", "waveform")),
+        (LossWeights(spectrum=1.0, mel=0.0, waveform=0.0), False, ("spectrum",)),
+        (LossWeights(mel=0.0, waveform=0.0), False, ()),
+    ],
+)
+def test_what_is_compared_follows_from_the_weights(weights, has_sound, compared):
+    assert (weights.has_sound, weights.compared) == (has_sound, compared)
+
+
+def test_losses_of_hearing_judge_the_powers_of_the_predicted_spectrum():
+    codec: Any = Painter()
+    codec.log_magnitudes = nn.Parameter(torch.randn(1, 60, 321) - 4)
+    audio = 0.1 * torch.randn(1, 1, 9_600)
+    weights = LossWeights(spectrum=2.0, disturbance=0.5, intelligibility=0.25, mel=0.0, waveform=0.0, soft_share=0.5)
+    losses = CodecLosses(weights, 16_000)
+    for _ in range(2):  # they are made once
+        comparison = losses.compare(codec, codec(audio, None, None), audio)["spectrum"]
+    assert {name: weight for name, (_, weight) in comparison.losses.items()} == {
+        "spectrum": 2.0, "disturbance": 0.5, "intelligibility": 0.25,
+    }  # fmt: skip
+    powers = torch.exp(2 * comparison.given), torch.exp(2 * comparison.wanted)
+    for name, judge in (("disturbance", DisturbanceLoss), ("intelligibility", IntelligibilityLoss)):
+        assert_close(comparison.losses[name][0], judge(16_000, 321)(*powers))
+    wanted = LogMagnitudeLoss(16_000, soft_share=0.5)(comparison.given, comparison.wanted)
+    assert_close(comparison.losses["spectrum"][0], wanted)
+
+
+def test_the_verdict_weighs_scores_and_features_by_their_own_weights(audio):
+    codec, discriminators, found = Filter(), discriminators_of("waveform"), {}
+    for weights in (LossWeights(adversarial=3.0, feature_matching=5.0), LossWeights()):
+        losses = CodecLosses(weights, 16_000)
+        comparison = losses.compare(codec, codec(audio, None, None), audio)["waveform"]  # pyright: ignore
+        _, named = discriminator_step(discriminators, losses, comparison)
+        found[weights.adversarial] = {name: weight for name, (_, weight) in named.items()}
+    assert found[3.0] == {"adversarial": 3.0, "feature_matching": 5.0, "discriminator": 0.0}
+
+
+def test_a_verdict_without_gradient_leaves_the_reconstruction_finite():
+    one = torch.randn(2, 1, 50)
+    assert torch.equal(balance_gradients(one, torch.zeros(2, 1, 50), share=1.0), one)
+
+
+def test_what_a_decoder_says_late_is_compared_with_the_recording_of_then(monkeypatch):
+    asked = []
+    recorded = codec_step.recorded_spectrum
+    monkeypatch.setattr(
+        codec_step, "recorded_spectrum", lambda audio, **how: asked.append(how) or recorded(audio, **how)
+    )
+    codec: Any = Painter()
+    codec.decoder = SimpleNamespace(network_lookahead=3, upsampling=2, head=SimpleNamespace(hop=160))
+    audio = torch.randn(2, 1, 8_000)
+    CodecLosses(WEIGHTS["spectrum"], 16_000).compare(codec, codec(audio, None, None), audio)
+    assert asked == [{"num_frames": 25, "hop": 160, "delay_frames": 6}]

@@ -102,3 +102,24 @@ def test_the_kind_none_builds_nothing_and_an_unknown_one_is_refused():
 def test_discriminators_that_no_loss_can_balance_are_refused(kind, place, wanted):
     with pytest.raises(VqaudioError, match=wanted):
         build(kind, compared=(place,))
+
+
+@pytest.mark.parametrize("kind", ["waveform", "spectrum"])
+def test_features_carry_the_gradient_back_and_have_the_widths_of_their_kind(kind):
+    config = DiscriminatorConfig(kind, period_width=3, spectrum_width=5)
+    judges: Any = build_discriminators(config, sample_rate_hz=16_000, compared=(kind,))
+    seen = (torch.randn(1, 1, 4_000) if kind == "waveform" else pulses(100, 1)).requires_grad_()
+    for member in judges(seen)[1]:
+        for feature in member:
+            assert torch.autograd.grad(feature.sum(), seen, retain_graph=True)[0].abs().sum() > 0
+    widths = {type(member).__name__: member.convs[0].out_channels for member in judges.members}
+    wanted = {"PeriodDiscriminator": 3, "SpectrumDiscriminator": 5, "MagnitudeDiscriminator": 5}
+    assert widths == {name: wanted[name] for name in widths}
+
+
+@pytest.mark.parametrize(("num_samples", "num_rows"), [(808, 202), (806, 202), (809, 203)])
+def test_sound_is_folded_into_rows_of_one_period_and_filled_up_only_where_it_must_be(num_samples, num_rows):
+    judge, shapes = PeriodDiscriminator(4, 2), []
+    judge.convs[0].register_forward_pre_hook(lambda module, inputs: shapes.append(tuple(inputs[0].shape)))
+    judge(torch.randn(1, 1, num_samples))
+    assert shapes == [(1, 1, num_rows, 4)]

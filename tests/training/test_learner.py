@@ -68,3 +68,17 @@ def test_a_step_is_taken_at_the_rate_of_its_number(learner: Learner) -> None:
         atol=1e-6,
         rtol=1e-4,
     )
+
+
+def test_the_settings_reach_the_optimiser() -> None:
+    settings = OptimizerConfig(learning_rate=0.1, betas=(0.5, 0.6), weight_decay=0.3, warmup_steps=2)
+    learner = Learner(nn.Linear(3, 1), settings, num_steps=10, launch=Launch(torch.device("cpu")))
+    (group,) = learner.optimizer.param_groups
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (0.1, (0.5, 0.6), 0.3)
+
+
+def test_the_rate_of_a_step_does_not_depend_on_those_before(learner: Learner) -> None:
+    for number in (0, 9, 3, 3):
+        learner.begin(number)
+        wanted = SETTINGS.learning_rate * warmup_cosine(number, num_steps=10, warmup_steps=2)
+        assert [group["lr"] for group in learner.optimizer.param_groups] == [wanted]

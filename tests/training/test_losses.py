@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from vqaudio.training import losses
 from vqaudio.training.losses import (
     ComplexStftLoss,
     LogMagnitudeLoss,
@@ -86,3 +87,80 @@ def test_reencoding_asks_for_the_same_latents_knows_no_unit_and_moves_no_target(
     loss.backward()
     assert again.grad is not None
     assert latents.grad is None
+
+
+def test_ten_times_the_sound_is_one_further_in_every_mel_scale(audio):
+    assert float(MelLoss(16_000)(10 * audio, audio)) == pytest.approx(1, abs=0.02)
+
+
+def test_the_waveform_loss_knows_no_unit(audio):
+    other = torch.randn(audio.shape, generator=torch.Generator().manual_seed(3)) * 0.1
+    assert_close(ComplexStftLoss()(100 * other, 100 * audio), ComplexStftLoss()(other, audio))
+
+
+def test_a_spectrum_that_is_a_decade_too_loud_costs_its_distance_and_its_square():
+    """In bins, which have a weight of 0.3, and in the mean of the mel banks."""
+    wanted = torch.zeros(1, 5, 321)
+    given = wanted + torch.log(torch.tensor(10.0))
+    assert float(LogMagnitudeLoss(16_000)(given, wanted)) == pytest.approx((1 + 1) * (0.3 + 1), rel=0.01)
+    half = wanted + 0.5 * torch.log(torch.tensor(10.0))
+    assert float(LogMagnitudeLoss(16_000)(half, wanted)) == pytest.approx((0.5 + 0.25) * 1.3, rel=0.01)
+    assert float(LogMagnitudeLoss(16_000, bin_weight=0.0)(half, wanted)) == pytest.approx(0.75, rel=0.01)
+
+
+def test_what_is_softer_than_the_floor_counts_as_far_as_its_share_says():
+    soft, softer = torch.full((1, 5, 321), -10.0), torch.full((1, 5, 321), -12.0)
+    without, with_it = (float(LogMagnitudeLoss(16_000, soft_share=share)(softer, soft)) for share in (0.0, 0.5))
+    assert with_it > 2 * without
+
+
+def test_a_sinusoid_of_amplitude_one_has_the_log_magnitude_zero():
+    tone = torch.sin(2 * torch.pi * 1_000 * torch.arange(8_000) / 16_000)[None, None]
+    found = recorded_spectrum(tone, num_frames=40, hop=160, delay_frames=0)
+    assert found[0, 5:-5].argmax(dim=-1).unique().tolist() == [40]
+    assert_close(found[0, 5:-5, 40], torch.zeros(30), atol=1e-2, rtol=0)
+    assert float(recorded_spectrum(0 * tone, num_frames=40, hop=160, delay_frames=0).max()) < -18
+
+
+def test_features_that_are_nothing_have_a_finite_loss():
+    nothing = [[torch.zeros(2, 3)]]
+    assert float(feature_matching_loss(nothing, nothing)) == 0
+    assert feature_matching_loss(nothing, [[torch.ones(2, 3)]]).isfinite()
+
+
+def test_reencoding_is_measured_by_how_each_channel_varies_about_its_own_mean():
+    latents, means = torch.randn(2, 4, 50), 100 * torch.arange(4.0)[None, :, None]
+    again = latents + 0.5
+    assert_close(reencoding_loss(again + means, latents + means), reencoding_loss(again, latents), rtol=1e-3, atol=0)
+    assert reencoding_loss(torch.ones(1, 2, 3), torch.ones(1, 2, 3)) == 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda given, wanted: ComplexStftLoss()(given, wanted),
+        lambda given, wanted: feature_matching_loss([[wanted, 3 * wanted]], [[given, given]]),
+        reencoding_loss,
+    ],
+    ids=["waveform", "features", "reencoding"],
+)
+def test_processes_that_share_a_batch_find_its_loss_between_them(loss, audio, monkeypatch):
+    """What a loss is divided by is the mean of the whole batch."""
+    wanted = audio * torch.tensor([1.0, 5.0])[:, None, None] + torch.tensor([0.0, 0.3])[:, None, None]
+    given = wanted + 0.01 * torch.randn(wanted.shape, generator=torch.Generator().manual_seed(3))
+    whole = float(loss(given, wanted))
+    means: list[torch.Tensor] = []
+    for _ in range(3):  # the mean of one call may follow from that of the one before
+        asked: list[list[torch.Tensor]] = []
+        shares = []
+        for row in (0, 1):
+            asked.append([])
+
+            def mean_of_all(value, here=asked[-1], known=tuple(means)):
+                here.append(value.detach())
+                return known[len(here) - 1] if known else value.detach()
+
+            monkeypatch.setattr(losses, "mean_over_processes", mean_of_all)
+            shares.append(float(loss(given[row : row + 1], wanted[row : row + 1])))
+        means = [(one + other) / 2 for one, other in zip(*asked, strict=True)]
+    assert sum(shares) / 2 == pytest.approx(whole, rel=1e-4)

@@ -60,6 +60,63 @@ def test_every_format_of_many_utterances_says_the_same(name: str, write) -> None
         read_alignment(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("a.TextGrid", '0.25 0.5 "iy"', '0.2 0.5 "iy"'),
+        ("a.json", "[0.25, 0.5", "[0.2, 0.5"),
+        ("a.csv", "0.25,0.5,iy", "0.2,0.5,iy"),
+        ("a.PHN", "4000 8000", "3900 8000"),
+        ("a.phones", " 0.5 121", " 0.2 121"),
+        ("a.lab", "2500000 5000000", "2400000 5000000"),
+        ("seconds/a.lab", "0.25 0.5", "0.2 0.5"),
+        ("a.txt", "0.25\t0.5", "0.2\t0.5"),
+        ("all.ctm", "0.25 0.25 iy", "0.2 0.25 iy"),
+        ("all.mlf", "2500000 5000000", "2400000 5000000"),
+    ],
+)
+def test_every_format_refuses_intervals_that_overlap(name: str, old: str, new: str, write) -> None:
+    text = (FORMATS | MANY)[name]
+    assert text.count(old) == 1
+    with pytest.raises(VqaudioError, match=r"interval 2, 'iy'.* wanted times that run forwards"):
+        next(iter(index_alignments(write(name, text.replace(old, new))).readers.values()))()
+
+
+@pytest.mark.parametrize("name", ["a.TextGrid", "a.json", "a.csv"])
+def test_the_tier_asked_for_is_read_in_any_case(name: str, write) -> None:
+    path = write(name, FORMATS[name].replace("phones", "Tones"))
+    assert read_alignment(path, tier="tones") == read_alignment(path, tier="TONES") == WANTED
+    assert index_alignments(path, tier="tones").readers["a"]() == WANTED
+    with pytest.raises(VqaudioError, match="'phones'"):
+        read_alignment(path)
+
+
+@pytest.mark.parametrize(("tier", "first", "last"), [("phones", ".phn", ".phones"), ("words", ".wrd", ".words")])
+def test_of_two_label_files_of_a_name_the_samples_are_read(
+    tier: str, first: str, last: str, write, tmp_path: Path
+) -> None:
+    write(f"a{last}", "#\n 0.9 121 other\n")
+    write(f"a{first}", FORMATS["a.PHN"])
+    assert index_alignments(tmp_path, tier=tier).readers["a"]() == WANTED
+    assert index_alignments(tmp_path, tier=tier, sample_rate_hz=8_000).readers["a"]()[-1].end_s == 1.0
+
+
+def test_texts_and_tables_are_read_one_kind_alone_and_hidden_files_never(write, tmp_path: Path) -> None:
+    kinds = ("a.json", "a.csv", "a.lab", "a.txt")
+    for name in kinds:
+        write(name, FORMATS[name])
+        write(f"other{Path(name).suffix}", FORMATS[name])
+        write(f"._a{Path(name).suffix}", "damage")
+    for name in kinds:
+        index = index_alignments(tmp_path)
+        assert set(index.readers) == {"a", "other"}
+        assert index.readers["a"]() == WANTED
+        for path in tmp_path.glob(f"[ao]*{Path(name).suffix}"):
+            path.unlink()
+    with pytest.raises(VqaudioError, match="no alignments below"):
+        index_alignments(tmp_path)
+
+
 def test_samples_are_counted_at_the_rate_of_the_recording(write) -> None:
     path = write("a.phn", "0 2000 sil\n2000 4000 iy\n")
     assert read_alignment(path, sample_rate_hz=8000) == WANTED

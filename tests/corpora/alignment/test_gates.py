@@ -33,6 +33,26 @@ def test_each_gate_refuses_on_its_side_of_the_border_and_says_why(
     assert (found and found[0]) == reason
 
 
+def test_an_alignment_on_the_very_border_passes() -> None:
+    exact = AlignmentGates(min_coverage=0.5, max_overrun_s=0.25, max_shortfall_s=0.5)
+    assert exact.refusal([Interval("a", 0.0, 2.25)], 2.0) is None
+    assert exact.refusal([Interval("a", 0.0, 1.5)], 2.0) is None
+    assert exact.refusal([Interval("a", 0.0, 0.5), Interval("b", 1.5, 2.0)], 2.0) is None
+    whole = AlignmentGates(min_coverage=1.0, max_overrun_s=0.0, max_shortfall_s=0.0)
+    assert whole.refusal([Interval("a", 0.0, 2.0)], 2.0) is None
+    assert whole.refusal([Interval("a", 0.25, 2.0)], 2.0) == ("too little covered", "87.5% of 2.000 s")
+    assert whole.refusal([Interval("a", 0.0, 2.5)], 2.0) == ("ends after the audio", "0.500 s later than 2.000 s")
+    assert whole.refusal([Interval("a", 0.0, 1.5)], 2.0) == ("ends before the audio", "0.500 s earlier than 2.000 s")
+    assert AlignmentGates(min_coverage=0.0).refusal([Interval("a", 1.5, 1.5)], 2.0) is None
+
+
+def test_gates_given_are_those_that_are_kept() -> None:
+    short = {"a": lambda: [Interval("a", 0.0, 0.8)]}
+    for gates, num_kept in ((None, 1), (AlignmentGates(max_shortfall_s=0.1), 0), (AlignmentGates(0.9), 0)):
+        kept, report = gate_alignments({"a": 1.0}, short.get, gates)
+        assert len(kept) == report.num_kept == num_kept
+
+
 def test_coverage_counts_only_what_lies_in_the_audio() -> None:
     assert coverage(GOOD, 2.0) == pytest.approx(0.95)
     assert coverage([Interval("a", 1.0, 5.0)], 2.0) == pytest.approx(0.5)
@@ -69,7 +89,7 @@ def test_a_folder_gives_the_good_ones_and_a_report_on_the_rest(tmp_path: Path) -
 
 def test_a_report_without_losses_says_so_and_odd_gates_are_refused() -> None:
     assert str(AlignmentReport(3)) == "3 of 3 alignments used"
-    for wrong in ({"min_coverage": 1.5}, {"max_overrun_s": -0.1}, {"max_shortfall_s": -1.0}):
+    for wrong in ({"min_coverage": 1.01}, {"min_coverage": -0.01}, {"max_overrun_s": -0.1}, {"max_shortfall_s": -1.0}):
         with pytest.raises(VqaudioError, match="wanted a coverage of 0 to 1"):
             AlignmentGates(**wrong)
 

@@ -52,3 +52,30 @@ def test_of_tiers_with_one_name_the_first_is_read(tmp_path: Path) -> None:
     write_tiers(path, {"phones": first, "others": tier(["Z"], [0.0, 1.0])}, 1.0)
     path.write_text(path.read_text().replace('"others"', '"phones"'))
     assert read_tiers(path) == {"phones": first}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-be", "utf-16-le"])
+def test_a_grid_is_read_in_every_encoding_of_praat(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.TextGrid"
+    write_tiers(path, {"phones": tier(["ə"], [0.0, 1.0])}, 1.0)
+    mark = "\ufeff" if encoding.startswith("utf-16") else ""
+    path.write_bytes((mark + path.read_text(encoding="utf-8")).encode(encoding))
+    assert read_tiers(path) == {"phones": tier(["ə"], [0.0, 1.0])}
+    path.write_bytes(b'"ooTextFile" caf\xe9')
+    with pytest.raises(VqaudioError, match=r"a\.TextGrid is neither UTF-8 nor UTF-16 text"):
+        read_tiers(path)
+
+
+def test_a_grid_without_tiers_has_none_and_a_string_without_end_ends_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.TextGrid"
+    path.write_text('"ooTextFile" "TextGrid" 0 1.5 <absent>')
+    assert read_tiers(path) == {}
+    whole = '"ooTextFile" "TextGrid" -1 1.5 <exists> 1 "IntervalTier" "a" -1 1.5 1 -1 1.5 "x'
+    path.write_text(whole + '"')
+    assert read_tiers(path) == {"a": [Interval("x", -1.0, 1.5)]}
+    path.write_text(whole + " 7 8 9\n<exists> 3")
+    with pytest.raises(VqaudioError, match="ends in the middle"):
+        read_tiers(path)
+    path.write_text(whole.replace(' "x', " y") + " \"lost 7 'z' 8\n9")
+    with pytest.raises(VqaudioError, match="ends in the middle"):
+        read_tiers(path)

@@ -189,3 +189,46 @@ def test_a_length_that_is_none_is_answered_in_a_sentence(publisher, url: str, tm
     publisher.length = length
     with pytest.raises(VqaudioError, match=r"a\.tar"):
         download(url, tmp_path / "a.tar", SHA256)
+
+
+@pytest.mark.parametrize(("code", "num_asked"), [(408, 2), (429, 2), (500, 2), (503, 2), (403, 1), (410, 1), (499, 1)])
+def test_only_what_may_help_is_tried_again(publisher, url: str, tmp_path: Path, code: int, num_asked: int) -> None:
+    publisher.refusals = [code]
+    if num_asked == 2:
+        download(url, tmp_path / "a.tar", SHA256)
+    else:
+        with pytest.raises(VqaudioError, match=f"the server says {code} .*; it may have moved"):
+            download(url, tmp_path / "a.tar", SHA256)
+    assert len(publisher.asked) == num_asked
+
+
+def test_pauses_double_and_the_last_attempt_has_none(
+    publisher, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses_s: list[float] = []
+    monkeypatch.setattr(downloads, "FIRST_PAUSE_S", 1.0)
+    monkeypatch.setattr(downloads.time, "sleep", pauses_s.append)
+    publisher.refusals = [503] * downloads.MAX_ATTEMPTS
+    with pytest.raises(VqaudioError, match=r"the server says 503 .*; 0 bytes are kept"):
+        download(url, tmp_path / "a.tar", SHA256)
+    assert len(publisher.asked) == downloads.MAX_ATTEMPTS
+    assert pauses_s == [2.0**attempt for attempt in range(downloads.MAX_ATTEMPTS - 1)]
+    publisher.refusals = [503] * (downloads.MAX_ATTEMPTS - 1)
+    download(url, tmp_path / "a.tar", SHA256)
+
+
+def test_the_largest_length_is_taken_and_a_byte_more_is_not(
+    publisher, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "MAX_BYTES", len(WHOLE) - 1)
+    with pytest.raises(VqaudioError, match="which no known archive has"):
+        download(url, tmp_path / "a.tar", SHA256)
+    monkeypatch.setattr(downloads, "MAX_BYTES", len(WHOLE))
+    download(url, tmp_path / "a.tar", SHA256)
+
+
+def test_as_many_bytes_as_are_free_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=2_500_000_000))
+    downloads.check_space(tmp_path, 2_500_000_000, "a")
+    with pytest.raises(VqaudioError, match=r"^a needs 2\.51 GB in .*, and 2\.50 GB are free there"):
+        downloads.check_space(tmp_path, 2_510_000_000, "a")

@@ -7,6 +7,7 @@ import re
 import shutil
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -161,3 +162,46 @@ def test_an_unknown_name_lists_what_is_known() -> None:
         find_archives(["timit"])
     with pytest.raises(VqaudioError, match=r"'cmu_arctic/xyz' is known; its parts are: aew, ahw"):
         find_archives(["cmu_arctic/xyz"])
+
+
+def test_a_beginning_of_a_name_names_nothing() -> None:
+    for name in ("librispeech/dev", "libri", "cmu_arctic/", "", "librispeech/dev-clean/x"):
+        with pytest.raises(VqaudioError, match="is known"):
+            find_archives([name])
+    names = [one.name for one in find_archives(["librispeech"])]
+    assert names == [one.name for one in known_archives() if one.corpus == "librispeech"]
+
+
+def test_what_is_done_is_told_of_both_steps(archive: Archive, tmp_path: Path, publisher) -> None:
+    told = []
+    fetch(archive, tmp_path, tell=lambda *done: told.append(done))
+    size = len(publisher.files["/x/dev-clean.tar.bz2"])
+    assert list(dict.fromkeys(what for what, _, _ in told)) == ["downloading", "unpacking"]
+    assert told[-1] == ("unpacking", size, size)
+    assert ("downloading", size, size) in told
+
+
+def test_each_archive_has_its_own_download_and_record(archive: Archive, tmp_path: Path) -> None:
+    """Parts of two corpora are published under one name, and parts of one corpus side by side."""
+    fetch(archive, tmp_path, is_archive_kept=True)
+    for other in (
+        Archive("librispeech", "dev-other", ".", "LibriSpeech", archive.url.replace("clean", "other"), archive.sha256),
+        Archive("libritts", "dev-clean", ".", "LibriTTS", archive.url, archive.sha256),
+    ):
+        assert not is_fetched(other, tmp_path)
+        assert archive_path(other, tmp_path) != archive_path(archive, tmp_path)
+    assert archive_path(archive, tmp_path).is_file()
+
+
+def test_an_archive_is_fetched_only_where_it_and_its_speech_have_room(
+    archive: Archive, tmp_path: Path, publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(publisher.files["/x/dev-clean.tar.bz2"])
+    for free, has_room in ((2 * size - 1, False), (2 * size, True)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda place, free=free: SimpleNamespace(free=free))
+        if has_room:
+            fetch(archive, tmp_path)
+        else:
+            with pytest.raises(VqaudioError, match="unpacked, needs"):
+                fetch(archive, tmp_path)
+        assert is_fetched(archive, tmp_path) == has_room

@@ -50,3 +50,11 @@ def test_errors_name_the_voices_or_the_line(root: Path) -> None:
     (root / "cmu_us_slt_arctic/etc/txt.done.data").write_text('\n( arctic_a0001 "cut\n')
     with pytest.raises(VqaudioError, match=r"line 2 of .*txt\.done\.data"):
         list(cmu_arctic.utterances(root, voice="slt"))
+
+
+def test_a_folder_of_a_voices_name_without_recordings_is_no_voice(root: Path) -> None:
+    whole = list(cmu_arctic.utterances(root))
+    (root / "cmu_us_bdl_arctic" / "etc").mkdir(parents=True)
+    assert list(cmu_arctic.utterances(root)) == whole
+    with pytest.raises(VqaudioError, match=r"no CMU Arctic voice 'bdl' .* voices: aew, slt"):
+        list(cmu_arctic.utterances(root, voice="bdl"))

@@ -64,3 +64,9 @@ def test_a_table_that_is_not_utf_8_is_answered_with_its_name(root: Path) -> None
     (root / "validated.tsv").write_bytes(HEADER.encode() + b"aa\tcommon_voice_de_1.mp3\tx\tcaf\xe9\t\n")
     with pytest.raises(VqaudioError, match=r"validated\.tsv is not UTF-8"):
         list(common_voice.utterances(root))
+
+
+def test_a_volunteer_without_a_name_is_no_speaker(root: Path) -> None:
+    (root / "test.tsv").write_text(HEADER + "\tcommon_voice_de_1.mp3\tx\t \t\n", encoding="utf-8")
+    (one,) = common_voice.utterances(root, split="test")
+    assert (one.speaker, one.text) == (None, None)

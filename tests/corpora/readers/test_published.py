@@ -182,3 +182,62 @@ def test_a_table_that_is_not_utf_8_is_answered_with_its_name(ljspeech_root):
     (ljspeech_root / "metadata.csv").write_bytes(b"LJ001-0001|caf\xe9\n")
     with pytest.raises(VqaudioError, match=r"metadata\.csv is not UTF-8"):
         list(ljspeech.utterances(ljspeech_root))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a|b|c|d\n", "line 1 of .* has 4 fields"),
+        ("\n|b|c\n", "line 2 of .* has 3 fields"),
+        ("\n \n", "is empty"),
+        ("", "is empty"),
+    ],
+)
+def test_a_table_of_another_form_than_ljspeechs_is_refused(ljspeech_root: Path, table: str, message: str) -> None:
+    write(ljspeech_root, {"metadata.csv": table})
+    with pytest.raises(VqaudioError, match=message):
+        list(ljspeech.utterances(ljspeech_root))
+
+
+def test_a_missing_text_of_ljspeech_is_the_other_or_none(ljspeech_root: Path) -> None:
+    write(ljspeech_root, {"metadata.csv": "LJ001-0001|As printed.|\n\nLJ001-0002| | \n"})
+    for is_text_normalized in (True, False):
+        found = list(ljspeech.utterances(ljspeech_root, is_text_normalized=is_text_normalized))
+        assert [one.text for one in found] == ["As printed.", None]
+
+
+def test_where_both_layouts_of_vctk_are_the_newer_is_read(vctk_root: Path) -> None:
+    found = list(vctk.utterances(vctk_root))
+    write(vctk_root, {"wav48/p225/p225_001.wav": "", "wav48/p999/p999_001.wav": ""})
+    assert list(vctk.utterances(vctk_root)) == found
+    assert len(list(vctk.utterances(vctk_root, microphone=2))) == 1
+    for microphone in (0, 3):
+        with pytest.raises(VqaudioError, match=f"microphones 1 and 2, got {microphone}"):
+            list(vctk.utterances(vctk_root, microphone=microphone))
+
+
+def test_a_recordings_whole_name_must_be_that_of_the_corpus(
+    librispeech_root: Path, libritts_root: Path, vctk_root: Path
+) -> None:
+    for read, root, copy in (
+        (librispeech.utterances, librispeech_root, "dev-clean/84/121123/84-121123-0000.flac.wav"),
+        (libritts.utterances, libritts_root, "dev-clean/84/121123/84_121123_000007_000001.wav.flac"),
+        (vctk.utterances, vctk_root, "wav48_silence_trimmed/p225/p225_001_mic1.flac.wav"),
+    ):
+        found = list(read(root))
+        write(root, {copy: ""})
+        assert list(read(root)) == found
+
+
+def test_chapters_that_come_between_keep_their_texts(librispeech_root: Path) -> None:
+    write(
+        librispeech_root,
+        {
+            "dev-clean/85/1/85-1.trans.txt": "85-1-0000 ONE\n",
+            "dev-clean/85/1/85-1-0000.flac": "",
+            "dev-clean/85/2/85-2.trans.txt": "\n85-2-0000   TWO  THREE \n",
+            "dev-clean/85/2/85-2-0000.flac": "",
+        },
+    )
+    texts = {one.id: one.text for one in librispeech.utterances(librispeech_root, subset="dev-clean/85")}
+    assert texts == {"85-1-0000": "ONE", "85-2-0000": "TWO  THREE"}

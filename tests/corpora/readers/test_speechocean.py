@@ -52,3 +52,17 @@ def test_errors_name_the_split_the_table_or_the_recording(root: Path) -> None:
     (root / "train/utt2spk").unlink()
     with pytest.raises(VqaudioError, match=r"there is no .*utt2spk"):
         list(speechocean.utterances(root))
+
+
+def test_an_empty_table_is_refused_and_blank_lines_are_not(root: Path) -> None:
+    for table in ("train/utt2spk", "train/text", "train/wav.scp"):
+        whole = (root / table).read_text()
+        for empty in ("", "\n \n"):
+            (root / table).write_text(empty)
+            with pytest.raises(VqaudioError, match=r"train/.* is empty; unpack"):
+                list(speechocean.utterances(root))
+        (root / table).write_text("\n" + whole)
+    assert [one.speaker for one in speechocean.utterances(root, split="train")] == ["0001"] * 2
+    (root / "test" / "wav.scp").unlink()
+    with pytest.raises(VqaudioError, match=r"is not speechocean762; looked for test/wav\.scp"):
+        list(speechocean.utterances(root))

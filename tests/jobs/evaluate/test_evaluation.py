@@ -1,6 +1,7 @@
 """Evaluation end to end with a tokenizer of eight-bit samples, whose quality is known in advance."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +226,31 @@ def test_a_codec_that_hears_voices_is_told_that_of_the_original_and_says_so(fold
     path = tmp_path / "found.json"
     path.write_text(json.dumps({"weights_sha256": "0", **report.to_json()}))
     assert read_report(path)[0].notes == report.notes
+
+
+def test_progress_counts_every_file_and_every_decoding_is_shown(folder: Path) -> None:
+    seconds, made = [], []
+    report = report_of(
+        folder, on_file=seconds.append, on_made=lambda name, coder, one: made.append((name, coder, one.setting))
+    )
+    assert len(seconds) == 4
+    assert seconds == sorted(seconds)
+    assert seconds[-1] == pytest.approx(report.seconds) == pytest.approx(1.5)
+    assert made == [(name, "digits", setting) for name in ("a.wav", "b.wav", "sub/c.wav") for setting in "12"]
+
+
+def test_a_source_that_is_refused_is_a_failure_and_is_not_read(folder: Path) -> None:
+    sources = choose_sources(folder)
+    refused = [replace(source, refusal="it is a picture") if source.id == "a.wav" else source for source in sources]
+    report = evaluate([TokenizerCodec(DigitTokenizer(), [2])], refused, RATE_HZ, metrics=QUICK)
+    assert {entry["id"]: entry["reason"] for entry in report.failures}["a.wav"] == "it is a picture"
+    assert report.row("digits", "2").scores["mel_db"].num_left_out == 2
+
+
+def test_a_list_that_names_nothing_or_is_not_there_is_refused(folder: Path) -> None:
+    listed = folder.parent / "list.txt"
+    listed.write_text("\n \n")
+    with pytest.raises(VqaudioError, match="names 0 files"):
+        choose_sources(folder, listed)
+    with pytest.raises(VqaudioError, match="cannot be read"):
+        choose_sources(folder, folder.parent / "none.txt")

@@ -74,6 +74,11 @@ def test_the_id_of_a_line_is_the_path_as_it_is_written(here: Path) -> None:
     }
 
 
+def test_blanks_belong_to_a_name(here: Path) -> None:
+    (here / " a .wav ").write_bytes(b"x")
+    assert found(sources_of_list(b" a .wav \n", "list")) == {" a .wav ": " a .wav "}
+
+
 def test_a_list_of_all_files_below_the_current_folder_has_the_ids_of_that_folder() -> None:
     sources = find_sources(Path("."))
     assert [s.id for s in sources_of_list("\n".join(s.path for s in sources).encode(), "list")] == [

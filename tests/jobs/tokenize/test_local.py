@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
@@ -259,3 +260,28 @@ def test_more_finished_files_than_may_wait_do_not_lock_the_run(
         num_in_flight=2,
     )
     assert len(finished(job)) == 31
+
+
+def test_torchs_threads_come_back_after_a_run(finished: Callable, make_encoder: Callable[[], BlockEncoder]) -> None:
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        tokenizer = FileTokenizer(make_encoder, RATE_HZ)
+        run = LocalRun(scripted(["1"]), tokenizer, [ScriptedDecoder()], num_threads=1, num_in_flight=1)
+        assert len(finished(run)) == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads_before)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"), [("", 8), ("2", 2), ("8", 8), ("64", 8), ("0", 8), ("-1", 8), ("many", 8)]
+)
+def test_there_are_as_many_threads_as_cpus_or_fewer_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, number: int
+) -> None:
+    monkeypatch.setattr(local, "count_cpus", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert local.num_available_cpus() == number
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert local.num_available_cpus() == 8

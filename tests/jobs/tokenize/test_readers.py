@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.tokenize.readers import Decoded, InlineReader, ProcessReader
+from vqaudio.jobs.tokenize.readers import Decoded, InlineReader, ProcessReader, default_num_workers
 
 RATE_HZ = 16_000
 PATIENCE_S = 300.0  # the machine may be busy
@@ -70,6 +70,34 @@ def test_both_decoders_give_the_same_samples_and_facts(sound: Path) -> None:
             assert here_facts == Decoded(16_000, 48_000, here_facts.warnings)
     finally:
         decoder.close()
+
+
+def test_both_decoders_give_blocks_of_the_length_asked_for_and_tell_what_is_odd(sound: Path) -> None:
+    soundfile.write(str(sound), np.concatenate([np.zeros(100), np.ones(2_000)]), RATE_HZ, subtype="PCM_16")
+    decoder = ProcessReader(0.05, patience_s=7.0)
+    try:
+        assert decoder.worker.patience_s == 7.0
+        for reader in (decoder, InlineReader(0.05)):
+            sizes: list[int] = []
+            facts = reader.read(str(sound), RATE_HZ, lambda block, sizes=sizes: sizes.append(len(block)))
+            assert sizes == [800, 800, 500]
+            assert [warning.split(":")[0] for warning in facts.warnings] == ["clipped"]
+    finally:
+        decoder.close()
+
+
+def test_memory_that_does_not_suffice_is_a_reason_too(sound: Path) -> None:
+    def refuse(block: np.ndarray) -> None:
+        raise MemoryError("too long")
+
+    with pytest.raises(VqaudioError, match="cannot be decoded: MemoryError: too long"):
+        InlineReader().read(str(sound), RATE_HZ, refuse)
+
+
+@pytest.mark.parametrize(("num_cpus", "num_workers"), [(None, 2), (1, 2), (8, 2), (12, 3), (64, 16)])
+def test_there_are_two_readers_or_one_for_four_cpus(monkeypatch, num_cpus: int | None, num_workers: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: num_cpus)
+    assert default_num_workers() == num_workers
 
 
 def test_both_decoders_read_a_segment_as_the_same_samples_and_the_next_file_whole(sound: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.stamps import stamp_of
+from vqaudio.jobs.voice import sampling
 from vqaudio.jobs.voice.sampling import Request, choose_voice, decode_samples, sample_speech
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
 from vqaudio.prior.model import Prior
+from vqaudio.prior.sampling import SamplingOptions
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,41 @@ def test_who_is_known_to_neither_is_refused(prior, codec) -> None:
         choose_voice(prior, codec, Request(speaker="nobody"))
     with pytest.raises(VqaudioError, match="more than 0 seconds"):
         Request(seconds=0)
+
+
+def test_a_request_is_of_one_sample_or_more_and_of_some_seconds() -> None:
+    assert Request(1, 0.001).num_utterances == 1
+    for num_utterances, seconds in ((0, 1.0), (1, -1.0), (1, float("nan"))):
+        with pytest.raises(VqaudioError, match="wanted 1 sample or more"):
+            Request(num_utterances, seconds)
+
+
+def test_new_speech_has_the_seconds_asked_for_after_the_prompt(prior, codec, prompt, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(sampling, "sample_codes", lambda *args, **options: asked.append((args, options)) or [])
+    options = SamplingOptions(temperature=0.7)
+    rate_hz, hop = codec.grid.sample_rate_hz, codec.grid.hop_samples
+    for seconds, least_s in ((4.0, 0.5), (0.1, 0.1)):
+        for path in (None, prompt):
+            samples = sample_speech(prior, codec, Request(3, seconds, path, "bruno", 5, options))
+            assert samples.prompt_frames == (0 if path is None else -(-16_000 // hop))
+            (_, num_utterances, lengths, passed), more = asked.pop()
+            assert (num_utterances, passed, more["speaker"], more["seed"]) == (3, options, "bruno", 5)
+            frames = [-(-round(time_s * rate_hz) // hop) + samples.prompt_frames for time_s in (least_s, seconds)]
+            assert [lengths.min_frames, lengths.max_frames] == frames
+
+
+def test_a_speaker_whom_only_the_codec_knows_has_no_token(prior, codec, prompt, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(sampling, "sample_codes", lambda *args, **options: asked.append(options) or [])
+    sample_speech(prior, codec, Request(speaker=str(prompt)))
+    assert asked[0]["speaker"] is None
+
+
+def test_another_codecs_prior_and_a_prompt_without_sound_are_refused(prior, codec, tmp_path) -> None:
+    other = CodeLanguage(replace(stamp_of(codec), weights_sha256="0" * 64))
+    with pytest.raises(VqaudioError, match="use the codec that made them"):
+        sample_speech(Prior(prior.config, other).eval(), codec, Request(1, 0.6))
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
+    with pytest.raises(VqaudioError, match=r"empty\.wav: holds no samples"):
+        sample_speech(prior, codec, Request(1, 0.6, tmp_path / "empty.wav"))

@@ -49,3 +49,31 @@ def test_gaps_take_the_share_of_time_that_was_asked_for_and_hold_the_mean(featur
     is_gap = (changed - features.mean(dim=(1, 2), keepdim=True)).abs().amax(dim=1) < 1e-5
     assert 0.15 < float(is_gap.float().mean()) < 0.4
     torch.testing.assert_close(changed[:, 0][~is_gap], features[:, 0][~is_gap], rtol=0, atol=1e-4)
+
+
+def test_noise_as_strong_as_speech_adds_its_power_to_it():
+    """3 dB; in magnitude it would be 6."""
+    torch.manual_seed(0)
+    level = (-60 / 20 - CENTRE) / SPREAD
+    how = Corruption(**{**OFF, "noise_share": 1.0, "noise_low_db": -60.0, "noise_high_db": -60.0})
+    features = torch.full((64, 101, 50), level)
+    risen_db = 20 * SPREAD * float((corrupted(features, how) - features)[:, 50].mean())
+    assert risen_db == pytest.approx(3.0, abs=0.6)  # noise wavers
+
+
+def test_a_gap_lasts_120_ms(features):
+    changed = corrupted(features, Corruption(**{**OFF, "gap_share": 0.1}))
+    is_gap = (changed - features.mean(dim=(1, 2), keepdim=True)).abs().amax(dim=1) < 1e-5
+    assert is_gap.any()
+    for row in is_gap.tolist():
+        runs = "".join(" x"[value] for value in row).split()
+        assert all(len(run) >= 12 for run in runs[:-1])
+
+
+def test_the_strengths_are_those_of_half_the_crops_and_more(features):
+    torch.manual_seed(1)
+    many = torch.zeros(400, 4, 4) - 1.0
+    how = Corruption(**{**OFF, "noise_share": 0.25, "noise_low_db": -30.0, "noise_high_db": -20.0})
+    is_noisy = (corrupted(many, how) - many).abs().amax(dim=(1, 2)) > 0.1
+    assert 0.17 < float(is_noisy.float().mean()) < 0.33
+    assert Corruption() == Corruption(0.7, -86.0, -46.0, 0.15, 0.05, 0.2)

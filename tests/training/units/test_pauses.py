@@ -61,3 +61,15 @@ def test_padding_moves_no_pause():
 
 def test_a_recording_that_never_changes_has_no_threshold_and_no_pause():
     assert not find_pauses(torch.full((1, 100), -3.0), torch.ones(1, 100, dtype=torch.bool)).any()
+
+
+@pytest.mark.parametrize(("start", "is_found"), [(0, True), (92, True), (45, False)])
+def test_quiet_at_an_end_of_a_recording_goes_on_outside(start, is_found):
+    """Eight steps, which are too short for a pause between two sounds."""
+    loud = torch.full((1, 100), -3.0)
+    loud[:, start : start + 8] = -9.0
+    found = find_pauses(loud, torch.ones(1, 100, dtype=torch.bool))[0]
+    assert found.any() == is_found
+    assert not found[20:80].any()
+    padded = torch.cat([loud, torch.full((1, 1), -3.0)], dim=1)
+    assert find_pauses(padded, torch.arange(101)[None] < 100)[0, 100]

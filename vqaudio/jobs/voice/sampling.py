@@ -116,8 +116,6 @@ def _prompt_codes(codec: Codec, prompt: Path | None, num_codebooks: int) -> Toke
     if prompt is None:
         return None
     samples = read_audio(prompt, codec.grid.sample_rate_hz)
-    if not len(samples):
-        raise VqaudioError(f"{prompt} holds no sound; give a prompt of some seconds")
     audio = torch.from_numpy(samples)[None, None].to(codec.device)
     with torch.inference_mode():
         return codec.encode(audio, num_codebooks=num_codebooks)[0].cpu().numpy()
