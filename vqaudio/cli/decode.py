@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event
 
+    from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.voice.conversion import Voice
     from vqaudio.tokens.schema import TokenRow
@@ -113,14 +114,20 @@ def origin_of(args: argparse.Namespace, store: "TokenStore", voice: "Voice | Non
     }
 
 
-def voice_of(codec: "Codec", speaker: str | None) -> "Voice | None":
+def voice_of(codec: "Codec | ForeignCodec", speaker: str | None) -> "Voice | None":
     """Choose the speaker embedding; None for a codec without speakers.
 
     Raises VqaudioError if it does not know that one.
     """
+    from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.speakers import resolve_speaker_embeddings
+    from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.voice.conversion import Voice, find_voice
 
+    if isinstance(codec, ForeignCodec):
+        if speaker is not None:
+            raise VqaudioError(f"{codec.name} has no speaker conditioning; leave --speaker out")
+        return None
     if speaker is not None:
         return find_voice(codec, speaker)
     nobody = resolve_speaker_embeddings(codec, None, None, 1)
@@ -130,7 +137,7 @@ def voice_of(codec: "Codec", speaker: str | None) -> "Voice | None":
 def write_files(
     args: argparse.Namespace,
     store: "TokenStore",
-    codec: "Codec",
+    codec: "Codec | ForeignCodec",
     paths: dict[str, Path],
     stop: "Event",
     voice: "Voice | None" = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
-    from vqaudio.codec.model import Codec
+    from vqaudio.core.protocols import AudioTokenizer
     from vqaudio.jobs.evaluate.reference_codecs import ReferenceCodec
     from vqaudio.jobs.evaluate.report import Report
 
@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the JSON.  0 when every file was scored, 2 when some were left out."""
     from vqaudio.cli.terminal.evaluation_table import print_report
     from vqaudio.cli.terminal.progress import RunProgress, shown
-    from vqaudio.codec.saving import open_codec
+    from vqaudio.codec.saving import open_tokenizer
     from vqaudio.jobs.evaluate.evaluation import choose_sources, evaluate
 
     sources = choose_sources(args.audio, args.list)
-    codec = open_codec(args.codec, args.device)
+    codec = open_tokenizer(args.codec, args.device)
     coders, rate_hz = choose_codecs(codec, args), codec.grid.sample_rate_hz
     with shown(RunProgress(len(sources), len(sources))) as progress:
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     return 2 if report.failures else 0
 
 
-def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCodec]":
+def choose_codecs(codec: "AudioTokenizer", args: argparse.Namespace) -> "list[ReferenceCodec]":
     """Choose what is compared: the codec at each number of codebooks, then the controls, then the outside programs."""
     from vqaudio.jobs.evaluate.outside_codecs import parse_reference_codec
     from vqaudio.jobs.evaluate.reference_codecs import FolderCodec, TokenizerCodec
@@ -85,7 +85,7 @@ def choose_codecs(codec: "Codec", args: argparse.Namespace) -> "list[ReferenceCo
     return [*own, *controls, *(parse_reference_codec(text, rate_hz) for text in args.against)]
 
 
-def write_json(path: Path, report: "Report", codec: "Codec") -> None:
+def write_json(path: Path, report: "Report", codec: "AudioTokenizer") -> None:
     """Write the report and the hash of the weights that it is about.  Raises VqaudioError if it cannot be written."""
     from vqaudio.core.durable import make_folder, replace_file
 

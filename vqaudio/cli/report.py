@@ -12,7 +12,7 @@ from vqaudio.core.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vqaudio.codec.model import Codec
+    from vqaudio.core.protocols import AudioTokenizer
     from vqaudio.jobs.evaluate.reference_codecs import ReferenceCodec
     from vqaudio.jobs.evaluate.report import Report
     from vqaudio.jobs.page.listening import Decodings
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decode, measure, write.  0 when every file is on the page, 2 when some could not be decoded."""
     from vqaudio.cli.evaluate import choose_codecs
-    from vqaudio.codec.saving import open_codec
+    from vqaudio.codec.saving import open_tokenizer
     from vqaudio.jobs.evaluate.charts import drawing
     from vqaudio.jobs.evaluate.evaluation import choose_sources
     from vqaudio.jobs.page.document import Page, write_page
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         pass
     training = read_training_log(args.training) if args.training else None
     sources = spread(choose_sources(args.audio, args.list), args.num_utterances)
-    codec = open_codec(args.codec, args.device)
+    codec = open_tokenizer(args.codec, args.device)
     probe = find_probe(args.probe, codec) if args.probe else None
     coders = choose_codecs(codec, args)
     decodings = Decodings(longest_on_page(codec.grid))
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 2 if listening.failures else 0
 
 
-def find_probe(path: Path, codec: "Codec") -> "ProbeFindings":
+def find_probe(path: Path, codec: "AudioTokenizer") -> "ProbeFindings":
     """Read the findings of a probe.  Raises VqaudioError if they are about other weights."""
     from vqaudio.jobs.page.probe_section import read_findings
     from vqaudio.jobs.stamps import stamp_of
@@ -87,7 +87,7 @@ def find_probe(path: Path, codec: "Codec") -> "ProbeFindings":
 
 def find_report(
     args: argparse.Namespace,
-    codec: "Codec",
+    codec: "AudioTokenizer",
     coders: "Sequence[ReferenceCodec]",
     sources: "Sequence[Source]",
     decodings: "Decodings",

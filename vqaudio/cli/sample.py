@@ -45,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sample speech; 0 when all went well."""
+    from vqaudio.codec.foreign import ForeignCodec
+    from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.stamps import open_stamped
     from vqaudio.jobs.voice.sample_files import require_room
     from vqaudio.jobs.voice.sampling import sample_speech
@@ -53,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     request = request_of(args)
     prior = open_prior(args.prior, args.device)
     codec = open_stamped(prior.language.stamp, args.codec, args.device)
+    if isinstance(codec, ForeignCodec):
+        raise VqaudioError(f"samples are spoken by a codec of vqaudio; {codec.name} is one of transformers")
     require_room(args.out, is_overwriting=args.overwrite, has_pictures=not args.no_pictures)
     samples = sample_speech(prior, codec, request)
     decode_s = write_samples(args, prior, codec, samples)

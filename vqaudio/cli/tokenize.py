@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.sources import Source
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
@@ -99,9 +100,9 @@ def run(args: argparse.Namespace) -> int:
         readers = []
         if args.engine == "local":
             readers = start_readers(args.workers, len(sources), stack)  # they start while torch is imported
-        from vqaudio.codec.saving import open_codec
+        from vqaudio.codec.saving import open_tokenizer
 
-        codec = open_codec(args.codec, args.device)
+        codec = open_tokenizer(args.codec, args.device)
         stop = stack.enter_context(stop_on_signals())  # before, there is nothing to keep: a signal ends the program
         writer, summary, run = prepare(args, codec, sources, run_shard, readers, stop, stack)
 
@@ -187,7 +188,7 @@ def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> 
 
 def prepare(
     args: argparse.Namespace,
-    codec: "Codec",
+    codec: "Codec | ForeignCodec",
     sources: "list[Source]",
     run_shard: "RunShard | None",
     readers: "list[AudioFileReader]",

@@ -41,6 +41,10 @@ def find_codec(name_or_folder: str | Path) -> Path:
     for folder in folders:
         if (folder / "config.json").is_file():
             return folder
+    if name.startswith("hf:"):
+        raise VqaudioError(
+            f"this needs the latents or the voices of a codec of vqaudio, and {name} is one of transformers"
+        )
     shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
     raise VqaudioError(
         f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "

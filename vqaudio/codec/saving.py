@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +18,9 @@ from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.devices import find_device
+
+if TYPE_CHECKING:
+    from vqaudio.codec.foreign import ForeignCodec
 
 
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
@@ -71,6 +75,18 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
     codec.known_speakers = read_speakers(folder, header["weights_sha256"])
     codec.requires_grad_(False)
     return codec.to(place).eval()
+
+
+def open_tokenizer(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -> "Codec | ForeignCodec":
+    """Open a codec of ours as `open_codec`, or one of transformers, named `hf:DIR` or `hf:OWNER/NAME`.
+
+    Raises what `open_codec` and `vqaudio.codec.foreign.open_foreign` raise.
+    """
+    if not str(name_or_folder).startswith("hf:"):
+        return open_codec(name_or_folder, device)
+    from vqaudio.codec.foreign import open_foreign
+
+    return open_foreign(str(name_or_folder), device)
 
 
 def _blank_codec(config: CodecConfig) -> Codec:

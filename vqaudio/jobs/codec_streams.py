@@ -1,25 +1,33 @@
-"""The streams of a codec of ours: one for each core, or many in lanes of one batch, as its device wants."""
+"""The streams of a codec: one for each core, or many in lanes of one batch, as its device wants.
+
+A codec of transformers has no streams: a thread encodes one recording as a whole.
+"""
 
 from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor
 
+from vqaudio.codec.foreign import ForeignCodec, WholeDecoder, WholeEncoder
 from vqaudio.codec.lanes import Lanes
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
 from vqaudio.codec.windows import decode_rows, encode_rows, rows_at_once
 from vqaudio.core.protocols import NeuralCodec
+from vqaudio.jobs.decoding import BlockDecoder
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
 from vqaudio.jobs.tokenize.local import num_available_cpus
 
 
 def tokenizer_of(
-    codec: NeuralCodec, num_codebooks: int | None = None, *, num_lanes: int | None = None
+    codec: NeuralCodec | ForeignCodec, num_codebooks: int | None = None, *, num_lanes: int | None = None
 ) -> tuple[FileTokenizer, int]:
     """Make a FileTokenizer and choose how many threads are to call it, each with a file of its own.
 
     num_lanes: files that share a batch, see `vqaudio.codec.lanes`; by the device, if None.
     """
+    if isinstance(codec, ForeignCodec):
+        num_threads = num_available_cpus() if codec.device.type == "cpu" else 1
+        return FileTokenizer(lambda: WholeEncoder(codec, num_codebooks), codec.grid.sample_rate_hz), num_threads
     num_lanes = num_lanes or rows_at_once(codec.device)
     encode = None
     if num_lanes > 1:
@@ -29,12 +37,14 @@ def tokenizer_of(
 
 
 def decoders_of(
-    codec: NeuralCodec, embedding: Tensor | None = None, *, num_lanes: int | None = None
-) -> tuple[Callable[[], StreamingDecoder], int]:
+    codec: NeuralCodec | ForeignCodec, embedding: Tensor | None = None, *, num_lanes: int | None = None
+) -> tuple[Callable[[], BlockDecoder], int]:
     """Make a maker of decoders, each for one file, and choose how many threads are to use one at a time.
 
     embedding: `1 e`, see `StreamingDecoder`.  num_lanes: as for `tokenizer_of`.
     """
+    if isinstance(codec, ForeignCodec):
+        return lambda: WholeDecoder(codec), num_available_cpus() if codec.device.type == "cpu" else 1
     num_lanes = num_lanes or rows_at_once(codec.device)
     decode = Lanes(partial(decode_rows, codec, num_rows=num_lanes), num_lanes).run if num_lanes > 1 else None
     return lambda: StreamingDecoder(codec, embedding=embedding, decode=decode), _num_threads(num_lanes)

@@ -8,6 +8,7 @@ from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.tokens.schema import CodecStamp
 
 if TYPE_CHECKING:
+    from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
 
 
@@ -30,15 +31,15 @@ def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecSt
     )
 
 
-def open_stamped(stamp: CodecStamp, name_or_folder: str | None = None, device: str = "cpu") -> "Codec":
+def open_stamped(stamp: CodecStamp, name_or_folder: str | None = None, device: str = "cpu") -> "Codec | ForeignCodec":
     """Open the codec that made codes: the shipped one with those weights, of whatever version, or the one named.
 
     Raises VqaudioError if it is not at hand or is another one.
     """
-    from vqaudio.codec.saving import open_codec  # imports torch
+    from vqaudio.codec.saving import open_tokenizer  # imports torch
 
     try:
-        codec = open_codec(name_or_folder or find_shipped(stamp.weights_sha256) or stamp.name, device)
+        codec = open_tokenizer(name_or_folder or find_shipped(stamp.weights_sha256) or stamp.name, device)
     except VqaudioError as error:
         if name_or_folder:
             raise

@@ -56,7 +56,7 @@ class RayRun:
         stop: threading.Event | None = None,
     ) -> None:
         self.sources, self.num_samples_fed = sources, 0
-        self._settings = (codec if not Path(codec).exists() else str(Path(codec).resolve()), stamp.to_json(), device)
+        self._settings = (whole_name(codec), stamp.to_json(), device)
         self._num_workers, self._address = num_workers, address
         self._stop_asked = stop or threading.Event()
 
@@ -163,15 +163,21 @@ def unpacked(text: str) -> Source:
     return Source(**fields, part=None if part is None else Part(*part))
 
 
+def whole_name(codec: str) -> str:
+    """Make the path in a codec's name absolute, where it has one."""
+    before, where = ("hf:", codec[3:]) if codec.startswith("hf:") else ("", codec)
+    return before + str(Path(where).resolve()) if Path(where).exists() else codec
+
+
 class BatchTokenizer:
     """A worker's codec and reader, which stay from batch to batch."""
 
     def __init__(self, codec: str, stamp: dict[str, Any], device: str) -> None:
-        from vqaudio.codec.saving import open_codec
+        from vqaudio.codec.saving import open_tokenizer
         from vqaudio.jobs.codec_streams import tokenizer_of
         from vqaudio.jobs.stamps import stamp_of
 
-        opened = open_codec(codec, device)
+        opened = open_tokenizer(codec, device)
         wanted = CodecStamp.from_json(stamp)
         wanted.require_same(stamp_of(opened, wanted.num_codebooks))
         self.tokenizer, self.num_threads = tokenizer_of(opened, wanted.num_codebooks)

@@ -1,0 +1,193 @@
+"""Codecs of `transformers` behind the commands of this package: EnCodec, DAC, Mimi, X-Codec.
+
+A recording goes through the model by itself and as a whole: so its codes are those of a direct call, whatever it is
+batched with.  It costs memory: that of the model's activations over the whole recording.
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.core.errors import VqaudioError
+from vqaudio.core.units import FrameGrid
+from vqaudio.nn.devices import find_device
+
+PREFIX = "hf:"
+KINDS = ("encodec", "dac", "mimi", "xcodec")  # `model_type` in config.json
+
+
+class ForeignCodec:
+    """A codec of transformers as an AudioTokenizer: see `open_foreign`.
+
+    Audio is filled up with silence to whole frames before it is encoded, and sound cut to the length that was asked
+    for, so that lengths are exact.  Of a whole number of frames the codes are those of the model's own `encode`.
+    """
+
+    def __init__(self, model: Any, name: str, config: dict[str, Any]) -> None:
+        self.model, self.name = model, name
+        self.grid = FrameGrid(_sample_rate_hz(model), _hop_samples(model))
+        self.num_codebooks, self.codebook_size = _num_codebooks(model), int(model.config.codebook_size)
+        self.weights_sha256 = fingerprint(model)
+        self.config_sha256 = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.model.parameters()).device
+
+    @torch.inference_mode()
+    def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
+        """Encode audio `b 1 n`; lengths: `b` samples that are real.  Returns codes `b k t`, 0 past a row's length."""
+        ends = [audio.shape[-1]] * len(audio) if lengths is None else lengths.tolist()
+        rows = [self._encode_row(row[..., :end]) for row, end in zip(audio.split(1), ends, strict=True)]
+        num_frames = self.grid.num_frames(audio.shape[-1])
+        return torch.cat([F.pad(row, (0, num_frames - row.shape[-1])) for row in rows])[:, :num_codebooks]
+
+    @torch.inference_mode()
+    def decode(self, audio_codes: Tensor, length: int | None = None) -> Tensor:
+        """Decode codes `b k t` to audio `b 1 length`, t * hop if None.
+
+        Raises VqaudioError for a length that does not end in the last frame.
+        """
+        num_frames = audio_codes.shape[-1]
+        length = num_frames * self.grid.hop_samples if length is None else length
+        if self.grid.num_frames(length) != num_frames:
+            raise VqaudioError(f"{num_frames} frames of {self.grid.hop_samples} samples cannot give {length} samples")
+        codes = torch.as_tensor(audio_codes).to(self.device, torch.int64)
+        sound = torch.cat([self._decode_row(row) for row in codes.split(1)])
+        return F.pad(sound, (0, max(0, length - sound.shape[-1])))[..., :length]
+
+    def _encode_row(self, audio: Tensor) -> Tensor:
+        missing = -audio.shape[-1] % self.grid.hop_samples
+        num_frames = self.grid.num_frames(audio.shape[-1])
+        audio = F.pad(audio.to(self.device, torch.float32), (0, missing))
+        kind = self.model.config.model_type
+        if kind in ("encodec", "xcodec"):
+            codes = self.model.encode(audio, bandwidth=max(self.model.config.target_bandwidths)).audio_codes
+        else:
+            codes = self.model.encode(audio).audio_codes
+        codes = codes.reshape(1, *codes.shape[-2:])  # EnCodec puts its chunks before
+        if codes.shape[-1] < num_frames:
+            raise VqaudioError(
+                f"{self.name} gives {codes.shape[-1]} frames for {num_frames * self.grid.hop_samples} "
+                f"samples, wanted {num_frames}: too short for this model"
+            )
+        return codes[..., :num_frames]
+
+    def _decode_row(self, codes: Tensor) -> Tensor:
+        if self.model.config.model_type == "encodec":
+            sound = self.model.decode(codes[None], [None]).audio_values
+        elif self.model.config.model_type == "dac":
+            sound = self.model.decode(audio_codes=codes).audio_values
+        else:
+            sound = self.model.decode(codes).audio_values
+        return sound.reshape(1, 1, -1)
+
+
+class WholeEncoder:
+    """The encoder of one recording of a ForeignCodec: it keeps the blocks, and encodes them together at the end."""
+
+    def __init__(self, codec: ForeignCodec, num_codebooks: int | None = None) -> None:
+        self.codec, self.num_codebooks = codec, num_codebooks
+        self._blocks: list[NDArray[np.float32]] = []
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Keep more samples.  Returns no codes yet, `k 0`."""
+        self._blocks.append(np.array(samples, dtype=np.float32))
+        return np.zeros((self.num_codebooks or self.codec.num_codebooks, 0), dtype=np.int64)
+
+    def finish(self) -> NDArray[np.int64]:
+        """Encode the recording.  Returns its codes `k t`."""
+        audio = torch.from_numpy(np.concatenate(self._blocks))[None, None]
+        return self.codec.encode(audio, num_codebooks=self.num_codebooks)[0].cpu().numpy()
+
+
+class WholeDecoder:
+    """The decoder of one recording of a ForeignCodec: it keeps the codes, and decodes them together at the end."""
+
+    def __init__(self, codec: ForeignCodec) -> None:
+        self.codec = codec
+        self._blocks: list[NDArray[np.int64]] = []
+
+    def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Keep more codes `k t`.  Returns no sound yet."""
+        self._blocks.append(np.asarray(codes, dtype=np.int64))
+        return np.zeros(0, dtype=np.float32)
+
+    def finish(self, num_samples: int) -> NDArray[np.float32]:
+        """Decode the recording to its number of samples."""
+        codes = torch.from_numpy(np.concatenate(self._blocks, axis=1))[None]
+        return self.codec.decode(codes, num_samples)[0, 0].cpu().numpy()
+
+
+def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
+    """Open `hf:DIR` or `hf:OWNER/NAME`, in eval mode; the latter where it was fetched before: nothing is downloaded.
+
+    Raises VqaudioError without transformers, for a model that is not there, has no safetensors, or is of another kind.
+    """
+    where = name.removeprefix(PREFIX)
+    place = find_device(device)
+    try:
+        from transformers import AutoConfig, AutoModel
+    except ImportError as error:
+        raise VqaudioError(f"{name} needs transformers: pip install 'vqaudio[hf]' ({error})") from None
+    try:
+        config = AutoConfig.from_pretrained(where, local_files_only=True, trust_remote_code=False)
+        kind = getattr(config, "model_type", None)
+        if kind not in KINDS:
+            raise VqaudioError(
+                f"{name} is a model of the kind {kind!r}; the codecs that come in are {', '.join(KINDS)}"
+            )
+        _require_plain(name, config)
+        model = AutoModel.from_pretrained(where, local_files_only=True, trust_remote_code=False, use_safetensors=True)
+    except VqaudioError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        advice = (
+            "" if Path(where).exists() else f"; fetch it once with `hf download {where}`: nothing is downloaded here"
+        )
+        raise VqaudioError(f"{name} cannot be opened: {reason}{advice}") from None
+    settings = {key: value for key, value in config.to_dict().items() if not key.startswith("_")}
+    settings.pop("transformers_version", None)
+    return ForeignCodec(model.to(place).float().eval().requires_grad_(False), f"{PREFIX}{Path(where).name}", settings)
+
+
+def _require_plain(name: str, config: Any) -> None:
+    """Check that codes alone say what a recording is.  Raises VqaudioError for stereo, and for scales beside codes."""
+    if getattr(config, "audio_channels", 1) != 1:
+        raise VqaudioError(f"{name} has {config.audio_channels} channels; the codecs that come in are mono")
+    if getattr(config, "normalize", False) or getattr(config, "chunk_length_s", None):
+        raise VqaudioError(f"{name} cuts recordings into chunks with a scale each, which no codes hold")
+
+
+def _sample_rate_hz(model: Any) -> int:
+    config = model.config
+    return int(getattr(config, "sampling_rate", None) or config.sample_rate)
+
+
+def _hop_samples(model: Any) -> int:
+    config = model.config
+    if config.model_type == "mimi":
+        return round(config.sampling_rate / config.frame_rate)
+    if config.model_type == "encodec":
+        return math.prod(config.upsampling_ratios)
+    return int(config.hop_length)
+
+
+def _num_codebooks(model: Any) -> int:
+    config = model.config
+    if config.model_type == "encodec":
+        return int(model.quantizer.get_num_quantizers_for_bandwidth(max(config.target_bandwidths)))
+    if config.model_type == "dac":
+        return int(config.n_codebooks)
+    return int(config.num_quantizers)
