@@ -1,8 +1,11 @@
+import argparse
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -177,3 +180,14 @@ def test_an_empty_path_is_wrong_usage_and_not_the_current_folder(verb, capsys):
         cli.main([verb, "", "--out", "somewhere"] if verb != "evaluate" else [verb, ""])
     assert ended.value.code == 2
     assert "it is empty; wanted a path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verbs_own_help_has_an_example_that_its_options_allow(verb):
+    module = import_module(cli.VERBS[verb].module)
+    examples = re.findall(rf"^    vqaudio {verb} (.+)$", module.__doc__ or "", re.M)
+    assert examples
+    for example in examples:
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        module.add_arguments(parser)
+        parser.parse_args(shlex.split(example))

@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from vqaudio.prior.checkpoint import open_checkpoint
 from vqaudio.prior.sampling import Lengths, SamplingOptions, sample_codes
 from vqaudio.tokens.schema import TokenRow
 from vqaudio.tokens.store import TokenStore
+from vqaudio.tokens.vocabulary import Vocabulary
 from vqaudio.tokens.writer import TokenWriter
 
 transformers = pytest.importorskip("transformers")
@@ -123,6 +125,29 @@ def test_what_is_drawn_is_what_the_network_says_of_the_exports_documents(flags, 
         if unit != words.num_codes:
             assert int(logits[place * 64 : (place + 1) * 64].argmax()) + place * 64 == unit
         ids.append(int(unit))
+
+
+def test_a_model_that_has_seen_no_end_speaks_as_long_as_is_asked(store, tmp_path):
+    export = export_of(store, tmp_path / "lm", "--bos", "--no-eos", "--codebooks", "1")
+    network_of(export, initializer_range=0.5).save_pretrained(tmp_path / "model")
+    prior = open_checkpoint(tmp_path / "model", language_of(ExportRecord.read(export)))
+    codes = sample_codes(prior, 8, Lengths(1, 80), SamplingOptions(temperature=9.0))
+    assert [one.shape for one in codes] == [(1, 80)] * 8
+
+
+def test_ids_after_those_of_a_text_tokenizer_are_sampled(export, tmp_path):
+    """Head, codes and padding are fed, and the codes are found, at ids that begin where those of the text end."""
+    language = replace(
+        language_of(ExportRecord.read(export)), words=Vocabulary(128, has_pad=True, offset=300), speakers=()
+    )
+    network_of(export, vocab_size=448, initializer_range=0.5).eval().save_pretrained(tmp_path / "model")
+    prior = open_checkpoint(tmp_path / "model", language)
+    [codes] = sample_codes(prior, 1, Lengths(1, 1), SamplingOptions(temperature=0))
+    head = language.head(None).tolist()
+    assert head == [300 + 129, 300 + 129 + 5]
+    assert codes[0, 0] == network_logits(tmp_path / "model", head)[300 : 300 + 64].argmax()
+    steps = [*head, 300 + int(codes[0, 0]), 300 + 128, 300 + 128]
+    assert codes[1, 0] == network_logits(tmp_path / "model", steps)[300 + 64 : 300 + 128].argmax()
 
 
 def network_logits(folder: Path, ids: list[int]) -> torch.Tensor:

@@ -86,6 +86,21 @@ def test_the_grids_of_every_pattern_are_their_codes(pattern, is_deduplicated, st
     assert lists(codes_from_ids(grids[0], record).codes) == lists(found.codes[:1])
 
 
+@pytest.mark.parametrize("pattern", ["delayed", "coarse-first"])
+def test_documents_without_ends_are_told_apart_where_their_pattern_begins_anew(pattern, store, tmp_path):
+    record, ids = exported(store, tmp_path / "out", "nanogpt", pattern=pattern)
+    found = codes_from_ids(np.concatenate(ids), record)
+    assert lists(found.codes) == wanted_codes(store, record.options)
+    assert (found.num_unknown, found.num_broken) == (0, 0)
+
+
+def test_ids_after_those_of_a_text_tokenizer_are_codes(store, text_tokenizer, tmp_path):
+    chosen = {"prefix": ("speaker", "text"), "pattern": "delayed", "bpe_merges": 3}
+    record, ids = exported(store, tmp_path / "out", "hf", extend=text_tokenizer, **chosen)
+    assert record.vocabulary.offset == 257
+    assert lists(codes_from_ids(ids, record).codes) == wanted_codes(store, record.options)
+
+
 FILES = {
     ("hf", ""): "data/train-00000.parquet",
     ("nanogpt", ""): "train.bin",

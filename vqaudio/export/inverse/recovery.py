@@ -127,7 +127,11 @@ class _Recoverer:
         if not self._options.is_deduplicated:
             return frames
         num_runs = frames.shape[1]
-        if durations is None or len(durations) != num_runs or durations.min() < 1 or durations.sum() > MAX_FRAMES:
+        if durations is None or not _fit(durations, num_runs):
             self.counts["num_untimed"] += num_runs
             durations = np.full(num_runs, self._run_frames)
         return from_runs(frames, durations)
+
+
+def _fit(durations: np.ndarray, num_runs: int) -> bool:
+    return len(durations) == num_runs and durations.min() >= 1 and durations.sum() <= MAX_FRAMES
