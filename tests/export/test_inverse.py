@@ -150,12 +150,22 @@ def test_what_a_model_adds_and_leaves_out_is_counted(export):
     assert (found.stamp.num_codebooks, found.num_empty) == (2, 0)
 
 
+def test_numbers_that_are_none_and_rows_of_a_grid_that_are_none_are_counted(export, store, tmp_path):
+    found = codes_from_ids(np.array([np.nan, 1.5, np.inf, -3, 2.0**40, 16, 1, 9]), export)
+    assert (lists(found.codes), found.num_unknown, found.num_broken) == ([[[1], [1]]], 5, 0)
+    record, _ = exported(store, tmp_path / "out", "webdataset", num_codebooks=2, is_grid=True, pattern="delayed")
+    found = codes_from_ids(np.array([[1, 2, 3, -1, 8], [8, 4, 5, 6, 9]]), record)
+    assert (lists(found.codes), found.num_unknown, found.num_broken) == ([[[1, 2, 3], [4, 5, 6]]], 2, 0)
+    found = codes_from_ids(np.array([[1, 2, -1, 4, 8], [8, 4, 5, 6, 7]]), record)
+    assert (lists(found.codes), found.num_unknown, found.num_broken) == ([[[1, 2, 4], [4, 5, 7]]], 1, 1)
+
+
 def test_a_run_lasts_as_long_as_is_asked_where_nothing_tells(store, tmp_path):
     record, _ = exported(store, tmp_path / "out", "nanogpt", num_codebooks=1, is_deduplicated=True)
     found = codes_from_ids([1, 2], record, run_frames=3)
     assert (lists(found.codes), found.num_untimed) == ([[[1, 1, 1, 2, 2, 2]]], 2)
     (tmp_path / "ids.jsonl").write_text(
-        '{"input_ids": [1, 2], "durations": [2, 1]}\n{"input_ids": [1], "durations": [99999999999]}'
+        '{"input_ids": [1, 2], "durations": [2, 1]}\n{"input_ids": [1], "durations": [20000000]}'
     )
     found = codes_from_ids(tmp_path / "ids.jsonl", record)
     assert (lists(found.codes), found.num_untimed) == ([[[1, 1, 2]], [[1]]], 1)

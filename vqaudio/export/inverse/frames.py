@@ -63,17 +63,25 @@ def _runs_of_steps(units: np.ndarray, num_codebooks: int, codebook_size: int) ->
     windows = np.lib.stride_tricks.sliding_window_view(books, num_codebooks)
     is_pad = np.lib.stride_tricks.sliding_window_view(units, num_codebooks) == pad
     is_step = ((windows == np.arange(num_codebooks)) | is_pad).all(axis=1) & ~is_pad.all(axis=1)
+    ends = _ends(is_step, num_codebooks)
     runs, place = [], 0
     while place < len(is_step):
-        if not is_step[place]:
+        if ends[place] == place:
             place += 1
             continue
-        fitting = is_step[place::num_codebooks]
-        num_steps = len(fitting) if fitting.all() else int(fitting.argmin())
-        end = place + num_steps * num_codebooks
-        runs.append(units[place:end].reshape(num_steps, num_codebooks))
-        place = end
+        runs.append(units[place : ends[place]].reshape(-1, num_codebooks))
+        place = int(ends[place])
     return runs
+
+
+def _ends(is_step: np.ndarray, stride: int) -> np.ndarray:
+    """Find for each place the first of place, place + stride, ... at which there is no step."""
+    ends = np.arange(len(is_step))
+    for first in range(min(stride, len(is_step))):
+        places = ends[first::stride]
+        stops = np.where(is_step[first::stride], places[-1] + stride, places)
+        ends[first::stride] = np.minimum.accumulate(stops[::-1])[::-1]
+    return ends
 
 
 def _coarse_first(units: np.ndarray, num_codebooks: int, codebook_size: int, is_joined: bool) -> list[np.ndarray]:
