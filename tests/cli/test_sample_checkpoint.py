@@ -148,6 +148,10 @@ def test_ids_after_those_of_a_text_tokenizer_are_sampled(export, tmp_path):
     assert codes[0, 0] == network_logits(tmp_path / "model", head)[300 : 300 + 64].argmax()
     steps = [*head, 300 + int(codes[0, 0]), 300 + 128, 300 + 128]
     assert codes[1, 0] == network_logits(tmp_path / "model", steps)[300 + 64 : 300 + 128].argmax()
+    prompt = np.array([[3], [5]])
+    [codes] = sample_codes(prior, 1, Lengths(2, 2), SamplingOptions(temperature=0), prompt=prompt)
+    steps = [*head, 300 + 3, 300 + 128]
+    assert codes[0].tolist() == [3, network_logits(tmp_path / "model", steps)[300 : 300 + 64].argmax()]
 
 
 def network_logits(folder: Path, ids: list[int]) -> torch.Tensor:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vqaudio.core.errors import VqaudioError
@@ -98,6 +98,7 @@ def test_kaldi_reads_the_recordings_below_a_root(written, two, tmp_path):
     speakers=st.lists(st.text("ab-_!.%{ é|~", min_size=1, max_size=3) | st.none(), min_size=1, max_size=8),
     names=st.lists(st.text("ab-!/ é~", min_size=1, max_size=3), min_size=8, max_size=8, unique=True),
 )
+@example(speakers=["a", "a b", "a!", None], names=["x", "y", "z", "a"])  # a space is written as %20, before - and .
 @settings(max_examples=25)
 def test_kaldis_validation_finds_names_and_speakers_sorted(speakers, names, make_store, tmp_path_factory):
     """As utils/validate_data_dir.sh: utt2spk sorted as it is and by its second field, and spk2utt its inverse."""
