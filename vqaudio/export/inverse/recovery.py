@@ -127,10 +127,10 @@ class _Recoverer:
         if not self._options.is_deduplicated:
             return frames
         num_runs = frames.shape[1]
-        if durations is None or not _fit(durations, num_runs):
-            self.counts["num_untimed"] += num_runs
-            durations = np.full(num_runs, self._run_frames)
-        return from_runs(frames, durations)
+        if durations is not None and _fit(durations, num_runs):
+            return from_runs(frames, durations)
+        self.counts["num_untimed"] += num_runs
+        return from_runs(frames, np.full(num_runs, self._run_frames))
 
 
 def _fit(durations: np.ndarray, num_runs: int) -> bool:
