@@ -40,7 +40,7 @@ def test_an_export_is_told_and_checked(export, tmp_path, capsys):
 
 def test_every_flag_reaches_the_record(export, tmp_path):
     flags = "--format text --style kaldi --codebooks 1 --interleave delayed --deduplicate --bpe 3 --bos --eos"
-    flags += " --prefix speaker,text --context 64 --validation 0.3 --quiet"
+    flags += " --prefix speaker,text --context 64 --validation 0.3 --quiet --root /corpus"
     assert export(*flags.split()) == 0
     assert json.loads((tmp_path / "out" / "export.json").read_text())["options"] == {
         "format": "text",
@@ -55,7 +55,25 @@ def test_every_flag_reaches_the_record(export, tmp_path):
         "prefix": ["speaker", "text"],
         "context_tokens": 64,
         "validation": 0.3,
+        "root": "/corpus",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("gslm", ("text", "gslm")),
+        ("fairseq", ("text", "fairseq")),
+        ("kaldi", ("text", "kaldi")),
+        ("speechgpt", ("jsonl", "speechgpt")),
+    ],
+)
+def test_programs_are_formats_of_their_own(export, tmp_path, capsys, name, kind):
+    assert export("--format", name, "--codebooks", "1", "--check", "--quiet") == 0
+    options = json.loads((tmp_path / "out" / "export.json").read_text())["options"]
+    assert (options["format"], options["style"]) == kind
+    assert export("--format", name, "--style", "lists", "--overwrite") == 1
+    assert f"format {name} has no style 'lists'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "usual"), [("nanogpt", True), ("text", False)])

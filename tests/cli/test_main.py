@@ -2,6 +2,7 @@ import argparse
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -212,3 +213,14 @@ def test_what_replaces_or_skips_something_is_asked_for(verb):
     if {"--resume", "--overwrite"} <= names and verb != "export":
         with pytest.raises(SystemExit):
             parser.parse_args(["--resume", "--overwrite", "x", "--out", "y", "--text", "z"])
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verbs_own_help_has_an_example_that_its_options_allow(verb):
+    module = import_module(cli.VERBS[verb].module)
+    examples = re.findall(rf"^    vqaudio {verb} (.+)$", module.__doc__ or "", re.M)
+    assert examples
+    for example in examples:
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        module.add_arguments(parser)
+        parser.parse_args(shlex.split(example))

@@ -1,6 +1,7 @@
 """The programs that exports are for read them: datasets and a Trainer, transformers, nanoGPT, Megatron."""
 
 import json
+import pickle
 import struct
 from pathlib import Path
 
@@ -123,10 +124,35 @@ def test_nanogpt_draws_its_batches(store, tmp_path):
         eos = record.vocabulary.special("<|eos|>")
         assert (data == eos).sum() == record.counts[split]["documents"]
     meta = json.loads((out / "meta.json").read_text())
-    assert meta["vocab_size"] == record.vocabulary.size > int(data.max())
+    assert meta["vocab_size"] == len(meta["itos"]) == 3 * 8 + 6 > int(data.max())
+    assert not [name for name in meta["stoi"] if "unused" in name]
     assert meta["itos"]["17"] == "<|s_17|>"
     assert meta["stoi"]["<|s_17|>"] == 17
     assert (out / "meta.pkl").stat().st_size > 100
+
+
+@pytest.mark.parametrize(("has_bos", "start"), [(False, "<|eos|>"), (True, "<|bos|>")])
+def test_nanogpt_samples_from_its_own_default_start_and_the_text_it_prints_is_read(has_bos, start, store, tmp_path):
+    """encode, decode and the prints as in nanoGPT's sample.py, whose --start is one line end."""
+    from vqaudio import codes_from_ids
+
+    out = tmp_path / "out"
+    export_store(store, out, ExportOptions("nanogpt", num_codebooks=2, has_eos=True, has_bos=has_bos, validation=0))
+    with open(out / "meta.pkl", "rb") as file:
+        meta = pickle.load(file)
+    stoi, itos = meta["stoi"], meta["itos"]
+    begun = [stoi[c] for c in "\n"]
+    assert [itos[i] for i in begun] == [start]
+    drawn = np.random.default_rng(0).integers(0, meta["vocab_size"], (3, 500))
+    printed = "".join("".join([itos[i] for i in [*begun, *row]]) + "\n---------------\n" for row in drawn.tolist())
+    (tmp_path / "samples.txt").write_text(printed)
+    text, ids = (
+        codes_from_ids(tmp_path / "samples.txt", out),
+        codes_from_ids([[*begun, *row] for row in drawn.tolist()], out),
+    )
+    assert [codes.tolist() for codes in text.codes] == [codes.tolist() for codes in ids.codes]
+    assert (text.num_ids, text.num_unknown) == (ids.num_ids, ids.num_unknown) == (3 * 501, 0)
+    assert len(text.codes) > 3
 
 
 class MegatronIndex:

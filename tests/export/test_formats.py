@@ -2,12 +2,16 @@
 
 import io
 import json
+import os
+import subprocess
 import tarfile
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.check import check_export
@@ -42,24 +46,80 @@ def written(two, tmp_path):
     return write
 
 
-def test_gslm_lines(written):
-    assert (written("text", "gslm") / "train.txt").read_text() == "a%20dir/x.wav|1 1 2\ny.wav|1\n"
+def test_gslm_lines_have_stems_that_are_names_of_files(written, make_store, tmp_path):
+    assert (written("text", "gslm") / "train.txt").read_text() == "a%20dir%2Fx|1 1 2\ny|1\n"
+    codes = np.array([[1]] * 3, dtype=np.uint16)
+    store = make_store([TokenRow(name, codes, 320, 16_000, 0.02) for name in ("x.wav", "x.flac")])
+    with pytest.raises(VqaudioError, match=r"x\.wav and x\.flac would both be x"):
+        export_store(store, tmp_path / "out", ExportOptions("text", "gslm"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_fairseq_files(written):
-    out = written("text", "fairseq")
-    assert (out / "train.tsv").read_text() == ".\na%20dir/x.wav\t960\ny.wav\t320\n"
+    out = written("text", "fairseq", root="/corpus")
+    assert (out / "train.tsv").read_text() == "/corpus\na dir/x.wav\t960\ny.wav\t320\n"
     assert (out / "train.km").read_text() == "1 1 2\n1\n"
-    assert (out / "valid.tsv").read_text() == ".\n"
+    assert (out / "valid.tsv").read_text() == "/corpus\n"
     dictionary = (out / "dict.km.txt").read_text().splitlines()
     assert dictionary[:2] == ["0 1", "1 1"]
     assert len(dictionary) == 64
 
 
+def test_fairseq_finds_files_from_the_current_folder_where_no_root_is_given(written):
+    assert (written("text", "fairseq") / "train.tsv").read_text().splitlines()[0] == str(Path.cwd())
+
+
 def test_kaldi_files(written):
     out = written("text", "kaldi")
-    assert (out / "train" / "text").read_text() == "a%20dir/x.wav 1 1 2\ny.wav 1\n"
-    assert (out / "train" / "utt2spk").read_text() == "a%20dir/x.wav ada\ny.wav y.wav\n"
+    assert (out / "train" / "text").read_text() == "ada!a%20dir/x.wav 1 1 2\ny.wav 1\n"
+    assert (out / "train" / "utt2spk").read_text() == "ada!a%20dir/x.wav ada\ny.wav y.wav\n"
+    assert (out / "train" / "spk2utt").read_text() == "ada ada!a%20dir/x.wav\ny.wav y.wav\n"
+    assert sorted(path.name for path in (out / "train").iterdir()) == ["spk2utt", "text", "utt2spk"]
+
+
+def test_kaldi_reads_the_recordings_below_a_root(written, two, tmp_path):
+    root = tmp_path / "audio"
+    (root / "a dir").mkdir(parents=True)
+    for name in ("a dir/x.wav", "y.wav"):
+        (root / name).write_bytes(b"the sound of " + name.encode())
+    out = written("text", "kaldi", root=str(root))
+    first, second = (out / "train" / "wav.scp").read_text().splitlines()
+    assert second == f"y.wav {root}/y.wav"
+    name, command = first.split(" ", 1)
+    assert (name, command[-2:]) == ("ada!a%20dir/x.wav", " |")
+    assert subprocess.run(command[:-2], shell=True, capture_output=True).stdout == b"the sound of a dir/x.wav"
+    assert check_export(out, two).num_documents == 2
+    (root / "y.wav").unlink()
+    with pytest.raises(VqaudioError, match=r"y\.wav is no file"):
+        export_store(two, tmp_path / "gone", ExportOptions("text", "kaldi", num_codebooks=1, root=str(root)))
+
+
+@given(
+    speakers=st.lists(st.text("ab-_!.%{ é|~", min_size=1, max_size=3) | st.none(), min_size=1, max_size=8),
+    names=st.lists(st.text("ab-!/ é~", min_size=1, max_size=3), min_size=8, max_size=8, unique=True),
+)
+@example(speakers=["a", "a b", "a!", None], names=["x", "y", "z", "a"])  # a space is written as %20, before - and .
+@settings(max_examples=25)
+def test_kaldis_validation_finds_names_and_speakers_sorted(speakers, names, make_store, tmp_path_factory):
+    """As utils/validate_data_dir.sh: utt2spk sorted as it is and by its second field, and spk2utt its inverse."""
+    codes, folder = np.array([[1]] * 3, dtype=np.uint16), tmp_path_factory.mktemp("kaldi")
+    rows = [TokenRow(n, codes, 320, 16_000, 0.02, s) for n, s in zip(names, speakers, strict=False)]
+    export_store(make_store(rows), folder / "out", ExportOptions("text", "kaldi", num_codebooks=1, validation=0))
+    data, environment = folder / "out" / "train", {**os.environ, "LC_ALL": "C"}
+    utt2spk = (data / "utt2spk").read_bytes()
+    for command in (["sort"], ["sort", "-k2"]):
+        done = subprocess.run([*command, str(data / "utt2spk")], env=environment, capture_output=True, check=True)
+        assert done.stdout == utt2spk
+    pairs = [
+        (words[0], word)
+        for words in map(bytes.split, (data / "spk2utt").read_bytes().splitlines())
+        for word in words[1:]
+    ]
+    assert b"".join(b"%s %s\n" % (name, speaker) for speaker, name in pairs) == utt2spk
+    speakers_listed = [line.split()[0] for line in (data / "spk2utt").read_bytes().splitlines()]
+    assert speakers_listed == sorted(set(speakers_listed))
+    texts = (data / "text").read_bytes().splitlines()
+    assert [line.split()[0] for line in texts] == [name for _, name in pairs]
 
 
 def test_kaldi_finds_its_files_sorted_whatever_the_order_of_the_store(make_store, tmp_path):

@@ -2,6 +2,10 @@
 
 By pocketsphinx and the English model in its wheel: pip install 'vqaudio[align]'.  Phones are ARPABET, pauses SIL:
 `vqaudio probe TOKENS --alignments DIR` reads them as they are.
+
+For example:
+
+    vqaudio align data/samples --text data/samples --out textgrids/
 """
 
 import argparse

@@ -1,4 +1,9 @@
-"""`vqaudio convert IN.wav --to SPEAKER_ID|REFERENCE.wav --out OUT.wav`: the same words in another voice."""
+"""`vqaudio convert IN.wav --to SPEAKER_ID|REFERENCE.wav --out OUT.wav`: the same words in another voice.
+
+For example:
+
+    vqaudio convert in.wav --to reference.wav --out out.wav
+"""
 
 import argparse
 from pathlib import Path

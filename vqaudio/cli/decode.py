@@ -1,4 +1,12 @@
-"""`vqaudio decode TOKENS --out WAV_DIR`: a token store becomes a folder of wav files."""
+"""`vqaudio decode TOKENS --out WAV_DIR`: a token store, or what a language model sampled, becomes wav files.
+
+    vqaudio decode tokens/ --out decoded/
+    vqaudio decode sampled.npy --like lm/ --out decoded/
+
+With --like, TOKENS is a file of ids that a model sampled which learned from the export `lm/`: .npy, .bin, .jsonl (also
+the codes.jsonl of `vqaudio sample`), .parquet with input_ids, or lines of tokens or numbers.  Each row, cut where a
+document ends, becomes 0000.wav, 0001.wav, ...; ids without a meaning and frames without all their codes are counted.
+"""
 
 import argparse
 import sys
@@ -12,16 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event
 
+    from vqaudio.cli.terminal.decodable import Decodable
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.voice.conversion import Voice
     from vqaudio.tokens.schema import TokenRow
-    from vqaudio.tokens.store import TokenStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="folder of a token store")
+    parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="a token store; with --like, a file of ids")
+    parser.add_argument("--like", metavar="EXPORT", type=path_of, help="the export that a model learned its ids from")
+    repeat = "of an export with --deduplicate, where no durations stand beside the ids: frames of each run (default: 1)"
+    parser.add_argument("--run-frames", metavar="N", type=int, default=1, help=repeat)
     parser.add_argument("--out", metavar="WAV_DIR", type=path_of, required=True, help="folder for the wav files")
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
     parser.add_argument("--codebooks", metavar="K", type=int, help="decode the first K codebooks only (default: all)")
@@ -35,14 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decode a store; 0 when all went well, 128 + N after signal N."""
+    """Decode a store or ids; 0 when all went well, 128 + N after signal N."""
+    from vqaudio.cli.terminal.decodable import of_ids, of_store
     from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.core.printable import printable
     from vqaudio.jobs.decoded_folder import decoded_folder
     from vqaudio.jobs.stamps import open_stamped
-    from vqaudio.tokens.store import TokenStore
 
-    store = TokenStore.open(args.tokens)
+    store = of_ids(args.tokens, args.like, args.run_frames) if args.like else of_store(args.tokens)
     require_codebooks(args.codebooks, store)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     paths = choose_paths(store, args.out, mode)
@@ -56,8 +67,10 @@ def run(args: argparse.Namespace) -> int:
         wall_s = time.monotonic() - start_s
         if not args.quiet:
             audio_s = num_samples / store.stamp.sample_rate_hz
+            for line in store.notes:
+                print(line)
             before = f", {num_before:,} were there already" if num_before else ""
-            print(f"files     {num_files:,} of {store.num_rows:,} decoded{before}")
+            print(f"files     {num_files:,} of {len(store.ids):,} decoded{before}")
             print(f"audio     {audio_s / 3600:.2f} h in {wall_s:.0f} s, {audio_s / max(wall_s, 1e-9):.0f} x real time")
             print(printable(f"wav files {args.out}"))
             if voice is not None:
@@ -68,18 +81,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def require_codebooks(num_codebooks: int | None, store: "TokenStore") -> None:
+def require_codebooks(num_codebooks: int | None, store: "Decodable") -> None:
     """Check the number of codebooks.  Raises VqaudioError if the store does not have that many."""
     from vqaudio.core.errors import VqaudioError
 
     if num_codebooks is not None and not 1 <= num_codebooks <= store.stamp.num_codebooks:
         raise VqaudioError(
-            f"{store.folder} holds {store.stamp.num_codebooks} codebooks; --codebooks must be 1 to "
+            f"{store.path} holds {store.stamp.num_codebooks} codebooks; --codebooks must be 1 to "
             f"{store.stamp.num_codebooks}, got {num_codebooks}"
         )
 
 
-def choose_paths(store: "TokenStore", out: Path, mode: str) -> dict[str, Path]:
+def choose_paths(store: "Decodable", out: Path, mode: str) -> dict[str, Path]:
     """Map every id to the path of its sound.
 
     Raises VqaudioError if an id is unsafe or, in the mode "new", if a file is there already.
@@ -87,7 +100,7 @@ def choose_paths(store: "TokenStore", out: Path, mode: str) -> dict[str, Path]:
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.naming import wav_names
 
-    paths = {row_id: out / name for row_id, name in wav_names(store.ids()).items()}
+    paths = {row_id: out / name for row_id, name in wav_names(store.ids).items()}
     there = [path for path in paths.values() if path.exists()] if mode == "new" else []
     if there:
         raise VqaudioError(
@@ -97,7 +110,7 @@ def choose_paths(store: "TokenStore", out: Path, mode: str) -> dict[str, Path]:
     return paths
 
 
-def origin_of(args: argparse.Namespace, store: "TokenStore", voice: "Voice | None") -> dict[str, Any]:
+def origin_of(args: argparse.Namespace, store: "Decodable", voice: "Voice | None") -> dict[str, Any]:
     """Collect all that the sound of the files depends on, as JSON values."""
     import hashlib
 
@@ -105,7 +118,7 @@ def origin_of(args: argparse.Namespace, store: "TokenStore", voice: "Voice | Non
 
     voice_bytes = b"" if voice is None else voice.embedding.detach().cpu().numpy().tobytes()
     return {
-        "store": hashlib.sha256("".join(shard.sha256 for shard in store.manifest.shards).encode()).hexdigest(),
+        "store": store.sha256,
         "codec": store.stamp.to_json(),
         "codebooks": args.codebooks or store.stamp.num_codebooks,
         "voice": hashlib.sha256(voice_bytes).hexdigest() if voice_bytes else None,
@@ -136,7 +149,7 @@ def voice_of(codec: "Codec | ForeignCodec", speaker: str | None) -> "Voice | Non
 
 def write_files(
     args: argparse.Namespace,
-    store: "TokenStore",
+    store: "Decodable",
     codec: "Codec | ForeignCodec",
     paths: dict[str, Path],
     stop: "Event",
@@ -154,11 +167,11 @@ def write_files(
     rate_hz = store.stamp.sample_rate_hz
     make_decoder, num_threads = decoders_of(codec, None if voice is None else voice.embedding)
     num_files = num_samples = num_before = 0
-    with shown(RunProgress(store.manifest.counts()["samples"], store.num_rows, is_quiet=args.quiet)) as progress:
+    with shown(RunProgress(store.num_samples, len(store.ids), is_quiet=args.quiet)) as progress:
 
         def todo() -> "Iterator[TokenRow]":
             nonlocal num_before
-            for row in store:
+            for row in store.rows:
                 if args.resume and is_whole(paths[row.id], row.num_samples):
                     num_before += 1
                     progress.finish_file(row.num_samples)

@@ -1,4 +1,9 @@
-"""`vqaudio evaluate WAV_DIR`: a codec's quality on real files, beside its control and other codecs."""
+"""`vqaudio evaluate WAV_DIR`: a codec's quality on real files, beside its control and other codecs.
+
+For example:
+
+    vqaudio evaluate data/samples --codec speech-16k
+"""
 
 import argparse
 import json

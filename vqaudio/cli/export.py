@@ -3,9 +3,14 @@
     hf          Parquet with input_ids, and a tokenizer for transformers
     nanogpt     train.bin, val.bin and meta.pkl
     megatron    .bin and .idx
-    text        --style gslm | fairseq | kaldi
+    gslm        lines of stem|units
+    fairseq     .tsv, .km and a dictionary; the paths begin at --root
+    kaldi       text, utt2spk, spk2utt, and with --root wav.scp
+    speechgpt   lines of <sosp><17><3><eosp> in JSON
     jsonl       --style lists | tokens | speechgpt
     webdataset  tar archives of codes.npy and json
+
+    vqaudio export tokens/ --format hf --codebooks 2 --context 256 --out lm/ --check
 
 Speakers are held out whole.  Every option can be undone: --check reads the export back and compares it with TOKENS.
 """
@@ -57,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation", metavar="SHARE", type=float, default=0.05, help="share of speakers held out (default: 0.05)"
     )
+    root = "the folder whose files were tokenized (fairseq, default: the current one; kaldi: writes wav.scp)"
+    parser.add_argument("--root", metavar="AUDIO", type=path_of, help=root)
     parser.add_argument("--extend", metavar="TOKENIZER", type=path_of, help="add the tokens to this text tokenizer")
     parser.add_argument("--check", action="store_true", help="compare the export with TOKENS")
     resume = "go on with an export that was stopped or killed; refused if that was another one"
@@ -84,24 +91,26 @@ def run(args: argparse.Namespace) -> int:
 
 def options_of(args: argparse.Namespace) -> "ExportOptions":
     """Read the command line as options.  Raises VqaudioError for a value that is none."""
-    from vqaudio.export.formats.table import FORMATS, format_of
+    import os
+
+    from vqaudio.export.formats.table import format_of, named_format
     from vqaudio.export.options import ExportOptions
 
-    first_style = FORMATS[args.format].styles[0] if args.format in FORMATS else ""
-    format_ = format_of(args.format, args.style or first_style)
+    name, style = named_format(args.format, args.style)
     return ExportOptions(
-        format=args.format,
-        style=args.style or first_style,
+        format=name,
+        style=style,
         num_codebooks=args.codebooks,
         pattern=args.interleave,
         is_grid=args.grid,
         is_deduplicated=args.deduplicate,
         bpe_merges=args.bpe,
         has_bos=args.bos,
-        has_eos=format_.has_eos if args.eos is None else args.eos,
+        has_eos=format_of(name, style).has_eos if args.eos is None else args.eos,
         prefix=tuple(name for name in args.prefix.split(",") if name),
         context_tokens=args.context,
         validation=args.validation,
+        root=os.path.abspath(args.root) if args.root else "",
     )
 
 

@@ -2,6 +2,10 @@
 
 CORPUS is a corpus (all its parts, e.g. `ljspeech`) or one part (e.g. `librispeech/dev-clean`, `cmu_arctic/slt`).
 A download that was cut goes on where it was; what is complete is not fetched again.
+
+For example:
+
+    vqaudio fetch librispeech/dev-clean --root corpora/
 """
 
 import argparse

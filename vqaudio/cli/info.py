@@ -1,4 +1,10 @@
-"""`vqaudio info CODEC|TOKENS`: what a codec or a token store holds, without loading any weights."""
+"""`vqaudio info CODEC|TOKENS`: what a codec or a token store holds, without loading any weights.
+
+For example:
+
+    vqaudio info speech-16k
+    vqaudio info tokens/
+"""
 
 import argparse
 import json

@@ -2,6 +2,10 @@
 
 All N shards must be there, whole, of one codec and dealt from the same recordings; else nothing is written.  Rows stand
 shard by shard.  The Parquet files are linked where the disk allows it: the shards' folders can be removed afterwards.
+
+For example:
+
+    vqaudio merge shards/ --out merged/
 """
 
 import argparse

@@ -1,4 +1,9 @@
-"""`vqaudio probe TOKENS --alignments DIR`: what the codes have to do with phones, beside chance and an MFCC control."""
+"""`vqaudio probe TOKENS --alignments DIR`: what the codes have to do with phones, beside chance and an MFCC control.
+
+For example:
+
+    vqaudio probe tokens/ --alignments textgrids/ --out probe/
+"""
 
 import argparse
 import json

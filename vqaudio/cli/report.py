@@ -1,4 +1,9 @@
-"""`vqaudio report CODEC WAV_DIR --out report.html`: one page to hear, see and judge a codec; it needs no network."""
+"""`vqaudio report CODEC WAV_DIR --out report.html`: one page to hear, see and judge a codec; it needs no network.
+
+For example:
+
+    vqaudio report speech-16k data/samples --out report.html
+"""
 
 import argparse
 import os

@@ -1,5 +1,11 @@
 """`vqaudio sample --prior P --out DIR`: new speech from a prior, from nothing or after a spoken prompt.
 
+    vqaudio sample --prior units-16k --out samples/
+    vqaudio sample --prior runs/checkpoint-500 --like lm/ --out samples/
+
+The prior ships with a codec, was trained by recipes/train_prior.py, or is a checkpoint (config.json, model.safetensors)
+of a language model of transformers that learned from the export that --like names.
+
 DIR gets a wav and a picture of each sample, the codes as a token store in DIR/tokens and as lines in DIR/codes.jsonl,
 and sample.json, which says how they came about.  A sample ends where the prior ends it, or after --seconds.
 """
@@ -14,14 +20,20 @@ from vqaudio.core.printable import printable
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.voice.sampling import Request, Samples
+    from vqaudio.prior.checkpoint import CheckpointPrior
     from vqaudio.prior.model import Prior
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "--prior", metavar="NAME|DIR", required=True, help="a folder of recipes/train_prior.py, or a codec's name"
+        "--prior",
+        metavar="NAME|DIR",
+        required=True,
+        help="a folder of recipes/train_prior.py, a checkpoint, or a codec's name",
     )
+    like = "the export that a checkpoint learned from (default: export.json in its folder or the one above)"
+    parser.add_argument("--like", metavar="EXPORT", type=path_of, help=like)
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the prior names")
     parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder for the samples")
     parser.add_argument("--prompt", metavar="WAV", type=path_of, help="a recording that every sample continues")
@@ -45,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sample speech; 0 when all went well."""
+    from vqaudio.cli.terminal.priors import open_any_prior
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.core.errors import VqaudioError
     from vqaudio.jobs.stamps import open_stamped
     from vqaudio.jobs.voice.sample_files import require_room
     from vqaudio.jobs.voice.sampling import sample_speech
-    from vqaudio.prior.saving import open_prior
 
     request = request_of(args)
-    prior = open_prior(args.prior, args.device)
+    prior = open_any_prior(args.prior, args.like, args.device)
     codec = open_stamped(prior.language.stamp, args.codec, args.device)
     if isinstance(codec, ForeignCodec):
         raise VqaudioError(f"samples are spoken by a codec of vqaudio; {codec.name} is one of transformers")
@@ -79,7 +91,9 @@ def request_of(args: argparse.Namespace) -> "Request":
     return Request(args.num, args.seconds, args.prompt, args.speaker, args.seed, options)
 
 
-def write_samples(args: argparse.Namespace, prior: "Prior", codec: "Codec", samples: "Samples") -> float:
+def write_samples(
+    args: argparse.Namespace, prior: "Prior | CheckpointPrior", codec: "Codec", samples: "Samples"
+) -> float:
     """Decode and write all that DIR gets.  Returns the seconds that decoding took."""
     import time
 

@@ -3,6 +3,11 @@
 An id tells a recording apart: for one folder the path below it, for several paths the path from the folder's name on,
 for a list or a manifest (without ids of its own) the path as it is written there.  In an archive (.tar) it is the key,
 in a table (.arrow, .parquet) the cell `id` or the row's number, below the path of the file unless it is the only one.
+
+For example:
+
+    vqaudio tokenize data/samples --out tokens/
+    vqaudio tokenize --manifest data/samples/metadata.csv --codec units-16k --out units/
 """
 
 import argparse

@@ -3,6 +3,10 @@
 Checked are sizes, SHA-256, the codec's stamp, the rows, the range of the codes, the counts of the manifest, and that no
 id stands twice.  `--repair --audio WAV_DIR` (or --list, --manifest: as for `vqaudio tokenize`) tokenizes the recordings
 of the damaged shards, and only those, again.
+
+For example:
+
+    vqaudio verify tokens/ --repair --audio data/samples
 """
 
 import argparse

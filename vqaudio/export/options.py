@@ -23,6 +23,7 @@ class ExportOptions:
     prefix: "speaker" and "text" stand before the codes as tokens.
     context_tokens: documents are joined and cut to sequences of this length; 0 leaves each document whole.
     validation: the share of speakers that is held out.
+    root: the folder whose files were tokenized, for formats that name files; "" for the current one, or unknown.
     """
 
     format: str
@@ -37,6 +38,7 @@ class ExportOptions:
     prefix: tuple[str, ...] = ()
     context_tokens: int = 0
     validation: float = 0.05
+    root: str = ""
 
     def __post_init__(self) -> None:
         require_pattern(self.pattern)

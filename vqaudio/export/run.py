@@ -17,7 +17,7 @@ from vqaudio.core.locking import locked
 from vqaudio.core.plain_files import parse_json
 from vqaudio.export.documents import DocumentCoder
 from vqaudio.export.formats.interface import Plan
-from vqaudio.export.formats.table import format_of, require_fit
+from vqaudio.export.formats.table import format_of, require_fit, require_names
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.planning import make_coder
 from vqaudio.export.record import RECORD, ExportRecord
@@ -53,6 +53,7 @@ def export_store(
     out, extend = Path(os.path.abspath(out)), Path(extend) if extend else None
     options = options.with_codebooks(store.stamp.num_codebooks)
     require_fit(options, is_extending=extend is not None)
+    require_names(options, store.ids)
     digest = _digest(store, options, extend)
     if is_resuming and (record := _finished(out, digest, is_overwriting)):
         return record

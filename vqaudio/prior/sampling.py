@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.prior.checkpoint import CheckpointPrior
 from vqaudio.prior.language import Grammar, Tokens
 from vqaudio.prior.model import Prior, new_cache
 
@@ -47,7 +48,7 @@ class Lengths:
 
 @torch.inference_mode()
 def sample_codes(
-    prior: Prior,
+    prior: Prior | CheckpointPrior,
     num_samples: int,
     lengths: Lengths,
     options: SamplingOptions | None = None,
@@ -73,7 +74,7 @@ def sample_codes(
     begun = _begin(prior, grammars, prompt, lengths)
     reader = Reader(prior, has_cache=has_cache)
     generators = [np.random.default_rng((seed, number)) for number in range(num_samples)]
-    tokens = np.tile(np.concatenate([language.head(speaker), begun]), (num_samples, 1))
+    tokens = np.tile(np.concatenate([language.head(speaker), language.predicted[begun]]), (num_samples, 1))
     # One symbol for each sample at every step; finished samples are fed the end.
     while any(grammar.is_open for grammar in grammars):
         scores = reader.read(tokens)
@@ -91,7 +92,7 @@ class Reader:
     When the context is full, it continues from the newer half of it.
     """
 
-    def __init__(self, prior: Prior, *, has_cache: bool = True) -> None:
+    def __init__(self, prior: Prior | CheckpointPrior, *, has_cache: bool = True) -> None:
         self._prior, self._has_cache = prior, has_cache
         self._seen = np.zeros((0, 0), dtype=np.int64)
         self._cache = new_cache() if has_cache else None
@@ -145,7 +146,9 @@ def chances_of(scores: NDArray[np.float64], options: SamplingOptions) -> NDArray
     return probabilities / probabilities.sum()
 
 
-def _begin(prior: Prior, grammars: Sequence[Grammar], prompt: NDArray[np.integer] | None, lengths: Lengths) -> Tokens:
+def _begin(
+    prior: Prior | CheckpointPrior, grammars: Sequence[Grammar], prompt: NDArray[np.integer] | None, lengths: Lengths
+) -> Tokens:
     """Push the units of a prompt to every grammar.
 
     Returns them; of delayed codebooks only what the prompt's frames decide.

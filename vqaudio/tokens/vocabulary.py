@@ -49,8 +49,12 @@ class Vocabulary:
     @property
     def size(self) -> int:
         """All ids, those of the text tokenizer and the unused ones too: the width of a model's embedding."""
-        num_used = self.offset + self.num_symbols + len(SPECIALS) + self.has_bytes * NUM_BYTES + len(self.speakers)
-        return -(-num_used // MULTIPLE) * MULTIPLE
+        return -(-self.num_used // MULTIPLE) * MULTIPLE
+
+    @property
+    def num_used(self) -> int:
+        """All ids without the unused ones, which stand at the end."""
+        return self.offset + self.num_symbols + len(SPECIALS) + self.has_bytes * NUM_BYTES + len(self.speakers)
 
     def special(self, name: str) -> int:
         """Return the id of one of SPECIALS."""

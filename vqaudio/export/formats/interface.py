@@ -100,6 +100,7 @@ class Format:
     styles: the first is the default.  finish(folder, plan, num_tokens of each split): writes what stands once.
     has_borders: whether the reader knows where a sequence ends.  max_vocabulary: 0 for no limit.
     grid_styles: those that hold grids.  name_styles: those that write tokens by name.
+    stem_styles: those that name a recording without its suffix.
     """
 
     open_writer: Callable[[Path, str, Plan, dict[str, Any]], Writer]
@@ -112,3 +113,4 @@ class Format:
     max_vocabulary: int = 0
     grid_styles: tuple[str, ...] = ()
     name_styles: tuple[str, ...] = ()
+    stem_styles: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from vqaudio.export.growing import GrowingFile
 NAMES = {"train": "train.bin", "validation": "val.bin"}
 MAX_VOCABULARY = 65_536
 READ_TOKENS = 1 << 20
+START = "\n"  # the default --start of nanoGPT's sample.py
 
 
 class NanoGPTWriter:
@@ -49,10 +50,16 @@ def read_nanogpt(folder: Path, split: str, plan: Plan) -> Iterator[np.ndarray]:
 
 
 def finish_nanogpt(folder: Path, plan: Plan, num_tokens: dict[str, int]) -> None:
-    """Write meta.json, and the same as meta.pkl, which nanoGPT reads; vqaudio never does."""
+    """Write meta.json, and the same as meta.pkl, which nanoGPT reads; vqaudio never does.
+
+    nanoGPT's sample.py encodes a start character by character, by default one line end: that is what begins a document.
+    """
     vocabulary = plan.vocabulary
-    itos = dict(enumerate(vocabulary.names, vocabulary.offset))
-    content = {"vocab_size": vocabulary.size, "itos": itos, "stoi": {name: number for number, name in itos.items()}}
+    itos = {number: f"<|text_{number}|>" for number in range(vocabulary.offset)}  # those of a text tokenizer
+    itos |= dict(enumerate(vocabulary.names[: vocabulary.num_used - vocabulary.offset], vocabulary.offset))
+    stoi = {name: number for number, name in itos.items()}
+    stoi[START] = vocabulary.special("<|bos|>" if plan.options.has_bos else "<|eos|>")
+    content = {"vocab_size": len(itos), "itos": itos, "stoi": stoi}
     (folder / "meta.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
     with open(folder / "meta.pkl", "wb") as file:
         pickle.dump(content, file, protocol=4)

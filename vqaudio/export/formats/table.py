@@ -1,5 +1,7 @@
 """The table of all formats by name: a new one is a file beside this and a row here."""
 
+from collections.abc import Callable, Sequence
+
 from vqaudio.core.errors import VqaudioError
 from vqaudio.export.formats import hf, jsonl, megatron, nanogpt, text, webdataset
 from vqaudio.export.formats.interface import Format
@@ -29,7 +31,14 @@ FORMATS = {
         help="<split>.bin and .idx of Megatron-LM",
         has_eos=True,
     ),
-    "text": Format(text.TextWriter, text.read_text, text.finish_text, help="lines of unit numbers", styles=text.STYLES),
+    "text": Format(
+        text.TextWriter,
+        text.read_text,
+        text.finish_text,
+        help="lines of unit numbers",
+        styles=text.STYLES,
+        stem_styles=("gslm",),
+    ),
     "jsonl": Format(
         jsonl.JSONLinesWriter,
         jsonl.read_jsonl,
@@ -48,15 +57,42 @@ FORMATS = {
     ),
 }
 
+# Programs whose files are a style of a format.
+PROGRAMS = {
+    "gslm": ("text", "gslm"),
+    "fairseq": ("text", "fairseq"),
+    "kaldi": ("text", "kaldi"),
+    "speechgpt": ("jsonl", "speechgpt"),
+}
+
+
+def named_format(name: str, style: str = "") -> tuple[str, str]:
+    """Look up the format and style of a format's or a program's name; without a style, the format's first one.
+
+    Raises VqaudioError if there is none of that name, or it has no such style.
+    """
+    if name in PROGRAMS and style not in ("", PROGRAMS[name][1]):
+        raise VqaudioError(f"format {name} has no style {style!r}; it has no styles")
+    name, style = PROGRAMS.get(name, (name, style))
+    style = style or (FORMATS[name].styles[0] if name in FORMATS else "")
+    format_of(name, style)
+    return name, style
+
 
 def format_of(name: str, style: str) -> Format:
     """Look up a format.  Raises VqaudioError if there is none of that name or it has no such style."""
     if name not in FORMATS:
-        raise VqaudioError(f"unknown format {name!r}; one of {', '.join(FORMATS)}")
+        raise VqaudioError(f"unknown format {name!r}; one of {', '.join([*FORMATS, *PROGRAMS])}")
     if style not in FORMATS[name].styles:
         styles = ", ".join(filter(None, FORMATS[name].styles)) or "no styles"
         raise VqaudioError(f"format {name} has no style {style!r}; it has {styles}")
     return FORMATS[name]
+
+
+def require_names(options: ExportOptions, ids: Callable[[], Sequence[str]]) -> None:
+    """Check that the format has a name for every recording.  Raises VqaudioError if two would have one."""
+    if options.style in format_of(options.format, options.style).stem_styles and not options.context_tokens:
+        text.require_distinct_stems(ids())
 
 
 def require_fit(options: ExportOptions, *, is_extending: bool) -> None:

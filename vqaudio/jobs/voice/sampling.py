@@ -14,6 +14,7 @@ from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.voice.conversion import find_voice
+from vqaudio.prior.checkpoint import CheckpointPrior
 from vqaudio.prior.language import Tokens
 from vqaudio.prior.model import Prior
 from vqaudio.prior.sampling import Lengths, SamplingOptions, sample_codes
@@ -59,7 +60,7 @@ class Samples:
     wall_s: float
 
 
-def sample_speech(prior: Prior, codec: Codec, request: Request) -> Samples:
+def sample_speech(prior: Prior | CheckpointPrior, codec: Codec, request: Request) -> Samples:
     """Sample the codes of new speech.
 
     Raises VqaudioError if the codec is not the one whose codes the prior has learned, or if neither of them knows the
@@ -82,7 +83,7 @@ def sample_speech(prior: Prior, codec: Codec, request: Request) -> Samples:
     return Samples(codes, num_prompt, embedding, time.monotonic() - start_s)
 
 
-def choose_voice(prior: Prior, codec: Codec, request: Request) -> torch.Tensor | None:
+def choose_voice(prior: Prior | CheckpointPrior, codec: Codec, request: Request) -> torch.Tensor | None:
     """Choose the speaker embedding `1 e` to decode with: the speaker's, else the prompt's, where the decoder takes one.
 
     Raises VqaudioError for a speaker whom neither the prior nor the codec knows.
