@@ -25,7 +25,7 @@ from vqaudio.quantizers.residual import ResidualQuantizer
 FILE = Path(__file__).with_name("golden.safetensors")
 GOLDEN = load_file(FILE)
 SHA256 = {
-    "speech-16k": "098abb6031b8659ca062af9c8adbcecf4981bea4da3017259a7e19c78da90e18",
+    "speech-16k": "a5a5740c429ce669c538c06f705389882856a8b42631f839ed7dce261cfc85ee",
     "speech-16k@1": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
     "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
 }
