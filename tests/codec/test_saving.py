@@ -150,3 +150,12 @@ def test_a_codec_from_before_a_field_existed_opens_as_it_was(codec, speech, tmp_
     assert header["codec"]["encoder"].pop("lookahead_frames") == 0
     (tmp_path / "codec" / "config.json").write_text(json.dumps(header))
     assert torch.equal(open_codec(tmp_path / "codec").encode(speech), codec.encode(speech))
+
+
+def test_codebooks_stay_whole_where_the_networks_are_halved(codec, tmp_path):
+    """A code's vector decides which code is nearest: it is not rounded."""
+    save_codec(codec, tmp_path / "half", is_half=True)
+    halved, whole = open_codec(tmp_path / "half").state_dict(), codec.state_dict()
+    names = [name for name, tensor in whole.items() if tensor.is_floating_point()]
+    assert all(torch.equal(halved[name], whole[name]) for name in names if name.startswith("quantizer."))
+    assert any(not torch.equal(halved[name], whole[name]) for name in names)

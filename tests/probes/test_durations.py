@@ -28,3 +28,11 @@ def test_no_codes_are_an_error() -> None:
     for measure in (lambda: run_statistics([], 50.0), lambda: bitrates([], 8, 50.0)):
         with pytest.raises(VqaudioError, match="no codes"):
             measure()
+
+
+def test_merged_codes_cost_the_entropy_of_runs_and_not_of_frames() -> None:
+    """One code is long and the other short: equally many runs, though not frames."""
+    rates = bitrates([np.tile([0] * 7 + [1], 100)], num_codes=2, frame_rate_hz=50.0)
+    share = np.array([7 / 8, 1 / 8])
+    assert rates.unigram_bps == pytest.approx(50 * -(share * np.log2(share)).sum())
+    assert rates.merged_bps == pytest.approx(2 / 8 * 50 * 1.0)

@@ -1,5 +1,6 @@
 """Levels, codes and grid points of finite scalar quantization."""
 
+import math
 from itertools import product
 from math import prod
 
@@ -8,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.quantizers.finite_scalar import FiniteScalarQuantizer
+from vqaudio.quantizers.finite_scalar import MARGIN, FiniteScalarQuantizer
 
 LEVELS = [(2,), (3, 4), (8, 5, 5), (7, 2, 6, 3)]
 
@@ -59,3 +60,16 @@ def test_a_stretched_vector_moves_every_digit_upwards():
 def test_too_few_levels_are_refused(levels):
     with pytest.raises(VqaudioError, match="2 levels or more"):
         FiniteScalarQuantizer(4, levels)
+
+
+@pytest.mark.parametrize("num_levels", [2, 3, 4, 5, 8])
+def test_codes_change_where_the_paper_says(num_levels):
+    """Half way between two levels of the bounded value: Mentzer et al. 2023, arXiv:2309.15505, appendix A.1."""
+    quantizer = FiniteScalarQuantizer(1, [num_levels])
+    line = torch.linspace(-6, 6, 24_001)
+    codes = quantizer.encode(line.unsqueeze(1))[:, 0]
+    found = line[1:][codes.diff() != 0]
+    reach, offset = (num_levels - 1) * (1 + MARGIN) / 2, 0.5 * (num_levels % 2 == 0)
+    borders = torch.arange(num_levels - 1) - num_levels // 2 + 0.5
+    wanted = torch.atanh((borders + offset) / reach) - math.atanh(offset / reach)
+    assert_close(found, wanted, atol=2e-3, rtol=0)

@@ -207,6 +207,18 @@ def test_an_id_that_failed_in_one_shard_and_has_a_row_in_another_stands_twice(de
         merge_stores([parts], tmp_path / "out")
 
 
+def test_a_failure_that_has_a_row_meanwhile_is_counted_once(dealt, tmp_path: Path) -> None:
+    parts, shard = dealt(2), RunShard.of(IDS, 0, 2)
+    with TokenWriter(parts / shard.name, STAMP, mode="resume", rows_per_shard=3, run_shard=shard) as writer:
+        log = parts / shard.name / "failures.jsonl"
+        before = log.read_bytes()
+        writer.append(row("04.wav"))
+    log.write_bytes(before)  # as a run leaves it that was killed before it tidied up
+    manifest, _ = merge_stores([parts], tmp_path / "out")
+    assert manifest.num_rows == len(IDS) - 1
+    assert [record["id"] for record in TokenStore.open(tmp_path / "out").failures()] == ["05.wav"]
+
+
 def test_all_missing_shards_are_named(dealt, tmp_path: Path) -> None:
     parts = dealt(5)
     for index in (1, 4):

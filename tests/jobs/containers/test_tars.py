@@ -70,6 +70,13 @@ def test_recordings_of_one_key_have_their_whole_paths_as_ids(tmp_path: Path) -> 
     }  # fmt: skip
 
 
+def test_members_of_one_name_have_ids_of_their_own_however_many(tmp_path: Path) -> None:
+    members = [("a.wav", b"1"), ("a.wav", b"22"), ("a.wav", b"333"), ("a.wav (again)", b"4444"), ("a.wav", b"55555")]
+    sources = sources_in_tar(pack(tmp_path / "s.tar", members), "")
+    assert len({source.id for source in sources}) == len(sources)
+    assert len(sources) >= 4
+
+
 def test_speaker_and_text_stand_in_the_json_or_the_text_of_the_key(tmp_path: Path) -> None:
     members = [
         ("a.flac", b"x"), ("a.json", b'\xef\xbb\xbf{"text": "yes", "speaker": 19, "duration": 1.5}'),

@@ -54,6 +54,18 @@ def test_a_coder_of_levels_flips_with_the_gain_and_one_of_crossings_does_not(rec
     assert scores["speed 0.9"]["levels"].num_utterances == 2
 
 
+def test_a_degradation_is_the_same_whichever_others_are_measured(recordings: Path) -> None:
+    noises = [one for one in DEGRADATIONS if one.name.startswith("noise")]
+    assert len(noises) > 1
+
+    def flips(chosen: list) -> dict[str, float]:
+        scores = stability_scores({"levels": levels}, ["a.wav"], recordings, GRID, degradations=chosen)
+        return {name: found["levels"].flips for name, found in scores.items()}
+
+    together, backwards = flips(noises), flips(noises[::-1])
+    assert together == backwards == {one.name: flips([one])[one.name] for one in noises}
+
+
 class TwoBooks:
     """A codec whose second codebook is the level of a frame's first sample, the first one always 3."""
 
