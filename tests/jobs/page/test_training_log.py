@@ -12,19 +12,19 @@ def test_curves_are_by_event_and_a_step_passed_again_counts_as_it_was_last(tmp_p
     (tmp_path / "log.jsonl").write_text(
         '{"step": 0, "event": "start", "hours": 7.5, "device": "cpu"}\n'
         '{"step": 50, "event": "train", "steps_per_s": 0.3, "spectrum": 0.5, "skipped": 0}\n'
-        '{"step": 100, "event": "train", "spectrum": 0.4, "adversarial": 1.5}\n'
+        '{"step": 100, "event": "train", "spectrum": 0.4, "drift": 1, "adversarial": 1.5}\n'
         '{"step": 100, "event": "eval", "mel_1": 0.2, "usage": [1.0, 0.5]}\n'
-        '{"step": 50, "event": "train", "spectrum": 0.45, "commitment": NaN}\n'
+        '{"step": 50, "event": "train", "spectrum": 0.45, "drift": 2, "commitment": NaN}\n'
         '{"step": 60, "event": "warning", "message": "x"}\n'
         "[1, 2]\n"
         '{"step": 150, "event": "tr'
     )
     log = read_training_log(tmp_path / "log.jsonl")
     assert log.curves == {
-        "train": {"spectrum": {50: 0.45, 100: 0.4}, "adversarial": {100: 1.5}},
+        "train": {"spectrum": {50: 0.45, 100: 0.4}, "drift": {50: 2, 100: 1}, "adversarial": {100: 1.5}},
         "eval": {"mel_1": {100: 0.2}},
     }
-    assert list(log.curves["train"]["spectrum"]) == [50, 100]
+    assert all(list(curve) == sorted(curve) for curve in log.curves["train"].values())
     assert log.num_broken == 2
 
 
