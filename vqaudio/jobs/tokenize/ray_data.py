@@ -189,8 +189,7 @@ class BatchTokenizer:
         from vqaudio.jobs.tokenize.local import LocalRun
 
         sources = [unpacked(source) for source in batch["source"].to_pylist()]
-        threads = 1 if self.tokenizer is None else self.num_threads
-        run = LocalRun(sources, self.tokenizer, self.readers, num_threads=threads, num_in_flight=IN_FLIGHT)
+        run = LocalRun(sources, self.tokenizer, self.readers, num_threads=self.num_threads, num_in_flight=IN_FLIGHT)
         outcomes = list(run.outcomes())
         codes = [None if found.codes is None else found.codes.astype("<u2").tobytes() for found in outcomes]
         names = ("num_samples", "source_rate_hz", "warnings", "reason")
