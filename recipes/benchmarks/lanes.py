@@ -23,8 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vqaudio.codec.lanes import Lanes
 from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
-from vqaudio.codec.streaming import StreamingEncoder
-from vqaudio.codec.windows import encode_rows
+from vqaudio.codec.streaming import StreamingEncoder, encode_rows
 
 NUM_SIGNALS, SHORTEST_S, LONGEST_S = 60, 2.0, 8.0
 SIDE = 1024

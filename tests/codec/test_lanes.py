@@ -11,8 +11,14 @@ import pytest
 import torch
 
 from vqaudio.codec.lanes import Lanes
-from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
-from vqaudio.codec.windows import decode_rows, encode_rows, join_states, row_of_state
+from vqaudio.codec.streaming import (
+    StreamingDecoder,
+    StreamingEncoder,
+    decode_rows,
+    encode_rows,
+    join_states,
+    row_of_state,
+)
 
 NUM_LANES = 4
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import config_fingerprint, fingerprint
 from vqaudio.codec.speakers import KnownSpeakers, embed_speakers, resolve_speaker_embeddings
-from vqaudio.codec.windows import decode_latents, decode_windows, encode_windows, real_frames, real_part
+from vqaudio.codec.streaming import decode_latents
+from vqaudio.codec.windows import decode_windows, encode_windows, real_frames, real_part
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import CodecOutput
 from vqaudio.core.units import FrameGrid

@@ -1,25 +1,16 @@
-"""Encoding and decoding in windows of one shape, each of which goes on from the state that the one before left behind.
-
-A file's codes are then the same whatever it is batched with, in whatever blocks it comes (tests/codec/test_laws.py).
-"""
+"""Encoding and decoding of whole recordings, in the windows of one shape of `vqaudio.codec.streaming`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor
 
-from vqaudio.core.protocols import NeuralCodec
-from vqaudio.nn.conv import State, fixed_windows
+from vqaudio.codec.streaming import encode_window, rows_at_once
+from vqaudio.nn.conv import fixed_windows
 from vqaudio.nn.encoder import Encoder, Latents
 from vqaudio.quantizers.interface import Quantizer
-
-ACCELERATOR_ROWS = 16  # files that an accelerator works on at once
-
-EncoderRow = tuple[Tensor, State]  # audio `1 1 window_samples`
-DecoderRow = tuple[Tensor, int, State, Tensor | None]  # codes `1 k window_frames`, real frames, embeddings `1 e`
 
 
 def real_part(audio: Tensor, lengths: Tensor | None) -> Tensor:
@@ -40,55 +31,6 @@ def fixed_rows(audio: Tensor) -> tuple[Tensor, ...]:
     """Split a batch into parts of `rows_at_once`, the last one filled up with silence."""
     num_rows = rows_at_once(audio.device)
     return F.pad(audio, (0, 0, 0, 0, 0, -audio.shape[0] % num_rows)).split(num_rows)
-
-
-def rows_at_once(device: torch.device) -> int:
-    """Return how many rows are encoded as one batch: one on a CPU, sixteen on an accelerator."""
-    return 1 if device.type == "cpu" else ACCELERATOR_ROWS
-
-
-def encode_rows(
-    codec: NeuralCodec, rows: Sequence[EncoderRow], num_codebooks: int | None = None, *, num_rows: int
-) -> list[tuple[Tensor, State]]:
-    """Encode windows of several streams, each with its state, as one batch of num_rows, filled up with silence.
-
-    Returns the codes `1 k t` and the next state of each.
-    """
-    audio = F.pad(torch.cat([row for row, _ in rows]), (0, 0, 0, 0, 0, num_rows - len(rows)))
-    states = [state for _, state in rows] + [codec.encoder.zero_state(1)] * (num_rows - len(rows))
-    codes, _, state = encode_window(codec.encoder, codec.quantizer, audio, join_states(states), num_codebooks)
-    return [(codes[at : at + 1], row_of_state(state, at)) for at in range(len(rows))]
-
-
-def decode_rows(codec: NeuralCodec, rows: Sequence[DecoderRow], *, num_rows: int) -> list[tuple[Tensor, State]]:
-    """Decode windows of several streams, each with its state, as one batch of num_rows, filled up with the first one.
-
-    Returns the audio `1 1 window_samples` and the next state of each.
-    """
-    filled = [*rows, *[rows[0]] * (num_rows - len(rows))]
-    codes, num_real, states, embeddings = zip(*filled, strict=True)
-    given = [embedding for embedding in embeddings if embedding is not None]
-    ends = torch.tensor(num_real, device=codes[0].device)
-    speakers = torch.cat(given) if given else None
-    audio, state = decode_window(codec.quantizer, codec.decoder, torch.cat(codes), ends, join_states(states), speakers)
-    return [(audio[at : at + 1], row_of_state(state, at)) for at in range(len(rows))]
-
-
-def join_states(states: Sequence[State]) -> State:
-    """Join states of streaming layers, one row each, along the batch."""
-    first = states[0]
-    if len(states) == 1 or first is None:
-        return first
-    if isinstance(first, Tensor):
-        return torch.cat(list(states))
-    return tuple(join_states(parts) for parts in zip(*states, strict=True))
-
-
-def row_of_state(state: State, row: int) -> State:
-    """Take one row `1 ...` of a joined state, in memory of its own where there are others."""
-    if isinstance(state, Tensor):
-        return state if len(state) == 1 else state[row : row + 1].clone()
-    return None if state is None else tuple(row_of_state(part, row) for part in state)
 
 
 def encode_windows(
@@ -120,19 +62,6 @@ def join_latents(parts: Sequence[Latents]) -> Latents:
     return Latents(vectors, torch.cat(offsets, dim=-1) if offsets else None)
 
 
-def encode_window(
-    encoder: Encoder, quantizer: Quantizer, audio: Tensor, state: State, num_codebooks: int | None = None
-) -> tuple[Tensor, Latents, State]:
-    """Encode one window `b 1 window_samples`.
-
-    Returns codes `b k t` and latents, late by the encoder's lookahead, and the state for the next window.
-    """
-    latents, state = encoder.step(audio, state)
-    offset = None if latents.level_offset is None else rearrange(latents.level_offset, "b d t -> b t d")
-    codes = quantizer.encode(rearrange(latents.vectors, "b d t -> b t d"), num_codebooks, offset)
-    return rearrange(codes, "b t k -> b k t"), latents, state
-
-
 def decode_windows(decoder: Any, vectors: Tensor, embeddings: Tensor | None = None, *, window_frames: int) -> Tensor:
     """Decode latents `b d t` in windows in a row; after the last frame the decoder gets zero vectors.
 
@@ -150,24 +79,3 @@ def decode_windows(decoder: Any, vectors: Tensor, embeddings: Tensor | None = No
     whole = torch.cat(sound)
     hop = parts[0].shape[-1] // window_frames
     return whole[..., delay * hop : (delay + num_frames) * hop]
-
-
-def decode_window(
-    quantizer: Quantizer,
-    decoder: Any,
-    audio_codes: Tensor,
-    num_real: Tensor,
-    state: State,
-    embeddings: Tensor | None = None,
-) -> tuple[Tensor, State]:
-    """Decode one window of codes `b k window_frames`: num_real `b` frames, then silence for the lookahead.
-
-    Returns audio `b 1 window_samples`, late by the decoder's lookahead, and the state for the next window.
-    """
-    is_real = torch.arange(audio_codes.shape[-1], device=audio_codes.device) < num_real[:, None]
-    return decoder.step(decode_latents(quantizer, audio_codes) * is_real[:, None], state, embeddings)
-
-
-def decode_latents(quantizer: Quantizer, audio_codes: Tensor) -> Tensor:
-    """Look up the quantized latents `b d t` of audio_codes `b k t`."""
-    return rearrange(quantizer.decode(rearrange(audio_codes, "b k t -> b t k")), "b t d -> b d t")

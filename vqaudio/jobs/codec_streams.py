@@ -10,8 +10,7 @@ from torch import Tensor
 
 from vqaudio.codec.foreign import ForeignCodec, WholeDecoder, WholeEncoder
 from vqaudio.codec.lanes import Lanes
-from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
-from vqaudio.codec.windows import decode_rows, encode_rows, rows_at_once
+from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder, decode_rows, encode_rows, rows_at_once
 from vqaudio.core.protocols import NeuralCodec
 from vqaudio.jobs.decoding import BlockDecoder
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
