@@ -1,6 +1,6 @@
 """What lanes bring on this machine, and how near the encoder comes to the speed of a matrix product.
 
-    python recipes/benchmarks/lanes.py [--codec speech-16k] [--device cpu] [--lanes 1 2 4 8] [--threads 2]
+    python recipes/benchmarks/lanes.py [--codec speech-16k] [--device cpu] [--lanes 1 2 4 8] [--threads 1]
 
 The same signals in memory, 2 to 8 s each as recordings of speech are, go through the codec's encoder and quantizer with
 1, 2, 4 and 8 lanes (`vqaudio.codec.lanes`), turn by turn; a figure is the median over the rounds.  `product`: the share

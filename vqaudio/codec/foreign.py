@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.codec.locate import FOREIGN_PREFIX
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.devices import find_device
 
-PREFIX = "hf:"
 KINDS = ("encodec", "dac", "mimi", "xcodec")  # `model_type` in config.json
 
 
@@ -134,7 +134,7 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
 
     Raises VqaudioError without transformers, for a model that is not there, has no safetensors, or is of another kind.
     """
-    where = name.removeprefix(PREFIX)
+    where = name.removeprefix(FOREIGN_PREFIX)
     place = find_device(device)
     try:
         from transformers import AutoConfig, AutoModel
@@ -159,7 +159,9 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
         raise VqaudioError(f"{name} cannot be opened: {reason}{advice}") from None
     settings = {key: value for key, value in config.to_dict().items() if not key.startswith("_")}
     settings.pop("transformers_version", None)
-    return ForeignCodec(model.to(place).float().eval().requires_grad_(False), f"{PREFIX}{Path(where).name}", settings)
+    return ForeignCodec(
+        model.to(place).float().eval().requires_grad_(False), f"{FOREIGN_PREFIX}{Path(where).name}", settings
+    )
 
 
 def _require_plain(name: str, config: Any) -> None:

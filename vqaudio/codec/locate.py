@@ -11,6 +11,7 @@ from vqaudio.core.plain_files import parse_json, require_format
 
 FORMAT_VERSION = 1
 SPEAKERS = "speakers.json"
+FOREIGN_PREFIX = "hf:"  # of the names of codecs of transformers
 MODELS = Path(__file__).resolve().parent.parent / "models"
 COUNT = between(1, 2**31 - 1)  # less or more would be a damaged file
 
@@ -41,7 +42,7 @@ def find_codec(name_or_folder: str | Path) -> Path:
     for folder in folders:
         if (folder / "config.json").is_file():
             return folder
-    if name.startswith("hf:"):
+    if name.startswith(FOREIGN_PREFIX):
         raise VqaudioError(
             f"this needs the latents or the voices of a codec of vqaudio, and {name} is one of transformers"
         )

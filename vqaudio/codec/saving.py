@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint, shaping_state
-from vqaudio.codec.locate import FORMAT_VERSION, find_codec, read_header
+from vqaudio.codec.locate import FOREIGN_PREFIX, FORMAT_VERSION, find_codec, read_header
 from vqaudio.codec.model import Codec
 from vqaudio.codec.speakers import read_speakers, save_speakers
 from vqaudio.core.config import from_mapping, to_mapping
@@ -82,7 +82,7 @@ def open_tokenizer(name_or_folder: str | Path = "speech-16k", device: str = "cpu
 
     Raises what `open_codec` and `vqaudio.codec.foreign.open_foreign` raise.
     """
-    if not str(name_or_folder).startswith("hf:"):
+    if not str(name_or_folder).startswith(FOREIGN_PREFIX):
         return open_codec(name_or_folder, device)
     from vqaudio.codec.foreign import open_foreign
 

@@ -25,8 +25,8 @@ def tokenizer_of(
     num_lanes: files that share a batch, see `vqaudio.codec.lanes`; by the device, if None.
     """
     if isinstance(codec, ForeignCodec):
-        num_threads = num_available_cpus() if codec.device.type == "cpu" else 1
-        return FileTokenizer(lambda: WholeEncoder(codec, num_codebooks), codec.grid.sample_rate_hz), num_threads
+        tokenizer = FileTokenizer(lambda: WholeEncoder(codec, num_codebooks), codec.grid.sample_rate_hz)
+        return tokenizer, _num_threads_whole(codec)
     num_lanes = num_lanes or rows_at_once(codec.device)
     encode = None
     if num_lanes > 1:
@@ -43,10 +43,15 @@ def decoders_of(
     embedding: `1 e`, see `StreamingDecoder`.  num_lanes: as for `tokenizer_of`.
     """
     if isinstance(codec, ForeignCodec):
-        return lambda: WholeDecoder(codec), num_available_cpus() if codec.device.type == "cpu" else 1
+        return lambda: WholeDecoder(codec), _num_threads_whole(codec)
     num_lanes = num_lanes or rows_at_once(codec.device)
     decode = Lanes(partial(decode_rows, codec, num_rows=num_lanes), num_lanes).run if num_lanes > 1 else None
     return lambda: StreamingDecoder(codec, embedding=embedding, decode=decode), _num_threads(num_lanes)
+
+
+def _num_threads_whole(codec: ForeignCodec) -> int:
+    """Return one thread for each core, or one for an accelerator: recordings as a whole share no batch."""
+    return num_available_cpus() if codec.device.type == "cpu" else 1
 
 
 def _num_threads(num_lanes: int) -> int:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from vqaudio.codec.locate import FOREIGN_PREFIX
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.containers.part import Part
 from vqaudio.jobs.sources import Source
@@ -165,8 +166,9 @@ def unpacked(text: str) -> Source:
 
 def whole_name(codec: str) -> str:
     """Make the path in a codec's name absolute, where it has one."""
-    before, where = ("hf:", codec[3:]) if codec.startswith("hf:") else ("", codec)
-    return before + str(Path(where).resolve()) if Path(where).exists() else codec
+    where = Path(codec.removeprefix(FOREIGN_PREFIX))
+    before = FOREIGN_PREFIX if codec.startswith(FOREIGN_PREFIX) else ""
+    return f"{before}{where.resolve()}" if where.exists() else codec
 
 
 class BatchTokenizer:
