@@ -26,19 +26,19 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "tokenize": Verb("vqaudio.cli.tokenize", "turn a folder of recordings into a token store"),
-    "merge": Verb("vqaudio.cli.merge", "join the shards of a run over many processes to one token store"),
-    "decode": Verb("vqaudio.cli.decode", "turn a token store back into recordings"),
-    "convert": Verb("vqaudio.cli.convert", "say the same in the voice of another speaker"),
-    "export": Verb("vqaudio.cli.export", "write codes for the programs that train language models"),
-    "sample": Verb("vqaudio.cli.sample", "let a prior speak, from nothing or after a spoken prompt"),
-    "info": Verb("vqaudio.cli.info", "print what a codec or a token store holds"),
-    "verify": Verb("vqaudio.cli.verify", "check a token store, and tokenize again what is damaged"),
-    "fetch": Verb("vqaudio.cli.fetch", "download a public corpus, check it and unpack it"),
-    "evaluate": Verb("vqaudio.cli.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
-    "report": Verb("vqaudio.cli.report", "write one HTML page about a codec: players, plots, tables"),
-    "probe": Verb("vqaudio.cli.probe", "relate codes to phones, beside controls"),
-    "align": Verb("vqaudio.cli.align", "find words and phones in English recordings whose text is known"),
+    "tokenize": Verb("vqaudio.cli.recordings.tokenize", "turn a folder of recordings into a token store"),
+    "merge": Verb("vqaudio.cli.recordings.merge", "join the shards of a run over many processes to one token store"),
+    "decode": Verb("vqaudio.cli.recordings.decode", "turn a token store back into recordings"),
+    "convert": Verb("vqaudio.cli.recordings.convert", "say the same in the voice of another speaker"),
+    "export": Verb("vqaudio.cli.language.export", "write codes for the programs that train language models"),
+    "sample": Verb("vqaudio.cli.language.sample", "let a prior speak, from nothing or after a spoken prompt"),
+    "info": Verb("vqaudio.cli.study.info", "print what a codec or a token store holds"),
+    "verify": Verb("vqaudio.cli.recordings.verify", "check a token store, and tokenize again what is damaged"),
+    "fetch": Verb("vqaudio.cli.recordings.fetch", "download a public corpus, check it and unpack it"),
+    "evaluate": Verb("vqaudio.cli.study.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
+    "report": Verb("vqaudio.cli.study.report", "write one HTML page about a codec: players, plots, tables"),
+    "probe": Verb("vqaudio.cli.study.probe", "relate codes to phones, beside controls"),
+    "align": Verb("vqaudio.cli.recordings.align", "find words and phones in English recordings whose text is known"),
 }
 
 

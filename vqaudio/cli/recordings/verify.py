@@ -14,8 +14,8 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from vqaudio.cli.recordings.tokenize import add_list_arguments
 from vqaudio.cli.terminal.paths import path_of
-from vqaudio.cli.tokenize import add_list_arguments
 from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
 
     Raises VqaudioError if the codec is another one.
     """
-    from vqaudio.cli.tokenize import row_of, start_readers
+    from vqaudio.cli.recordings.tokenize import row_of, start_readers
     from vqaudio.jobs.codec_streams import tokenizer_of
     from vqaudio.jobs.stamps import open_stamped
     from vqaudio.jobs.tokenize.local import LocalRun
@@ -135,7 +135,7 @@ def own_sources(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequen
 
     Raises VqaudioError if they are to be found without their ids, among other recordings than the run had.
     """
-    from vqaudio.cli.tokenize import named_sources
+    from vqaudio.cli.recordings.tokenize import named_sources
     from vqaudio.core.errors import VqaudioError
     from vqaudio.tokens.run_shard import RunShard
 

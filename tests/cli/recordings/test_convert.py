@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqaudio.cli.convert import choose_paths
 from vqaudio.cli.main import main
+from vqaudio.cli.recordings.convert import choose_paths
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
 

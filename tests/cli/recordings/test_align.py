@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from vqaudio.cli import align as verb
 from vqaudio.cli.main import main
+from vqaudio.cli.recordings import align as verb
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.alignment.alignments import read_textgrid
 from vqaudio.corpora.alignment.formats import index_alignments
@@ -63,7 +63,7 @@ def corpus(tmp_path: Path, samples_dir: Path) -> Path:
 def three(tmp_path: Path, samples_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three recordings, and an aligner that dies of ada_2."""
     monkeypatch.setattr("vqaudio.jobs.align.run.WORKER_CODE", UNSOUND_WORKER)
-    monkeypatch.setattr("vqaudio.cli.align.find_spec", lambda name: name)
+    monkeypatch.setattr("vqaudio.cli.recordings.align.find_spec", lambda name: name)
     shutil.copytree(samples_dir / "ada", tmp_path / "audio" / "ada")
     return tmp_path / "audio"
 
@@ -154,7 +154,7 @@ def test_what_cannot_be_meant_is_refused_before_the_work(
 def test_without_the_extra_its_name_is_told(
     three: Path, samples_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vqaudio.cli.align.find_spec", lambda name: None)
+    monkeypatch.setattr("vqaudio.cli.recordings.align.find_spec", lambda name: None)
     assert align(three, samples_dir / "metadata.csv", three.parent / "out") == 1
     assert "pip install 'vqaudio[align]'" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqaudio.cli.evaluate import add_codec_arguments
+from vqaudio.cli.study.evaluate import add_codec_arguments
 from vqaudio.cli.terminal.paths import path_of
 from vqaudio.core.printable import printable
 
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode, measure, write.  0 when every file is on the page, 2 when some could not be decoded."""
-    from vqaudio.cli.evaluate import choose_codecs
+    from vqaudio.cli.study.evaluate import choose_codecs
     from vqaudio.codec.saving import open_tokenizer
     from vqaudio.jobs.evaluate.charts import drawing
     from vqaudio.jobs.evaluate.evaluation import choose_sources

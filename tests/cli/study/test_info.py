@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqaudio.cli.info import MAX_FAILURES, MAX_SPEAKERS, _flat, _rates
 from vqaudio.cli.main import main
+from vqaudio.cli.study.info import MAX_FAILURES, MAX_SPEAKERS, _flat, _rates
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.writer import TokenWriter
 

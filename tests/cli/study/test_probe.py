@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqaudio.cli import probe
 from vqaudio.cli.main import main
+from vqaudio.cli.study import probe
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.probe.probing import ProbeOptions

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 import torch
 
+from vqaudio.cli.language.sample import add_arguments, request_of
 from vqaudio.cli.main import main
-from vqaudio.cli.sample import add_arguments, request_of
 from vqaudio.codec.saving import open_codec
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.voice.sampling import Request

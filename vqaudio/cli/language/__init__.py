@@ -1,0 +1,1 @@
+"""Verbs that feed language models and let them speak."""

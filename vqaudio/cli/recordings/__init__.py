@@ -1,0 +1,1 @@
+"""Verbs about recordings and their codes."""
