@@ -1,32 +1,42 @@
 """What the training recipes have in common: the command line, going on where a run stopped, and when it reports."""
 
+import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import yaml
 from torch import Tensor
 
 from vqaudio.cli.terminal.errors import explain
-from vqaudio.core.config import load_config
+from vqaudio.core.config import load_config, to_mapping
+from vqaudio.core.config_keys import config_keys
+from vqaudio.core.durable import make_folder, replace_durably
+from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.dataset import CropDataset
 from vqaudio.training.health import peak_memory_mb
 from vqaudio.training.launch import Launch, launched, mean_over_processes
 from vqaudio.training.logbook import Logbook
 
 CHECKPOINT = "checkpoint.safetensors"
+RESOLVED = "recipe.yaml"  # in the folder of a run: the recipe as it was run, every key of it
+KEY_WIDTH, LINE_WIDTH = 46, 120
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """What every recipe's section on its run has.
 
-    out: the folder of the run.  precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.
-    log_every, eval_every, save_every: steps.
+    script: the script beside the recipes that runs it.  out: the folder of the run.
+    device: `auto`, `cpu` or `cuda`.  num_steps: of the whole run.  seed: of weights, crops and noise.
+    precision: `auto`, `bfloat16` or `float32`, see `Launch.autocast`.  log_every, eval_every, save_every: steps.
     """
 
+    script: str = "train_codec"
     out: str = "runs/run"
     seed: int = 0
     device: str = "auto"
@@ -44,8 +54,8 @@ class Training(Protocol):
     step: int
 
     @property
-    def num_skipped(self) -> int:
-        """Steps left out because a gradient was not finite."""
+    def figures(self) -> dict[str, float]:
+        """What every report tells of the last step: learning rate, norm of the gradient, steps left out so far."""
         ...
 
     def save(self, path: Path) -> None:
@@ -64,19 +74,45 @@ Batch = TypeVar("Batch")
 def main(usage: str | None, config_class: type[Config], train: Callable[[Config, Launch], Any], name: str) -> None:
     """Run the recipe that the command line names; what a user can mend ends it with one sentence.
 
-    usage: the recipe's docstring, printed for --help or nothing.
+    usage: the recipe's docstring, printed for --help or nothing; after a recipe, --help lists all its keys.
     """
     arguments: Sequence[str] = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.exit(usage)
+    wants_help = not {"-h", "--help"}.isdisjoint(arguments)
     try:
-        config = load_config(arguments[0], config_class, arguments[1:])
+        config = load_config(arguments[0], config_class, [word for word in arguments[1:] if not word.startswith("-")])
+        if wants_help:
+            print("\n".join(key_lines(config)))
+            return
+        if config.script != name:
+            raise VqaudioError(f"{arguments[0]} is a recipe of {config.script}.py, not of {name}.py")
         with launched(config.device) as launch:
+            if launch.is_main:
+                save_recipe(config)
             train(config, launch)
     except Exception as error:
         if (sentence := explain(error)) is None:
             raise
         sys.exit(f"{name}: {sentence}")
+
+
+def save_recipe(config: RunConfig) -> None:
+    """Write the recipe as it is run, bases and overrides resolved, beside the run: it makes the same run again."""
+    make_folder(Path(config.out))
+    text = yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True)
+    replace_durably(Path(config.out) / RESOLVED, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def key_lines(config: RunConfig) -> list[str]:
+    """Format every key with its value and what it means, for --help."""
+    lines = []
+    for key in config_keys(config):
+        shown = f"{key.name}:" if key.is_section else f"{key.name}={json.dumps(key.value)}"
+        gap = KEY_WIDTH - len(shown) if len(shown) < KEY_WIDTH else 2
+        indent = " " * (KEY_WIDTH if len(shown) < KEY_WIDTH else 4)
+        lines += textwrap.wrap(f"{shown}{' ' * gap}{key.note}", LINE_WIDTH, subsequent_indent=indent) or [shown]
+    return lines
 
 
 def restore(training: Training, out: str | Path) -> bool:
@@ -118,7 +154,7 @@ def run_steps(
         logbook.advance(step)
         if step % config.log_every == 0:
             means = {name: float(mean_over_processes(value)) for name, value in losses.items()}
-            logbook.report(step, "train", {**means, **figures(), "skipped": training.num_skipped})
+            logbook.report(step, "train", {**means, **training.figures, **figures()})
         if evaluate is not None and (step % config.eval_every == 0 or is_last):
             evaluate()
         if launch.is_main and (step % config.save_every == 0 or is_last):

@@ -32,17 +32,19 @@ from vqaudio.training.health import health_report, held_out_figures
 from vqaudio.training.launch import Launch
 from vqaudio.training.learner import Learner, OptimizerConfig
 
+NUM_HEARD = 2  # held-out crops that TensorBoard lets hear and see
+
 
 @dataclass(frozen=True)
 class RecipeConfig(RunConfig):
     """One run; see `RunConfig` too.
 
-    late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose
-    weights are taken wherever the name is the same and the shape fits, see `load_matching_weights`.
-    decoder_from: another codec, whose decoder's weights are taken likewise.
-    batch_size: crops of all processes together; each takes its share in `accumulation` parts, one after the other.
-    frozen: parts of the codec that stay as they are, by name, such as `encoder`.
-    is_compiled: see `compile_networks`.
+    late_from: the step at which discriminators enter.  start_from: a codec, by folder or name, whose weights are taken
+    wherever the name is the same and the shape fits, see `load_matching_weights`.  decoder_from: another codec, whose
+    decoder's weights are taken likewise.  batch_size: crops of all processes together; each takes its share in
+    `accumulation` parts, one after the other.  accumulation: parts of a process's share.  average_decay: of the moving
+    average of the weights, which is what is saved.  codec, data, losses, discriminators, optimizer: see the sections.
+    frozen: parts of the codec that stay as they are, by name, such as `encoder`.  is_compiled: see `compile_networks`.
     """
 
     out: str = "runs/codec"
@@ -117,6 +119,11 @@ class CodecTraining:
         """Steps left out because a gradient was not finite, by the codec and by the discriminators."""
         return sum(learner.num_skipped for learner in self.learners)
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """See `Learner.figures`: those of the codec, with the steps that the discriminators left out too."""
+        return {**self.learners[0].figures, "skipped": self.num_skipped}
+
     def save(self, path: Path) -> None:
         """Writes everything that the next step depends on."""
         save_checkpoint(path, run_tensors(self.parts), {"step": self.step, "config": to_mapping(self.config)})
@@ -134,6 +141,25 @@ class CodecTraining:
         """`held_out_figures` of audio `b 1 n` with the averaged weights."""
         with self.average.applied(self.codec):
             return held_out_figures(self.codec.eval(), self.losses.mel, audio, speakers, lengths)
+
+    def sounds(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> dict[str, np.ndarray]:
+        """The first NUM_HEARD of audio `b 1 n`, and what one and all codebooks make of them: samples `n` by name."""
+        audio, num_codebooks = audio[:NUM_HEARD], sorted({1, self.codec.num_codebooks})
+        speakers, lengths = (None if values is None else values[:NUM_HEARD] for values in (speakers, lengths))
+        named = {"recorded": audio}
+        with self.average.applied(self.codec), torch.no_grad():
+            self.codec.eval()
+            codes = self.codec.encode(audio, lengths)
+            embeddings = self.codec.speaker_embeddings(audio, speakers, lengths)
+            for books in num_codebooks:
+                named[f"codebooks_{books}"] = self.codec.decode(
+                    codes[:, :books], audio.shape[-1], embeddings=embeddings
+                )
+        return {
+            f"speech_{row}/{name}": sound[row, 0].float().cpu().numpy()
+            for name, sound in named.items()
+            for row in range(len(sound))
+        }
 
 
 def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
@@ -155,6 +181,8 @@ def train(config: RecipeConfig, launch: Launch) -> CodecTraining:
         logbook.report(training.step, "eval", {**training.evaluate(*held_out), **health})
         for warning in warnings:
             logbook.warn(training.step, warning)
+        if logbook.has_pictures:
+            logbook.show(training.step, training.sounds(*held_out), config.codec.sample_rate_hz)
 
     def train_step(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
         return training.train_step(*on_device(batch, launch.device, numbers))

@@ -46,7 +46,7 @@ FLOORS = {"unigram": 1, "bigram": 2, "trigram": 3}
 class DataConfig:
     """Which codes, and whose are held out.
 
-    validation: the share of speakers on which the prior is measured and the best one chosen.
+    tokens: a token store.  validation: the share of speakers on which the prior is measured and the best one chosen.
     second, part: a further share of speakers, left out by part=train and the only ones that part=second trains on:
     for a second prior that judges what the first one says.
     speaker_dropout: of documents with a speaker's token, the share in which it is `<|unk|>`.
@@ -66,9 +66,12 @@ class RecipeConfig(RunConfig):
     """One run; see `RunConfig` too.
 
     batch_size: sequences of all processes together.
+    average_decay: of the moving average of the weights, which is what is saved.
+    sequence, network, data, optimizer: see the sections.
     is_half: the prior's weights are written as float16.  smoothing: of the targets, spread over all symbols.
     """
 
+    script: str = "train_prior"
     out: str = "runs/prior"
     num_steps: int = 2_000
     batch_size: int = 16
@@ -123,6 +126,11 @@ class PriorTraining:
     def num_skipped(self) -> int:
         """Steps left out because a gradient was not finite."""
         return self.learner.num_skipped
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """See `Learner.figures`."""
+        return self.learner.figures
 
     def save(self, path: Path) -> None:
         """Writes everything that the next step depends on."""

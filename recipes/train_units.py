@@ -52,12 +52,15 @@ class UnitsConfig(RunConfig):
     """One run; see `RunConfig` too.
 
     start_from: a codec whose encoder learns on, from clusters of its latents; empty for clusters of spectra.
+    average_decay: of the moving average of the weights, which is what is saved.  batch_size: crops of a step.
+    corruption, codec, data, optimizer: see the sections.
     num_discovery_crops: clusters are looked for in so many.
     num_pause_codes: the last ones; while the encoder learns, the first of them is that of all pauses.
     num_codebook_steps: batches of which the codebook takes the means of the classes once the encoder is done.
     """
 
     start_from: str = ""
+    script: str = "train_units"
     out: str = "runs/units-encoder"
     num_steps: int = 3_000
     batch_size: int = 8
@@ -225,6 +228,11 @@ class UnitsTraining:
     def num_skipped(self) -> int:
         """Steps left out because a gradient was not finite."""
         return self.learner.num_skipped
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """See `Learner.figures`."""
+        return self.learner.figures
 
     def save(self, path: Path) -> None:
         """Write everything that the next step depends on."""

@@ -85,3 +85,24 @@ def test_a_corpus_is_kept_in_memory_where_that_is_wanted(root: Path) -> None:
     assert opened(root).samples.dtype == np.int16
     with pytest.raises(VqaudioError, match="keeps no samples in memory"):
         _ = opened(root, is_cached=False).samples
+
+
+def test_a_folder_without_a_manifest_is_a_corpus_of_which_every_twentieth_is_held_out(root, tmp_path):
+    for number in range(41):
+        (tmp_path / f"{number:02}.wav").write_bytes((root / "0.wav").read_bytes())
+    trained, held_out = (names(opened(tmp_path, is_held_out=is_held_out)) for is_held_out in (False, True))
+    assert held_out == ["00.wav", "20.wav", "40.wav"]
+    assert len(trained) == 38
+    assert not set(trained) & set(held_out)
+    assert len(names(opened(tmp_path, is_held_out=True, held_out_every=10))) == 5
+
+
+def test_a_manifest_beside_recordings_is_the_corpus(root):
+    assert names(opened(root, is_held_out=True)) == names(opened(root, is_held_out=True, kind="manifest"))
+    assert names(opened(root / "metadata.csv", is_held_out=True)) == ["3.wav", "7.wav"]
+
+
+def test_one_recording_is_too_few_to_train_and_to_evaluate_on(root, tmp_path):
+    (tmp_path / "one.wav").write_bytes((root / "0.wav").read_bytes())
+    with pytest.raises(VqaudioError, match="give two or more"):
+        opened(tmp_path)

@@ -10,12 +10,14 @@ import yaml
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.saving import open_codec
 from vqaudio.core.config import load_config
+from vqaudio.core.config_keys import config_keys
+from vqaudio.core.overlays import load_mapping
 from vqaudio.corpora.reading import READERS
 from vqaudio.training.batches import on_device, speaker_numbers
 from vqaudio.training.launch import launched
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = {"units_codec.yaml", "units_16k_encoder.yaml"}  # a part of others; and test_train_units.py's
+OTHERS = {"_units_codec.yaml", "units_16k_encoder.yaml"}  # a part of others; and test_train_units.py's
 RECIPES = sorted(
     path.name
     for path in (ROOT / "recipes").glob("*.yaml")
@@ -73,7 +75,10 @@ def test_a_recipe_builds_at_full_width_with_a_reader_that_has_its_splits(recipe,
     assert (codec.num_codebooks == 1) == (name in WITH_ONE_CODEBOOK)
     assert (codec.encoder.level is None) == (name in WITH_ONE_CODEBOOK)  # one codebook has no place for the level
     if config.data.split is not None:
-        assert config.data.split_option in READERS[config.data.kind].__code__.co_varnames
+        assert (
+            config.data.split_option
+            in READERS["manifest" if config.data.kind == "auto" else config.data.kind].__code__.co_varnames
+        )
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -83,3 +88,20 @@ def test_a_recipe_is_a_short_overlay_whose_header_holds_its_command(name):
     assert any(f"recipes/train_codec.py recipes/{name} " in line and " out=runs/" in line for line in header)
     assert len(text.splitlines()) <= 25
     assert name == "speech_16k.yaml" or "base" in yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("name", ["tiny", "vqvae2017_25hz", "ljspeech_fsq", "prior_tiny", "units_16k_encoder"])
+def test_every_key_of_a_recipe_says_what_it_means(script, name):
+    path = ROOT / "recipes" / f"{name}.yaml"
+    module = script(f"{load_mapping(path).get('script', 'train_codec')}.py")
+    config_class = module.UnitsConfig if name.startswith("units") else module.RecipeConfig
+    silent = [key.name for key in config_keys(load_config(path, config_class)) if not key.note]
+    assert silent == []
+
+
+def test_a_script_refuses_the_recipe_of_another(script, monkeypatch, capsys):
+    run = script("run.py")
+    module = script("train_codec.py")
+    monkeypatch.setattr("sys.argv", ["train_codec.py", str(ROOT / "recipes" / "tiny.yaml"), "script=train_prior"])
+    with pytest.raises(SystemExit, match=r"a recipe of train_prior\.py"):
+        run.main(None, module.RecipeConfig, None, "train_codec")

@@ -19,10 +19,12 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 class Verb(NamedTuple):
     """A verb of the command.
 
-    module: has `add_arguments(parser)` and `run(args) -> int`, and imports nothing heavy at its top."""
+    module: has `add_arguments(parser)` and `run(args) -> int`, and imports nothing heavy at its top.
+    has_own_help: it adds --help itself."""
 
     module: str
     help: str
+    has_own_help: bool = False
 
 
 VERBS = {
@@ -38,6 +40,7 @@ VERBS = {
     "evaluate": Verb("vqaudio.cli.study.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
     "report": Verb("vqaudio.cli.study.report", "write one HTML page about a codec: players, plots, tables"),
     "probe": Verb("vqaudio.cli.study.probe", "relate codes to phones, beside controls"),
+    "train": Verb("vqaudio.cli.models.train", "train a codec or a prior from a recipe", has_own_help=True),
     "align": Verb("vqaudio.cli.recordings.align", "find words and phones in English recordings whose text is known"),
 }
 
@@ -78,7 +81,10 @@ def _run(arguments: list[str]) -> int:
     name = arguments[0]
     module = import_module(VERBS[name].module)
     parser = argparse.ArgumentParser(
-        prog=f"vqaudio {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"vqaudio {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=not VERBS[name].has_own_help,
     )
     module.add_arguments(parser)
     return module.run(parser.parse_args(arguments[1:]))

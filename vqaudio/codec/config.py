@@ -15,10 +15,11 @@ SIZES, FRAMES = between(1, 8_192), between(0, 1_000)
 class EncoderConfig:
     """The encoder's section: strided convolutions; the product of the strides is the hop.
 
-    dilations: of the residual units after each stride.  With stem_window > 0 the first stride is taken by a spectral
-    stem of that many samples and stem_bands mel bands; with has_level_split the stem normalises the running level
-    of the signal, and in a residual stack the codebooks after the first code it; soft_share: see `SpectralStem`.
-    lookahead_frames: the code of a frame may depend on so many frames after it; codes come that much later.
+    widths: channels after each stride.  strides: of the convolutions.  dilations: of the residual units after each
+    stride.  stem_window: samples of a spectral stem that takes the first stride; 0 for none.  stem_bands: its mel
+    bands.  has_level_split: the stem normalises the running level of the signal, and in a residual stack the codebooks
+    after the first code it.  soft_share: of levels below the stem's floor, see `SpectralStem`.  lookahead_frames: the
+    code of a frame may depend on so many frames after it; codes come that much later.
     """
 
     widths: tuple[int, ...] = field(default=(256, 384), metadata=SIZES)
@@ -36,6 +37,11 @@ class DecoderConfig:
     """The decoder's section.
 
     kind: `fourier` (width, hidden, slow and fast dilations) or `mirror` (widths, strides, dilations).
+    lookahead_frames: sound may depend on so many frames after it; it comes that much later.
+    phase_iterations: of fast Griffin-Lim, when speech is decoded.  width: channels of the ConvNeXt blocks.
+    hidden: channels inside them.  slow_dilations: of the blocks at the frame rate.
+    fast_dilations: of those at `upsampling` times that rate.  upsampling: spectra for each frame.
+    widths, strides, dilations: as the encoder's, in the decoder's own order.
     """
 
     kind: str = "fourier"
@@ -55,6 +61,9 @@ class DecoderConfig:
 class CodecConfig:
     """The configuration from which a codec is built, saved with its weights.
 
+    name: of the codec in stores.  sample_rate_hz: of the sound.  latent_width: dimensions of a codebook's vectors.
+    window_frames: all tokenization runs in windows of so many.  num_speakers: of a `table`.
+    speaker_width: dimensions of a speaker embedding.
     speaker_kind: the source of speaker embeddings.  `table`: a row per speaker, num_speakers of them; none with 0.
     `reference`: a reference encoder of a recording, in training that of the speech itself; num_speakers stays 0.
     """

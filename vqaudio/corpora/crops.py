@@ -20,7 +20,10 @@ UNKNOWN_SPEAKER = -1
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The augmentations that keep what was said: gain, uniform in decibels, and polarity, a coin toss."""
+    """The augmentations that keep what was said.
+
+    gain_low_db, gain_high_db: bounds of a gain, uniform in decibels.  is_polarity_random: by a coin toss.
+    """
 
     gain_low_db: float = 0.0
     gain_high_db: float = 0.0

@@ -10,8 +10,9 @@ from vqaudio.tokens.patterns import require_pattern
 class NetworkConfig:
     """The shape of a decoder-only transformer of the Llama family.
 
-    hidden: width inside the feed-forward layers.  context_tokens: as far as it looks back, its own position included.
-    dropout: of embeddings and of what each layer adds, in training.  is_tied: one table for reading and for predicting.
+    width: of the embeddings.  num_layers, num_heads: of the transformer.  hidden: width inside the feed-forward layers.
+    context_tokens: as far as it looks back, its own position included.  dropout: of embeddings and of what each layer
+    adds, in training.  is_tied: one table for reading and for predicting.
     """
 
     width: int = 256

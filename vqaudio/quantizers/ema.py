@@ -23,7 +23,12 @@ from vqaudio.quantizers.usage import CodebookUsage
 class EmaConfig:
     """The arguments of `EmaQuantizer`; more than one codebook makes a residual stack.
 
-    quantizer_dropout, unquantized: see `ResidualQuantizer`.
+    kind: `ema`, `gradient` or `finite_scalar`.  num_codebooks: of the residual stack.  codebook_size: codes in each.
+    decay: of the moving averages.  dead_code_threshold: a code used less than this share of the mean use is moved to a
+    frame; 0 for never.  projection_width: dimensions in which codes are looked up, after a projection; null for those
+    of the latents.  is_l2_normalized: vectors and codes have length 1.  has_rotation_trick: gradients are rotated from
+    code to vector, arXiv:2410.06424.  quantizer_dropout: share of training frames that use only the first codebooks,
+    see `ResidualQuantizer`.  unquantized: share of training frames that no codebook touches.
     """
 
     kind: str = "ema"

@@ -25,7 +25,7 @@ MARGIN = 1e-3  # the bound lies this fraction outside the outermost level, so th
 class FiniteScalarConfig:
     """The arguments of `FiniteScalarQuantizer`.
 
-    levels: of each dimension; their product is the number of codes.
+    kind: `ema`, `gradient` or `finite_scalar`.  levels: of each dimension; their product is the number of codes.
     """
 
     kind: str = "finite_scalar"

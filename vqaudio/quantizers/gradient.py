@@ -24,7 +24,11 @@ from vqaudio.quantizers.usage import CodebookUsage, UsageWindow
 class GradientConfig:
     """The arguments of `GradientQuantizer`; its commitment is all of its loss: give it weight 1 in the recipe.
 
-    More than one codebook makes a residual stack.  quantizer_dropout, unquantized: see `ResidualQuantizer`.
+    More than one codebook makes a residual stack.
+
+    kind: `ema`, `gradient` or `finite_scalar`.  num_codebooks: of the residual stack.  codebook_size: codes in each.
+    has_rotation_trick: gradients are rotated from code to vector, arXiv:2410.06424.  quantizer_dropout, unquantized:
+    see `EmaConfig`.
     """
 
     kind: str = "gradient"

@@ -49,6 +49,8 @@ class Comparison(NamedTuple):
 class LossWeights:
     """The weights of the losses.
 
+    mel, waveform: of the decoded waveform, see `MelLoss` and `ComplexStftLoss`.  commitment: of latents to their codes.
+    adversarial, feature_matching: of the discriminators' verdict.
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
     soft_share: of what is softer than the floor, see `LogMagnitudeLoss`.  disturbance, intelligibility, similarity: of
     predicted magnitudes too, as PESQ, STOI and ViSQOL judge them, see `vqaudio.training.auditory` and `.neurogram`;

@@ -13,7 +13,11 @@ from vqaudio.training.launch import Launch, average_gradients, clip_gradients, s
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """The settings of AdamW, the same for the codec and the discriminators."""
+    """The settings of AdamW, the same for the codec and the discriminators.
+
+    learning_rate: the peak; it rises linearly, then falls along a cosine.  betas: decay of the moments.
+    weight_decay: decoupled.  warmup_steps: of the rise.  max_gradient_norm: longer gradients are clipped.
+    """
 
     learning_rate: float = 5e-4
     betas: tuple[float, float] = (0.8, 0.99)
@@ -27,11 +31,13 @@ class Learner:
 
     All processes start with the first one's weights.
     num_skipped: steps that were left out because a gradient was not finite; they would have destroyed the weights.
+    gradient_norm: that of the last step before clipping, still on the device.
     """
 
     def __init__(self, module: nn.Module, settings: OptimizerConfig, *, num_steps: int, launch: Launch) -> None:
         self.module, self.settings, self.num_steps, self.launch = module, settings, num_steps, launch
         self.num_skipped = 0
+        self.gradient_norm = torch.zeros(())
         share_weights(module.to(launch.device), launch.world_size)
         self.optimizer = torch.optim.AdamW(
             module.parameters(),
@@ -47,11 +53,17 @@ class Learner:
         set_learning_rate(self.optimizer, self.settings.learning_rate * share)
         self.optimizer.zero_grad(set_to_none=True)
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """The learning rate and the norm of the gradient of the last step, and the steps left out so far."""
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        return {"learning_rate": rate, "gradient_norm": float(self.gradient_norm), "skipped": self.num_skipped}
+
     def finish(self) -> None:
         """Update the weights: gradients are averaged over the processes, then clipped."""
         average_gradients([self.module], self.launch.world_size)
-        norm = clip_gradients(self.module, self.settings.max_gradient_norm)
-        if torch.isfinite(norm):
+        self.gradient_norm = clip_gradients(self.module, self.settings.max_gradient_norm)
+        if torch.isfinite(self.gradient_norm):
             self.optimizer.step()
         else:
             self.num_skipped += 1

@@ -8,7 +8,10 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.plain_files import parse_json
 
 EVENTS = ("train", "eval")
-NOT_CURVES = frozenset({"step", "steps_per_s", "skipped"})
+# On other axes than losses.
+NOT_CURVES = frozenset(
+    {"step", "steps_per_s", "skipped", "waiting", "peak_memory_mb", "learning_rate", "gradient_norm"}
+)
 
 Curve = dict[int, float]  # step -> value, in order of steps
 

@@ -24,7 +24,7 @@ from vqaudio.jobs.worker_process import POLL_S, count_cpus
 
 FILES_AHEAD = 4096  # finished files that may wait for an earlier one, beside those in flight
 
-RELEASE_EVERY = 256  # outcomes: then free memory goes back to the system, and a long run needs no more than a short one
+RELEASE_EVERY = 64  # outcomes: then free memory goes back to the system, and a long run needs no more than a short one
 
 BLOCKS_HELD = 2  # of a file on its way from the thread that reads it to the thread that encodes it
 

@@ -17,8 +17,8 @@ GAP_STEPS = 12  # 120 ms
 class Corruption:
     """The strengths of the augmentations.
 
-    noise_share: of the crops that get noise; its magnitude in a mel band, beside a sinusoid of amplitude 1, is
-        uniform in noise_low_db ... noise_high_db (speech at its nominal level: -60 dB on average); its tilt is drawn.
+    noise_share: of the crops that get noise, whose tilt is drawn.  noise_low_db, noise_high_db: bounds of its magnitude
+    in a mel band beside a sinusoid of amplitude 1, uniform (speech at its nominal level: -60 dB on average).
     channel: size of a smooth change of the spectrum, in units of the features' standard deviation.
     warp: largest relative shift of the mel bands, as another vocal tract length would make it.
     gap_share: of the time that is blanked, in gaps of 120 ms.

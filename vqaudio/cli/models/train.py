@@ -1,0 +1,101 @@
+"""Train a codec, an encoder of units or a prior from a recipe, on one CPU, one GPU or many.
+
+    vqaudio train speech_16k data.root=WAV_DIR out=runs/mine
+    vqaudio train speech_16k --help
+    vqaudio train my_recipe.yaml data.root=WAV_DIR optimizer.learning_rate=3e-4 --processes 8
+    vqaudio tokenize WAV_DIR --codec runs/mine --out tokens/
+
+RECIPE is the name of one that ships or a YAML file, such as the recipe.yaml that every run leaves in its folder.
+key=value overrides any line of it; with a recipe, --help lists every key.  data.root is any folder of recordings.  The
+same command again goes on where the last checkpoint was written.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+SCRIPTS = ("train_codec", "train_units", "train_prior")
+# What lies beside the script is the recipes' own; what lies in the current folder is not run.
+RUN_SCRIPT = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.path.insert(0, {folder!r})
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+class _Help(argparse.Action):
+    """The action of --help: that of the verb, or of a recipe that stands before it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
+        if not namespace.recipe:
+            parser.print_help()
+            parser.exit()
+        sys.stdout.flush()
+        parser.exit(run(namespace, ["--help"]))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="this, or with a recipe before it, all its keys")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help=f"a YAML file, or one of: {', '.join(names())}")
+    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="data.root=DIR, out=DIR, num_steps=N ...")
+    processes = (
+        "a process for each GPU, or each group of CPU cores, of this machine (default: one; or run under torchrun)"
+    )
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help=processes)
+
+
+def run(args: argparse.Namespace, further: Sequence[str] = ()) -> int:
+    """Run the recipe's script in a process of its own; its exit status."""
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.core.overlays import load_mapping
+    from vqaudio.jobs.worker_process import isolated_python
+
+    if not args.recipe:
+        raise VqaudioError(f"vqaudio train needs a recipe: a YAML file, or one of {', '.join(names())}")
+    if args.processes < 1:
+        raise VqaudioError(f"--processes must be 1 or more, got {args.processes}")
+    recipe = find_recipe(args.recipe)
+    script = load_mapping(recipe).get("script", SCRIPTS[0])
+    if script not in SCRIPTS:
+        raise VqaudioError(f"{recipe}: script is {script!r}; wanted one of {', '.join(SCRIPTS)}")
+    command = list(isolated_python(RUN_SCRIPT.format(folder=str(recipes_folder()))))
+    if args.processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(args.processes)]
+        command = [sys.executable, *launcher, "--no-python", *command]
+    path = recipes_folder() / f"{script}.py"
+    process = subprocess.Popen([*command, str(path), str(recipe), *args.overrides, *further])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reaches it too
+        raise
+
+
+def recipes_folder() -> Path:
+    """Find the recipes: in the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def names() -> list[str]:
+    """Name the recipes that ship."""
+    return sorted(path.stem for path in recipes_folder().glob("[!_]*.yaml"))
+
+
+def find_recipe(name: str) -> Path:
+    """Find a recipe by its path or its name.  Raises VqaudioError that lists those that ship."""
+    from vqaudio.core.errors import VqaudioError
+
+    shipped = recipes_folder() / f"{Path(name).stem}.yaml"
+    for path in (Path(name), *([shipped] if Path(name).name in (name, shipped.name) else [])):
+        if path.is_file():
+            return path.resolve()
+    raise VqaudioError(
+        f"no recipe {name!r}: it is neither a YAML file nor one of those that ship: {', '.join(names())}"
+    )
