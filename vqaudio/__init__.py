@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqaudio.audio.files import read_audio, write_audio
+    from vqaudio.codec.live import open_stream
     from vqaudio.codec.saving import open_codec
     from vqaudio.export.inverse.recovery import codes_from_ids
     from vqaudio.tokens.store import TokenStore
 
 __version__ = "0.1.0"
-__all__ = ["TokenStore", "__version__", "codes_from_ids", "open_codec", "read_audio", "write_audio"]
+__all__ = ["TokenStore", "__version__", "codes_from_ids", "open_codec", "open_stream", "read_audio", "write_audio"]
 
 _HOMES = {
     "codes_from_ids": "vqaudio.export.inverse.recovery",
     "open_codec": "vqaudio.codec.saving",
+    "open_stream": "vqaudio.codec.live",
     "read_audio": "vqaudio.audio.files",
     "write_audio": "vqaudio.audio.files",
     "TokenStore": "vqaudio.tokens.store",

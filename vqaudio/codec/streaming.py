@@ -30,9 +30,10 @@ class StreamingEncoder:
     """A streaming encoder: it collects samples until a window is full, then encodes it with the state of those before.
 
     Every step has one tensor shape, whatever the sizes of the blocks: so the codes are the same for any of them.
-    The delay is one window (`codec.window_frames`) and the encoder's lookahead; for less, drive `codec.encoder.step`
-    with blocks of your own.  encode: what encodes a window with a state, where several streams share their batches, see
-    `vqaudio.codec.lanes`.
+    The delay is one window (`codec.window_frames`) and the encoder's lookahead; with block_frames it is as many frames
+    and the lookahead.  A window that is not full is then filled up with silence and encoded each time block_frames more
+    frames are there: the encoder is causal, so that the codes of frames that are whole stay as they are, bit for bit.
+    encode: what encodes a window with a state, where several streams share their batches, see `vqaudio.codec.lanes`.
     """
 
     def __init__(
@@ -40,14 +41,17 @@ class StreamingEncoder:
         codec: NeuralCodec,
         num_codebooks: int | None = None,
         encode: Callable[[EncoderRow], tuple[Tensor, State]] | None = None,
+        *,
+        block_frames: int | None = None,
     ) -> None:
-        self.codec, self.num_codebooks = codec, num_codebooks
+        self.codec, self.num_codebooks, self.block_frames = codec, num_codebooks, checked_block(block_frames)
         self._encode_window = encode or self._encode_alone
         self._state = codec.encoder.zero_state(1)
         self._window_samples = codec.window_frames * codec.grid.hop_samples
-        self._waiting: list[NDArray[np.float32]] = []
+        self._waiting: list[NDArray[np.float32]] = []  # samples since the last full window
         self._num_waiting = 0
-        self._num_given = -codec.encoder.lookahead_frames  # frames: the first codes are those of before the beginning
+        # Frames as they leave the encoder, late by its lookahead: the first ones are those of before the beginning.
+        self._num_encoded, self._num_given = 0, codec.encoder.lookahead_frames
         self._is_finished = False
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -62,28 +66,40 @@ class StreamingEncoder:
             whole = len(joined) - len(joined) % size
             parts = [self._encode(joined[at : at + size]) for at in range(0, whole, size)]
             self._waiting, self._num_waiting = [joined[whole:]], len(joined) - whole
+        if self.block_frames is not None:
+            num_ready = self._num_waiting // self.codec.grid.hop_samples // self.block_frames * self.block_frames
+            if self._num_encoded + num_ready > self._num_given:
+                parts.append(self._encode(self._rest(1)[0], num_ready))
         return self._joined(parts)
 
     def finish(self) -> NDArray[np.int64]:
         """Encode the samples that are still waiting.  Returns their codes `k t`."""
         self._is_finished = True
         num_more = self.codec.grid.num_frames(self._num_waiting) + self.codec.encoder.lookahead_frames
-        num_left = num_more + min(self._num_given, 0)  # what is early is not given out
-        size, num_windows = (
-            self.codec.window_frames * self.codec.grid.hop_samples,
-            -(-num_more // self.codec.window_frames),
-        )
+        size = self.codec.window_frames
+        windows = self._rest(-(-num_more // size))
+        ends = [min(size, num_more - at * size) for at in range(len(windows))]
+        return self._joined([self._encode(window, end) for window, end in zip(windows, ends, strict=True)])
+
+    def _rest(self, num_windows: int) -> NDArray[np.float32]:
+        """Fill up what waits with silence to windows, `w n`."""
         rest = np.concatenate([np.zeros(0, dtype=np.float32), *self._waiting])
-        rest = np.pad(rest, (0, num_windows * size - len(rest)))
-        return self._joined([self._encode(window) for window in rest.reshape(num_windows, size)])[:, :num_left]
+        self._waiting = [rest]
+        return np.pad(rest, (0, num_windows * self._window_samples - len(rest))).reshape(
+            num_windows, self._window_samples
+        )
 
     @torch.inference_mode()
-    def _encode(self, window: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _encode(self, window: NDArray[np.float32], num_ready: int | None = None) -> NDArray[np.int64]:
+        """Encode a window, of which num_ready frames are whole; None: it is full, and the next one goes on from it."""
         audio = torch.from_numpy(window.copy()).to(self.codec.device)[None, None]
-        codes, self._state = self._encode_window((audio, self._state))
-        num_early = max(0, -self._num_given)
-        self._num_given += codes.shape[-1]
-        return codes[0, :, num_early:].cpu().numpy()
+        codes, state = self._encode_window((audio, self._state))
+        begin, end = self._num_given - self._num_encoded, codes.shape[-1] if num_ready is None else num_ready
+        self._num_given = max(self._num_given, self._num_encoded + end)
+        if end == codes.shape[-1]:
+            self._state = state
+            self._num_encoded += end
+        return codes[0, :, begin:end].cpu().numpy()
 
     def _encode_alone(self, row: EncoderRow) -> tuple[Tensor, State]:
         num_rows = rows_at_once(self.codec.device)
@@ -97,9 +113,10 @@ class StreamingEncoder:
 class StreamingDecoder:
     """A streaming decoder of codes that arrive in any portions, in memory that does not grow.
 
-    The delay is one window and the decoder's lookahead.  For a codec with speaker conditioning, who speaks: speaker, an
-    index, or embedding `1 e`; see `vqaudio.codec.speakers.resolve_speaker_embeddings`.  decode: as `encode` of
-    StreamingEncoder.
+    The delay is one window, or block_frames, and the decoder's lookahead.  The sound does not depend on the portions,
+    but on block_frames: the head improves the phases of all frames of a block together.  For a codec with speaker
+    conditioning, who speaks: speaker, an index, or embedding `1 e`; see
+    `vqaudio.codec.speakers.resolve_speaker_embeddings`.  decode: as `encode` of StreamingEncoder.
     """
 
     def __init__(
@@ -108,8 +125,10 @@ class StreamingDecoder:
         speaker: int | None = None,
         embedding: torch.Tensor | None = None,
         decode: Callable[[DecoderRow], tuple[Tensor, State]] | None = None,
+        *,
+        block_frames: int | None = None,
     ) -> None:
-        self.codec = codec
+        self.codec, self._step_frames = codec, checked_block(block_frames) or codec.window_frames
         self._decode_window = decode or self._decode_alone
         self._state = codec.decoder.zero_state(1)
         speakers = None if speaker is None else torch.tensor([speaker], device=codec.device)
@@ -123,7 +142,7 @@ class StreamingDecoder:
         codes = np.asarray(codes, dtype=np.int64)
         self._num_frames += codes.shape[1]
         waiting = codes if self._waiting is None else np.concatenate([self._waiting, codes], axis=1)
-        size = self.codec.window_frames
+        size = self._step_frames
         whole = waiting.shape[1] - waiting.shape[1] % size
         self._waiting = waiting[:, whole:]
         return self._sound([waiting[:, at : at + size] for at in range(0, whole, size)])
@@ -136,7 +155,7 @@ class StreamingDecoder:
         if self._waiting is None:
             return np.zeros(0, dtype=np.float32)
         num_more = self._waiting.shape[1] + self.codec.decoder.lookahead_frames
-        windows = [self._waiting] + [self._waiting[:, :0]] * (-(-num_more // self.codec.window_frames) - 1)
+        windows = [self._waiting] + [self._waiting[:, :0]] * (-(-num_more // self._step_frames) - 1)
         given = max(self._num_given, 0)
         return self._sound(windows)[: total - given]
 
@@ -144,7 +163,7 @@ class StreamingDecoder:
     def _sound(self, windows: list[NDArray[np.int64]]) -> NDArray[np.float32]:
         parts = []
         for window in windows:
-            codes = torch.from_numpy(np.pad(window, ((0, 0), (0, self.codec.window_frames - window.shape[1]))))
+            codes = torch.from_numpy(np.pad(window, ((0, 0), (0, self._step_frames - window.shape[1]))))
             row = (codes.to(self.codec.device)[None], window.shape[1], self._state, self._embeddings)
             audio, self._state = self._decode_window(row)
             samples = audio[0, 0].cpu().numpy()
@@ -154,6 +173,13 @@ class StreamingDecoder:
 
     def _decode_alone(self, row: DecoderRow) -> tuple[Tensor, State]:
         return decode_rows(self.codec, [row], num_rows=1)[0]
+
+
+def checked_block(block_frames: int | None) -> int | None:
+    """Return block_frames.  Raises VqaudioError if they are no frame."""
+    if block_frames is not None and block_frames < 1:
+        raise VqaudioError(f"block_frames must be 1 or more, got {block_frames}")
+    return block_frames
 
 
 def rows_at_once(device: torch.device) -> int:
