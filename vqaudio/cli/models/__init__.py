@@ -1,0 +1,1 @@
+"""Verbs that make codecs and take them to other programs."""
