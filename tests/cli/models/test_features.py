@@ -88,7 +88,7 @@ def test_options_of_the_other_sort_are_refused(
     for codec, flags, sentence in (
         (tiny_codec, ("--layer", "2"), "--layer goes with units:MODEL"),
         (tiny_codec, ("--codebook", "9"), "codebooks 0 to 2, not 9"),
-        ("units:x", ("--layer", "2", "--kind", "encoder"), "of a model a --layer is read"),
+        ("units:x", ("--layer", "2", "--kind", "codebook"), "of a model a --layer is read"),
         ("units:x", (), "name the layer"),
         ("hf:x", (), "shows no vectors"),
     ):

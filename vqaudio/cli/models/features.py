@@ -31,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--audio", metavar="DIR", type=path_of, required=True, help="recordings, as tokenize takes them"
     )
     parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder for the features")
-    parser.add_argument("--kind", choices=("encoder", "codebook"), help="of a codec's vectors (default: encoder)")
-    parser.add_argument("--codebook", metavar="K", type=int, help="of a codec, counted from 0 (default: 0)")
+    parser.add_argument(
+        "--kind", choices=("encoder", "codebook"), default="encoder", help="of a codec's vectors (default: encoder)"
+    )
+    parser.add_argument("--codebook", metavar="K", type=int, default=0, help="of a codec, counted from 0 (default: 0)")
     parser.add_argument("--layer", metavar="L", type=int, help="of units:MODEL, counted from 1")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")

@@ -91,17 +91,17 @@ class ModelFrames:
 
 
 def open_vectors(
-    codec: str, *, kind: str | None = None, codebook: int | None = None, layer: int | None = None, device: str = "cpu"
+    codec: str, *, kind: str = KINDS[0], codebook: int = 0, layer: int | None = None, device: str = "cpu"
 ) -> FrameVectors:
     """Open a codec of vqaudio, or `units:MODEL` or a folder of units for the hidden states of its model.
 
-    kind: of a codec, by default encoder.  layer: of a model.  Raises VqaudioError for a codec without vectors, for
+    kind, codebook: of a codec.  layer: of a model.  Raises VqaudioError for a codec without vectors, for
     options of the other sort, and what opening raises.
     """
     if is_units(codec):
         from vqaudio.codec.units.hidden_states import open_hidden_states
 
-        if kind is not None or codebook is not None:
+        if (kind, codebook) != (KINDS[0], 0):
             raise VqaudioError("--kind and --codebook are of codecs of vqaudio; of a model a --layer is read")
         named = UnitsName.parse(codec) if codec.startswith(UNITS_PREFIX) else _in_folder(Path(codec))
         if (layer is None) == (named.layer is None):
@@ -113,7 +113,7 @@ def open_vectors(
         raise VqaudioError(f"{codec} shows no vectors here; wanted a codec of vqaudio or {UNITS_PREFIX}MODEL")
     from vqaudio.codec.saving import open_codec
 
-    return CodecFrames(open_codec(codec, device), kind or KINDS[0], codebook or 0)
+    return CodecFrames(open_codec(codec, device), kind, codebook)
 
 
 def _in_folder(folder: Path) -> UnitsName:
