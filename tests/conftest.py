@@ -20,6 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # Their tests take longest: whoever starts with them does not end with them, alone, while other processes are idle.
 LONG_FILES = ("test_readme.py", "test_shared_training.py", "test_train_codec.py", "test_probe.py", "test_discovery.py")
 
+# Of HuBERT, WavLM and wav2vec 2.0, with random weights; the large ones are built in another way.
+SPEECH_MODEL = {
+    "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32,
+    "conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2,
+}  # fmt: skip
+LARGE_SPEECH_MODEL = {"do_stable_layer_norm": True, "feat_extract_norm": "layer"}
+
 # The machine may be busy: no deadline.  A run that failed must fail again: the same examples every time.
 settings.register_profile("vqaudio", derandomize=True, deadline=None, database=None)
 settings.load_profile("vqaudio")
@@ -89,3 +96,48 @@ def make_voiced_codec():
         return codec.eval().requires_grad_(False)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_speech_model():
+    """Saves a small model.  is_large: built as large ones are; is_normalized: takes normalised recordings."""
+
+    def make(
+        folder: Path, kind: str = "hubert", *, is_large: bool = False, is_normalized: bool = True, seed: int = 0
+    ) -> Path:
+        import torch
+
+        transformers = pytest.importorskip("transformers", reason="transformers is missing: pip install 'vqaudio[hf]'")
+        kinds = {
+            "hubert": (transformers.HubertConfig, transformers.HubertModel),
+            "wavlm": (transformers.WavLMConfig, transformers.WavLMModel),
+            "wav2vec2": (transformers.Wav2Vec2Config, transformers.Wav2Vec2Model),
+        }
+        config, model = kinds[kind]
+        torch.manual_seed(seed)
+        made = model(config(**SPEECH_MODEL, **(LARGE_SPEECH_MODEL if is_large else {}))).eval()
+        for parameter in made.parameters():  # the library's first weights are so small that layers change little
+            parameter.data += 0.1 * torch.randn(parameter.shape)
+        made.save_pretrained(folder)
+        transformers.Wav2Vec2FeatureExtractor(do_normalize=is_normalized).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def speech_model(make_speech_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small HuBERT."""
+    return make_speech_model(tmp_path_factory.mktemp("models") / "hubert")
+
+
+@pytest.fixture(scope="session")
+def means_file(speech_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Means as .npy: hidden states of the small HuBERT's second layer, so that all units occur."""
+    from vqaudio.codec.units.hidden_states import open_hidden_states
+
+    noise = 0.1 * np.random.default_rng(1).standard_normal(16_000).astype(np.float32)
+    vectors = open_hidden_states(str(speech_model), 2)(noise)
+    path = tmp_path_factory.mktemp("means") / "km.npy"
+    np.save(path, vectors[:: len(vectors) // 17][:17])
+    return path

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.probes.leakage import code_histograms, speaker_leakage
+from vqaudio.probes.leakage import code_histograms, speaker_leakage, vector_leakage
 
 SPEAKERS = [f"s{number % 5}" for number in range(60)]
 
@@ -49,3 +49,15 @@ def test_histograms_have_length_one_and_that_of_no_codes_is_nothing() -> None:
     found = code_histograms([np.array([0, 0, 0, 2]), np.array([], dtype=np.int64)], 4)
     assert found[0].tolist() == pytest.approx([0.75**0.5, 0, 0.5, 0])
     assert found[1].tolist() == [0, 0, 0, 0]
+
+
+def test_vectors_of_ones_own_betray_the_speaker_and_others_do_not() -> None:
+    generator = np.random.default_rng(0)
+    noise = [generator.standard_normal((50, 3)) for _ in SPEAKERS]
+    assert vector_leakage(noise, SPEAKERS).accuracy < 0.4
+    by_mean = [frames + int(name[1]) for frames, name in zip(noise, SPEAKERS, strict=True)]
+    by_spread = [frames * (1 + int(name[1])) for frames, name in zip(noise, SPEAKERS, strict=True)]
+    for vectors in (by_mean, by_spread):
+        found = vector_leakage(vectors, SPEAKERS)
+        assert found.accuracy > 0.7
+        assert (found.num_speakers, found.num_utterances) == (5, 60)

@@ -42,6 +42,8 @@ VERBS = {
     "report": Verb("vqaudio.cli.study.report", "write one HTML page about a codec: players, plots, tables"),
     "probe": Verb("vqaudio.cli.study.probe", "relate codes to phones, beside controls"),
     "train": Verb("vqaudio.cli.models.train", "train a codec or a prior from a recipe", has_own_help=True),
+    "kmeans": Verb("vqaudio.cli.models.kmeans", "fit means to a speech model's hidden states: a codec of units"),
+    "features": Verb("vqaudio.cli.models.features", "write vectors of codecs and speech models as .npy files"),
     "align": Verb("vqaudio.cli.recordings.align", "find words and phones in English recordings whose text is known"),
 }
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.locate import FOREIGN_PREFIX
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.devices import find_device
 
@@ -94,9 +95,9 @@ class ForeignCodec:
 
 
 class WholeEncoder:
-    """The encoder of one recording of a ForeignCodec: it keeps the blocks, and encodes them together at the end."""
+    """The encoder of one recording as a whole: it keeps the blocks, and encodes them together at the end."""
 
-    def __init__(self, codec: ForeignCodec, num_codebooks: int | None = None) -> None:
+    def __init__(self, codec: AudioTokenizer, num_codebooks: int | None = None) -> None:
         self.codec, self.num_codebooks = codec, num_codebooks
         self._blocks: list[NDArray[np.float32]] = []
 

@@ -12,6 +12,7 @@ from vqaudio.core.plain_files import parse_json, require_format
 FORMAT_VERSION = 1
 SPEAKERS = "speakers.json"
 FOREIGN_PREFIX = "hf:"  # of the names of codecs of transformers
+UNITS_PREFIX = "units:"  # of the names of models whose hidden states become units, see `vqaudio.codec.units`
 MODELS = Path(__file__).resolve().parent.parent / "models"
 COUNT = between(1, 2**31 - 1)  # less or more would be a damaged file
 
@@ -46,6 +47,8 @@ def find_codec(name_or_folder: str | Path) -> Path:
         raise VqaudioError(
             f"this needs the latents or the voices of a codec of vqaudio, and {name} is one of transformers"
         )
+    if name.startswith(UNITS_PREFIX):
+        raise VqaudioError(f"this needs the latents or the voices of a codec of vqaudio, and {name} makes units")
     shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
     raise VqaudioError(
         f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
@@ -78,6 +81,8 @@ def read_header(folder: Path) -> dict[str, Any]:
         header = parse_json((folder / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: {error}") from error
+    if isinstance(header, dict) and "units" in header:
+        raise VqaudioError(f"this needs the latents or the voices of a codec of vqaudio, and {folder} makes units")
     if not isinstance(header, dict) or not {"format_version", "weights_sha256", "codec"} <= header.keys():
         raise VqaudioError(f"{folder / 'config.json'} is not a vqaudio codec's: it has no format_version or no codec")
     require_format(header["format_version"], FORMAT_VERSION, folder / "config.json")

@@ -14,6 +14,7 @@ from vqaudio.codec.fingerprint import fingerprint, shaping_state
 from vqaudio.codec.locate import FOREIGN_PREFIX, FORMAT_VERSION, find_codec, read_header
 from vqaudio.codec.model import Codec
 from vqaudio.codec.speakers import read_speakers, save_speakers
+from vqaudio.codec.units.naming import is_units
 from vqaudio.core.config import from_mapping, to_mapping
 from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
@@ -21,6 +22,7 @@ from vqaudio.nn.devices import find_device
 
 if TYPE_CHECKING:
     from vqaudio.codec.foreign import ForeignCodec
+    from vqaudio.codec.units.tokenizer import UnitsTokenizer
 
 
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
@@ -77,11 +79,26 @@ def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -
     return codec.to(place).eval()
 
 
-def open_tokenizer(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -> "Codec | ForeignCodec":
-    """Open a codec of ours as `open_codec`, or one of transformers, named `hf:DIR` or `hf:OWNER/NAME`.
+def open_tokenizer(
+    name_or_folder: str | Path = "speech-16k", device: str = "cpu"
+) -> "Codec | ForeignCodec | UnitsTokenizer":
+    """Open a codec of ours as `open_codec`, one of transformers, named `hf:DIR` or `hf:OWNER/NAME`, or units.
 
-    Raises what `open_codec` and `vqaudio.codec.foreign.open_foreign` raise.
+    Raises what `open_codec`, `vqaudio.codec.foreign.open_foreign` and `vqaudio.codec.units.tokenizer.open_units` raise.
     """
+    if is_units(name_or_folder):
+        from vqaudio.codec.units.tokenizer import open_units
+
+        return open_units(name_or_folder, device)
+    return open_speaking(name_or_folder, device)
+
+
+def open_speaking(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -> "Codec | ForeignCodec":
+    """Open a tokenizer as `open_tokenizer` does, that can decode too.  Raises VqaudioError for units as well."""
+    if is_units(name_or_folder):
+        from vqaudio.codec.units.tokenizer import NO_SOUND
+
+        raise VqaudioError(f"{name_or_folder}: {NO_SOUND}")
     if not str(name_or_folder).startswith(FOREIGN_PREFIX):
         return open_codec(name_or_folder, device)
     from vqaudio.codec.foreign import open_foreign

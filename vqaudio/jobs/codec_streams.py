@@ -1,6 +1,6 @@
 """The streams of a codec: one for each core, or many in lanes of one batch, as its device wants.
 
-A codec of transformers has no streams: a thread encodes one recording as a whole.
+A codec of transformers has no streams, nor have units: a thread encodes one recording as a whole.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from torch import Tensor
 from vqaudio.codec.foreign import ForeignCodec, WholeDecoder, WholeEncoder
 from vqaudio.codec.lanes import Lanes
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder, decode_rows, encode_rows, rows_at_once
+from vqaudio.codec.units.tokenizer import UnitsTokenizer
 from vqaudio.core.protocols import NeuralCodec
 from vqaudio.jobs.decoding import BlockDecoder
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
@@ -18,13 +19,16 @@ from vqaudio.jobs.tokenize.local import num_available_cpus
 
 
 def tokenizer_of(
-    codec: NeuralCodec | ForeignCodec, num_codebooks: int | None = None, *, num_lanes: int | None = None
+    codec: NeuralCodec | ForeignCodec | UnitsTokenizer,
+    num_codebooks: int | None = None,
+    *,
+    num_lanes: int | None = None,
 ) -> tuple[FileTokenizer, int]:
     """Make a FileTokenizer and choose how many threads are to call it, each with a file of its own.
 
     num_lanes: files that share a batch, see `vqaudio.codec.lanes`; by the device, if None.
     """
-    if isinstance(codec, ForeignCodec):
+    if isinstance(codec, ForeignCodec | UnitsTokenizer):
         tokenizer = FileTokenizer(lambda: WholeEncoder(codec, num_codebooks), codec.grid.sample_rate_hz)
         return tokenizer, _num_threads_whole(codec)
     num_lanes = num_lanes or rows_at_once(codec.device)
@@ -49,7 +53,7 @@ def decoders_of(
     return lambda: StreamingDecoder(codec, embedding=embedding, decode=decode), _num_threads(num_lanes)
 
 
-def _num_threads_whole(codec: ForeignCodec) -> int:
+def _num_threads_whole(codec: ForeignCodec | UnitsTokenizer) -> int:
     """Return one thread for each core, or one for an accelerator: recordings as a whole share no batch."""
     return num_available_cpus() if codec.device.type == "cpu" else 1
 

@@ -1,6 +1,7 @@
 """Stamps and codecs: the stamp of an open codec, and the codec that a stamp names."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from vqaudio.codec.locate import find_shipped
 from vqaudio.core.errors import VqaudioError
@@ -10,6 +11,7 @@ from vqaudio.tokens.schema import CodecStamp
 if TYPE_CHECKING:
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
+    from vqaudio.codec.units.tokenizer import UnitsTokenizer
 
 
 def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecStamp:
@@ -31,15 +33,35 @@ def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecSt
     )
 
 
-def open_stamped(stamp: CodecStamp, name_or_folder: str | None = None, device: str = "cpu") -> "Codec | ForeignCodec":
-    """Open the codec that made codes: the shipped one with those weights, of whatever version, or the one named.
+def open_stamped(
+    stamp: CodecStamp, name_or_folder: str | None = None, device: str = "cpu"
+) -> "Codec | ForeignCodec | UnitsTokenizer":
+    """Open the tokenizer that made codes: the shipped one with those weights, of whatever version, or the one named.
 
     Raises VqaudioError if it is not at hand or is another one.
     """
     from vqaudio.codec.saving import open_tokenizer  # imports torch
 
+    return _open_stamped(open_tokenizer, stamp, name_or_folder, device)
+
+
+def open_stamped_speaking(
+    stamp: CodecStamp, name_or_folder: str | None = None, device: str = "cpu"
+) -> "Codec | ForeignCodec":
+    """Open the codec that made codes as `open_stamped` does, to decode them.  Raises VqaudioError for units as well."""
+    from vqaudio.codec.saving import open_speaking
+
+    return _open_stamped(open_speaking, stamp, name_or_folder, device)
+
+
+Opened = TypeVar("Opened", bound=AudioTokenizer)
+
+
+def _open_stamped(
+    open_named: Callable[[str, str], Opened], stamp: CodecStamp, name_or_folder: str | None, device: str
+) -> Opened:
     try:
-        codec = open_tokenizer(name_or_folder or find_shipped(stamp.weights_sha256) or stamp.name, device)
+        codec = open_named(name_or_folder or find_shipped(stamp.weights_sha256) or stamp.name, device)
     except VqaudioError as error:
         if name_or_folder:
             raise

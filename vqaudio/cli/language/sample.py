@@ -60,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.cli.terminal.priors import open_any_prior
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.stamps import open_stamped
+    from vqaudio.jobs.stamps import open_stamped_speaking
     from vqaudio.jobs.voice.sample_files import require_room
     from vqaudio.jobs.voice.sampling import sample_speech
 
     request = request_of(args)
     prior = open_any_prior(args.prior, args.like, args.device)
-    codec = open_stamped(prior.language.stamp, args.codec, args.device)
+    codec = open_stamped_speaking(prior.language.stamp, args.codec, args.device)
     if isinstance(codec, ForeignCodec):
         raise VqaudioError(f"samples are spoken by a codec of vqaudio; {codec.name} is one of transformers")
     require_room(args.out, is_overwriting=args.overwrite, has_pictures=not args.no_pictures)

@@ -51,14 +51,14 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.core.printable import printable
     from vqaudio.jobs.decoded_folder import decoded_folder
-    from vqaudio.jobs.stamps import open_stamped
+    from vqaudio.jobs.stamps import open_stamped_speaking
 
     store = of_ids(args.tokens, args.like, args.run_frames) if args.like else of_store(args.tokens)
     require_codebooks(args.codebooks, store)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     paths = choose_paths(store, args.out, mode)
     start_s = time.monotonic()
-    codec = open_stamped(store.stamp, args.codec, args.device)
+    codec = open_stamped_speaking(store.stamp, args.codec, args.device)
     with stop_on_signals() as stop:
         voice = voice_of(codec, args.speaker)
         origin = origin_of(args, store, voice)

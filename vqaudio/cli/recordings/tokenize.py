@@ -8,6 +8,7 @@ For example:
 
     vqaudio tokenize data/samples --out tokens/
     vqaudio tokenize --manifest data/samples/metadata.csv --codec units-16k --out units/
+    vqaudio tokenize CORPUS --codec units:facebook/hubert-base-ls960 --layer 6 --kmeans km500.npy --out hubert/
 """
 
 import argparse
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
+    from vqaudio.codec.units.tokenizer import UnitsTokenizer
     from vqaudio.jobs.sources import Source
     from vqaudio.jobs.tokenize.file_tokenizer import Outcome, Summary
     from vqaudio.jobs.tokenize.local import LocalRun
@@ -53,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_list_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=path_of, required=True, help="folder of the token store")
     parser.add_argument("--codec", metavar="NAME|DIR", default="speech-16k", help="default: speech-16k")
+    parser.add_argument("--layer", metavar="L", type=int, help="of --codec units:MODEL, counted from 1")
+    parser.add_argument(
+        "--kmeans", metavar="FILE", type=path_of, help="of --codec units:MODEL: means, .safetensors or .npy"
+    )
     parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
     parser.add_argument("--metadata", metavar="CSV", type=path_of, help="columns path, speaker, text: kept with codes")
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
@@ -95,8 +101,10 @@ def run(args: argparse.Namespace) -> int:
     """Tokenize recordings; 0 when all went well, 2 with more failures than --max-failures, 128 + N after signal N."""
     from vqaudio.cli.terminal.interruption import stop_on_signals
     from vqaudio.cli.terminal.outcomes import keep_outcomes, print_summary, require_counts
+    from vqaudio.codec.units.naming import units_name
 
     require_counts(args, batch_size=1, workers=0, codebooks=1, max_failures=0)
+    args.codec = units_name(args.codec, args.layer, args.kmeans)
     sources, run_shard = own_recordings(args)
     if run_shard is not None:
         args.out = args.out / run_shard.name
@@ -193,7 +201,7 @@ def start_readers(num_workers: int | None, num_files: int, stack: ExitStack) -> 
 
 def prepare(
     args: argparse.Namespace,
-    codec: "Codec | ForeignCodec",
+    codec: "Codec | ForeignCodec | UnitsTokenizer",
     sources: "list[Source]",
     run_shard: "RunShard | None",
     readers: "list[AudioFileReader]",

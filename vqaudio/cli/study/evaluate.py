@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the JSON.  0 when every file was scored, 2 when some were left out."""
     from vqaudio.cli.terminal.evaluation_table import print_report
     from vqaudio.cli.terminal.progress import RunProgress, shown
-    from vqaudio.codec.saving import open_tokenizer
+    from vqaudio.codec.saving import open_speaking
     from vqaudio.jobs.evaluate.evaluation import choose_sources, evaluate
 
     sources = choose_sources(args.audio, args.list)
-    codec = open_tokenizer(args.codec, args.device)
+    codec = open_speaking(args.codec, args.device)
     coders, rate_hz = choose_codecs(codec, args), codec.grid.sample_rate_hz
     with shown(RunProgress(len(sources), len(sources))) as progress:
 

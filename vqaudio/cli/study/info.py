@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = False) -> dict[str, Any]:
     """Collect the facts of a token store or a codec, as plain JSON values.  Raises VqaudioError if it is neither."""
     from vqaudio.codec.locate import find_codec
+    from vqaudio.codec.units.naming import is_units_folder
     from vqaudio.core.errors import VqaudioError
 
     if (Path(what) / "vqaudio.json").is_file():
@@ -61,6 +62,8 @@ def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = F
         raise VqaudioError(f"{what} is neither a token store (it has no vqaudio.json) nor a codec: {error}") from None
     if is_verified or has_usage:
         raise VqaudioError(f"{what} is a codec; --verify and --usage read the shards of a token store")
+    if is_units_folder(folder):
+        return describe_units(folder)
     return describe_codec(folder)
 
 
@@ -125,6 +128,17 @@ def describe_codec(folder: Path) -> dict[str, Any]:
         "config": header["codec"],
         "card": card.read_text(encoding="utf-8") if card.is_file() else None,
     }
+
+
+def describe_units(folder: Path) -> dict[str, Any]:
+    """Collect what `vqaudio kmeans` wrote of units.  Raises VqaudioError if config.json is damaged."""
+    from dataclasses import asdict
+
+    from vqaudio.codec.units.naming import read_units_folder
+
+    facts = read_units_folder(folder)
+    rates = _rates(facts.sample_rate_hz / facts.hop_samples, 1, facts.num_units)
+    return {"kind": "units", "folder": str(folder), **asdict(facts), **rates}
 
 
 def _rates(frame_rate_hz: float, num_codebooks: int, codebook_size: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 For example:
 
     vqaudio probe tokens/ --alignments textgrids/ --out probe/
+    vqaudio probe tokens/ --alignments textgrids/ --features features/ --with abx linear leakage
 """
 
 import argparse
@@ -38,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with", dest="probes", nargs="+", default=["leakage"], metavar="PROBE", help=further)
     codec = "the codec that made TOKENS: stability needs it, abx and linear then read its vectors too; with --audio"
     parser.add_argument("--codec", metavar="NAME|DIR", help=codec)
+    features = (
+        "vectors beside the codes, for abx, linear, leakage: .npy or .safetensors (frames x width) named as the ids"
+    )
+    parser.add_argument("--features", type=path_of, metavar="DIR", help=features)
+    rate = "vectors a second, where DIR has no features.json of `vqaudio features`"
+    parser.add_argument("--feature-rate", type=float, metavar="HZ", help=rate)
     stability = "utterances that stability changes and encodes again (default: 20)"
     parser.add_argument("--stability-utterances", type=int, default=20, metavar="N", help=stability)
     parser.add_argument("--accept-few-frames", action="store_true", help="show a headline the gate would refuse")
@@ -51,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
     from vqaudio.cli.terminal.probe_table import print_probe
     from vqaudio.codec.saving import open_codec
-    from vqaudio.jobs.probe.abx import abx_items
+    from vqaudio.jobs.probe.abx import abx_items, items_by_stem
     from vqaudio.jobs.probe.corpus import join_labels
     from vqaudio.jobs.probe.pictures import write_plots
     from vqaudio.jobs.probe.probing import probe_corpus
@@ -68,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         write_report(args.out, report)
         if "abx" in options.probes:
-            write_items(args.out / "phones.item", abx_items(corpus))
+            write_items(args.out / "phones.item", items_by_stem(abx_items(corpus)))
         write_plots(args.out, report, corpus, args.audio)
     return EXIT_REFUSED if report.is_refused else 0
 
@@ -76,9 +83,12 @@ def run(args: argparse.Namespace) -> int:
 def options_from(args: argparse.Namespace) -> "ProbeOptions":
     """Read the command line as options."""
     from vqaudio.core.errors import VqaudioError
+    from vqaudio.jobs.probe.given_features import open_features
     from vqaudio.jobs.probe.probing import ProbeOptions, read_names
     from vqaudio.jobs.probe.registry import PROBES
 
+    if args.feature_rate is not None and not args.features:
+        raise VqaudioError("--feature-rate is of --features DIR, which is not given")
     unknown = set(args.probes) - {*PROBES, "none"}
     if unknown:
         raise VqaudioError(f"there is no probe {min(unknown)!r}; there are {', '.join(PROBES)}, and none")
@@ -93,6 +103,7 @@ def options_from(args: argparse.Namespace) -> "ProbeOptions":
         accepts_few_frames=args.accept_few_frames,
         probes=frozenset(args.probes),
         num_stability=args.stability_utterances,
+        features=open_features(args.features, args.feature_rate) if args.features else None,
     )
 
 

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decode, measure, write.  0 when every file is on the page, 2 when some could not be decoded."""
     from vqaudio.cli.study.evaluate import choose_codecs
-    from vqaudio.codec.saving import open_tokenizer
+    from vqaudio.codec.saving import open_speaking
     from vqaudio.jobs.evaluate.charts import drawing
     from vqaudio.jobs.evaluate.evaluation import choose_sources
     from vqaudio.jobs.page.document import Page, write_page
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         pass
     training = read_training_log(args.training) if args.training else None
     sources = spread(choose_sources(args.audio, args.list), args.num_utterances)
-    codec = open_tokenizer(args.codec, args.device)
+    codec = open_speaking(args.codec, args.device)
     probe = find_probe(args.probe, codec) if args.probe else None
     coders = choose_codecs(codec, args)
     decodings = Decodings(longest_on_page(codec.grid))

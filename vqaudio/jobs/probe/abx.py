@@ -1,10 +1,12 @@
 """ABX discrimination of phones within and across speakers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vqaudio.core.errors import VqaudioError
+from vqaudio.jobs.naming import output_names
 from vqaudio.jobs.probe.corpus import ProbeCorpus
 from vqaudio.jobs.probe.interface import Findings, Probe, ProbeInput, read_scores
 from vqaudio.probes.abx import AbxScore, abx_score, item_frames
@@ -19,6 +21,12 @@ def abx_items(corpus: ProbeCorpus) -> list[Item]:
         for row_id, speaker in zip(corpus.frames.ids, corpus.frames.speakers, strict=True)
         for item in items_of(row_id, speaker, corpus.intervals[row_id], silence)
     ]
+
+
+def items_by_stem(items: Sequence[Item]) -> list[Item]:
+    """Name the files of items without their suffix, as files of features are named and as libri-light has them."""
+    names = output_names(sorted({item.file for item in items}), "")
+    return [replace(item, file=names[item.file]) for item in items]
 
 
 def measure(given: ProbeInput) -> Findings:

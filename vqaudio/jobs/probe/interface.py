@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from vqaudio.jobs.probe.corpus import ProbeCorpus
+from vqaudio.jobs.probe.given_features import GivenFeatures, given_vectors
 from vqaudio.jobs.probe.mfcc_control import MfccCodes
 from vqaudio.jobs.probe.vectors import store_vectors
 from vqaudio.probes.frames import LabelledFrames, Split
@@ -18,7 +19,7 @@ from vqaudio.tokens.schema import CodecStamp
 if TYPE_CHECKING:
     from vqaudio.codec.model import Codec
 
-CODES, MFCC = "codes", "MFCC k-means"
+CODES, MFCC, FEATURES = "codes", "MFCC k-means", "features"
 Findings = Mapping[str, Any]  # what was measured -> its score
 
 
@@ -28,6 +29,7 @@ class ProbeInput:
 
     codes: every kind of codes of the same frames, by name: the store's and the control's.  means: of the control.
     codec: the one that made the store, or None.  audio: the folder of the recordings, or None.
+    features: vectors of the same recordings from a folder, or None.
     notes: what could not be measured and why; a probe appends to them.
     """
 
@@ -40,17 +42,20 @@ class ProbeInput:
     means: MfccCodes | None = None
     codec: "Codec | None" = None
     audio: Path | None = None
+    features: GivenFeatures | None = None
     num_utterances: int = 20
     notes: list[str] = field(default_factory=list)
 
     @cached_property
     def vectors(self) -> dict[str, NDArray]:
-        """Vectors `n d` of all frames by what they are, where there are a codec and the recordings."""
-        if self.codec is None or self.audio is None:
-            return {}
-        frames = self.corpus.frames
+        """Vectors `n d` of all frames by what they are: of a codec and the recordings, and those of a folder."""
+        frames, found = self.corpus.frames, dict[str, NDArray]()
         lengths = [len(codes) for codes in frames.codes_by_utterance()]
-        return store_vectors(self.codec, self.stamp, frames.ids, lengths, self.audio, self.codebook)
+        if self.codec is not None and self.audio is not None:
+            found |= store_vectors(self.codec, self.stamp, frames.ids, lengths, self.audio, self.codebook)
+        if self.features is not None:
+            found[FEATURES] = given_vectors(self.features, frames.ids, lengths, self.corpus.grid)
+        return found
 
     @property
     def values(self) -> dict[str, NDArray]:

@@ -1,19 +1,27 @@
-"""Speaker leakage: speaker identification from the histogram of an utterance's codes."""
+"""Speaker leakage: speaker identification from the histogram of an utterance's codes, or from its vectors."""
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.probe.interface import Findings, Probe, ProbeInput, read_scores
-from vqaudio.probes.leakage import SpeakerLeakage, speaker_leakage
+from vqaudio.probes.leakage import SpeakerLeakage, speaker_leakage, vector_leakage
 
 
 def measure(given: ProbeInput) -> Findings:
-    """Measure every kind of codes; why it cannot be becomes a note."""
+    """Measure every kind of codes and vectors; why it cannot be becomes a note."""
+    corpus = given.corpus.frames
     try:
-        return {
+        of_codes = {
             name: speaker_leakage(frames.codes_by_utterance(), frames.speakers, frames.num_codes, seed=given.seed)
             for name, frames in given.codes.items()
         }
+        of_vectors = {
+            name: vector_leakage(np.split(flat, corpus.starts[1:-1]), corpus.speakers, seed=given.seed)
+            for name, flat in given.vectors.items()
+        }
+        return of_codes | of_vectors
     except VqaudioError as error:
         given.notes.append(f"no speaker leakage: {error}")
         return {}

@@ -9,6 +9,7 @@ import numpy as np
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.probe.corpus import ProbeCorpus, join_labels
+from vqaudio.jobs.probe.given_features import GivenFeatures
 from vqaudio.jobs.probe.interface import CODES, MFCC, ProbeInput
 from vqaudio.jobs.probe.mfcc_control import MfccCodes, mfcc_control
 from vqaudio.jobs.probe.registry import PROBES
@@ -34,7 +35,7 @@ class ProbeOptions:
 
     audio: the folder the codes were made from, for the control on MFCC.  accepts_few_frames: show a headline that
     rests on fewer than 100 labelled frames for each code.  probes: names of further ones, see `registry.py`.
-    num_stability: utterances that are changed in sound.
+    num_stability: utterances that are changed in sound.  features: vectors of the recordings for probes that read some.
     """
 
     codebook: int = 0
@@ -47,6 +48,7 @@ class ProbeOptions:
     accepts_few_frames: bool = False
     probes: frozenset[str] = field(default_factory=frozenset)
     num_stability: int = 20
+    features: GivenFeatures | None = None
 
 
 def probe(store: TokenStore, alignments: Path, options: ProbeOptions, codec: "Codec | None" = None) -> ProbeReport:
@@ -84,6 +86,7 @@ def probe_corpus(
         means=means,
         codec=codec,
         audio=options.audio,
+        features=options.features,
         num_utterances=options.num_stability,
     )
     if MFCC not in codes:

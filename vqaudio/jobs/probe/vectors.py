@@ -33,7 +33,7 @@ def codec_vectors(codec: Codec, samples: NDArray[np.float32], codebook: int = 0)
     import torch
 
     with torch.inference_mode():
-        audio = torch.from_numpy(samples.astype(np.float32))[None, None]
+        audio = torch.from_numpy(samples.astype(np.float32))[None, None].to(codec.device)
         codes, latents = encode_windows(
             codec.encoder, codec.quantizer, audio, window_frames=codec.window_frames, num_codebooks=codebook + 1
         )
@@ -42,7 +42,7 @@ def codec_vectors(codec: Codec, samples: NDArray[np.float32], codebook: int = 0)
         before = codec.decode_latents(codes[:, :codebook]) if codebook else 0.0
         encoder = (latents.vectors if offset is None else latents.vectors + offset) - before
         after = codec.decode_latents(codes) - before
-    return CodecVectors(encoder[0].T.numpy(), after[0].T.numpy(), codes[0, codebook].numpy())
+    return CodecVectors(encoder[0].T.cpu().numpy(), after[0].T.cpu().numpy(), codes[0, codebook].cpu().numpy())
 
 
 def store_vectors(

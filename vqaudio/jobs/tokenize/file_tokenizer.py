@@ -38,6 +38,16 @@ class Outcome:
     reason: str | None = None
 
 
+class FileEncoder(Protocol):
+    """A piece of work on single files, which several threads may do at a time: a FileTokenizer's, or a like one."""
+
+    sample_rate_hz: int
+
+    def encode(self, source: Source, feed: Callable[[Callable[[np.ndarray], None]], Decoded]) -> Outcome:
+        """Work on one file; see `FileTokenizer.encode`."""
+        ...
+
+
 class FileTokenizer:
     """A tokenizer of files, each on its own: a file's codes do not depend on what is encoded beside it.
 

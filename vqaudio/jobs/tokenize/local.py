@@ -18,7 +18,7 @@ import torch
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.memory import release_free_memory
 from vqaudio.jobs.sources import Source
-from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer, Outcome
+from vqaudio.jobs.tokenize.file_tokenizer import FileEncoder, Outcome
 from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
 from vqaudio.jobs.worker_process import POLL_S, count_cpus
 
@@ -88,7 +88,7 @@ class LocalRun:
     def __init__(
         self,
         sources: Sequence[Source],
-        tokenizer: FileTokenizer,
+        tokenizer: FileEncoder,
         readers: Sequence[AudioFileReader],
         *,
         num_threads: int,

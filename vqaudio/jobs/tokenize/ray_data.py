@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from vqaudio.codec.locate import FOREIGN_PREFIX
+from vqaudio.codec.locate import FOREIGN_PREFIX, UNITS_PREFIX
+from vqaudio.codec.units.naming import UnitsName
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.containers.part import Part
 from vqaudio.jobs.sources import Source
@@ -166,6 +167,8 @@ def unpacked(text: str) -> Source:
 
 def whole_name(codec: str) -> str:
     """Make the path in a codec's name absolute, where it has one."""
+    if codec.startswith(UNITS_PREFIX):
+        return UnitsName.parse(codec).whole
     where = Path(codec.removeprefix(FOREIGN_PREFIX))
     before = FOREIGN_PREFIX if codec.startswith(FOREIGN_PREFIX) else ""
     return f"{before}{where.resolve()}" if where.exists() else codec
