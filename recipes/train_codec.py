@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from run import RunConfig, main, open_logbook, restore, run_crops
 from torch import Tensor
 
 from vqaudio.codec.build import build_codec
+from vqaudio.codec.card import card_of
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.saving import open_codec, save_codec
 from vqaudio.core.config import to_mapping
@@ -68,6 +70,7 @@ class CodecTraining:
     def __init__(self, config: RecipeConfig, launch: Launch) -> None:
         torch.manual_seed(config.seed)
         self.config, self.launch, self.step = config, launch, 0
+        self.held_out: dict[str, float] = {}  # of the last evaluation
         self.codec = build_codec(config.codec)
         if config.start_from:
             load_matching_weights(self.codec, open_codec(config.start_from))
@@ -135,12 +138,14 @@ class CodecTraining:
     def save_codec(self, folder: Path) -> None:
         """Writes the codec with averaged weights, as users open it."""
         with self.average.applied(self.codec):
-            save_codec(self.codec, folder)
+            recipe = yaml.safe_dump(to_mapping(self.config), sort_keys=False, allow_unicode=True)
+            save_codec(self.codec, folder, card=card_of(self.codec, recipe=recipe, figures=self.held_out))
 
     def evaluate(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> dict[str, float]:
         """`held_out_figures` of audio `b 1 n` with the averaged weights."""
         with self.average.applied(self.codec):
-            return held_out_figures(self.codec.eval(), self.losses.mel, audio, speakers, lengths)
+            self.held_out = held_out_figures(self.codec.eval(), self.losses.mel, audio, speakers, lengths)
+        return self.held_out
 
     def sounds(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> dict[str, np.ndarray]:
         """The first NUM_HEARD of audio `b 1 n`, and what one and all codebooks make of them: samples `n` by name."""

@@ -141,7 +141,7 @@ def test_opening_and_saving_leave_the_random_numbers_alone(codec, tmp_path):
 
 def test_nothing_is_left_beside_the_saved_files(codec, tmp_path):
     save_codec(codec, tmp_path / "codec")
-    assert sorted(p.name for p in (tmp_path / "codec").iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "codec").iterdir()) == ["README.md", "config.json", "model.safetensors"]
 
 
 def test_a_codec_from_before_a_field_existed_opens_as_it_was(codec, speech, tmp_path):

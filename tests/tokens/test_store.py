@@ -297,3 +297,37 @@ def test_a_page_that_was_changed_is_noticed_by_its_checksum_alone(tmp_path):
     flipped(shard, middle, shard)
     with open_shard(shard) as file, pytest.raises(VqaudioError, match="damaged"):
         list(rows_in(file, STAMP))
+
+
+def test_a_store_as_a_data_frame_has_every_field_of_every_row(store_dir):
+    pytest.importorskip("pandas")
+    store = TokenStore.open(store_dir)
+    frame = store.to_pandas()
+    assert len(frame) == 20
+    for wanted, (_, found) in zip(store, frame.iterrows(), strict=True):
+        assert np.array_equal(found["codes"], wanted.codes)
+        assert {**found.to_dict(), "codes": 0} == {**vars(wanted), "codes": 0}
+
+
+def test_a_store_as_a_dataset_gives_the_same_codes(store_dir):
+    pytest.importorskip("datasets")
+    store = TokenStore.open(store_dir)
+    dataset = store.to_dataset()
+    assert dataset.column_names == ["id", "num_samples", "source_rate_hz", "seconds", "speaker", "text", "codes"]
+    assert dataset["id"] == store.ids()
+    for wanted, found in zip(store, dataset, strict=True):
+        assert np.array_equal(np.array(found["codes"]), wanted.codes)
+
+
+def test_an_empty_store_is_an_empty_table(tmp_path):
+    with TokenWriter(tmp_path / "tokens", STAMP):
+        pass
+    table = TokenStore.open(tmp_path / "tokens").to_arrow()
+    assert (table.num_rows, table.column_names[-1]) == (0, "codes")
+
+
+def test_a_damaged_shard_is_no_table(store_dir):
+    path = next((store_dir / "data").glob("part-*.parquet"))
+    path.write_bytes(path.read_bytes()[:-9] + b"\0" * 9)
+    with pytest.raises(VqaudioError, match="has changed since it was written"):
+        TokenStore.open(store_dir).to_arrow()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vqaudio.codec.hub import find_on_hub, is_repo_id
 from vqaudio.core.config import between, from_mapping
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.plain_files import parse_json, require_format
@@ -28,10 +29,12 @@ class CodecFacts:
     codebook_size: int = field(metadata=COUNT)
 
 
-def find_codec(name_or_folder: str | Path) -> Path:
+def find_codec(name_or_folder: str | Path, *, may_download: bool = False) -> Path:
     """Find the folder of a codec: `speech-16k` is the newest that ships under that name, `speech-16k@1` the first.
 
     The folder of a training run stands for the codec in it.
+
+    Any other `OWNER/NAME` is a repository of the hub, looked for in its local cache; may_download: fetch it.
 
     Raises VqaudioError that lists the shipped ones.
     """
@@ -49,10 +52,16 @@ def find_codec(name_or_folder: str | Path) -> Path:
         )
     if name.startswith(UNITS_PREFIX):
         raise VqaudioError(f"this needs the latents or the voices of a codec of vqaudio, and {name} makes units")
+    on_hub = ""
+    if is_repo_id(name) and not Path(name).exists():
+        try:
+            return find_on_hub(name, may_download=may_download)
+        except VqaudioError as error:
+            on_hub = f"; {error}"
     shipped = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
     raise VqaudioError(
         f"no codec called {str(name_or_folder)!r}: it is neither a folder with a config.json nor one of the shipped "
-        f"codecs ({', '.join(shipped) or 'none'})"
+        f"codecs ({', '.join(shipped) or 'none'}){on_hub}"
     )
 
 

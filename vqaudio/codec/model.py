@@ -1,5 +1,7 @@
 """The codec: encoder, quantizer, decoder on one time grid."""
 
+from importlib import import_module
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -161,6 +163,11 @@ class Codec(nn.Module):
         embeddings = resolve_speaker_embeddings(self, speakers, embeddings, len(audio_codes))
         vectors = self.decode_latents(audio_codes)
         return decode_windows(self.decoder, vectors, embeddings, window_frames=self.window_frames)[..., :length]
+
+    def push_to_hub(self, repo_id: str, *, is_private: bool = False, card: str | None = None) -> str:
+        """Write the codec to the Hugging Face hub; see `vqaudio.codec.saving.push_to_hub`."""
+        saving = import_module("vqaudio.codec.saving")  # by its name, for it builds codecs and so imports this file
+        return saving.push_to_hub(self, repo_id, is_private=is_private, card=card)
 
     def bypass_quantizer(self, audio: Tensor, *, embeddings: Tensor | None = None) -> Tensor:
         """Encode and decode without quantization: the ceiling of what more or better codebooks could give.

@@ -1,6 +1,7 @@
 """Saving and opening of a codec: model.safetensors, config.json, its model card README.md, and known speakers."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from vqaudio.codec.build import build_codec
+from vqaudio.codec.card import GENERATED, card_of
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import fingerprint, shaping_state
+from vqaudio.codec.hub import FILES, is_repo_id
 from vqaudio.codec.locate import FOREIGN_PREFIX, FORMAT_VERSION, find_codec, read_header
 from vqaudio.codec.model import Codec
 from vqaudio.codec.speakers import read_speakers, save_speakers
@@ -20,14 +23,17 @@ from vqaudio.core.durable import make_folder, replace_durably
 from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.devices import find_device
 
+CARD = "README.md"
+
 if TYPE_CHECKING:
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.units.tokenizer import UnitsTokenizer
 
 
-def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> str:
+def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False, card: str | None = None) -> str:
     """Write the codec to a folder; with is_half the networks' weights become float16 (the codebooks stay float32).
 
+    card: its README.md; with None one is made, unless somebody has written one there.
     Returns the weights' SHA-256 as they will be read back.
     """
     folder = Path(folder)
@@ -48,15 +54,20 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False) -> st
     replace_durably(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
     replace_durably(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
     save_speakers(folder, codec.known_speakers, sha256)
+    if card is not None or _is_ours(folder / CARD):
+        text = card_of(stored) if card is None else card
+        replace_durably(folder / CARD, lambda path: path.write_text(text, encoding="utf-8"))
     return sha256
 
 
-def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu") -> Codec:
-    """Open a codec in eval mode: one that ships in the package, by its name, or a folder that `save_codec` wrote.
+def open_codec(name_or_folder: str | Path = "speech-16k", device: str = "cpu", *, may_download: bool = False) -> Codec:
+    """Open a codec in eval mode: one that ships, by its name, a folder of `save_codec`, or the hub's OWNER/NAME.
 
+    may_download: fetch the last from the hub; else it is opened where it was fetched before.
     Raises VqaudioError if there is none, if it was written by a later version, or if its weights are damaged.
     """
-    place, folder = find_device(device), find_codec(name_or_folder)
+    place = find_device(device)
+    folder = find_codec(name_or_folder, may_download=may_download)
     header = read_header(folder)
     codec = _blank_codec(from_mapping(CodecConfig, header["codec"], where="codec"))
     try:
@@ -104,6 +115,37 @@ def open_speaking(name_or_folder: str | Path = "speech-16k", device: str = "cpu"
     from vqaudio.codec.foreign import open_foreign
 
     return open_foreign(str(name_or_folder), device)
+
+
+def push_to_hub(codec: Codec, repo_id: str, *, is_private: bool = False, card: str | None = None) -> str:
+    """Write the codec, as `save_codec` does, to the hub's repository `OWNER/NAME`, which is made if it is not there.
+
+    card: the README.md; None writes one from the codec.  Uses the token of `hf auth login`.  Returns the address of the
+    commit.  Raises VqaudioError without huggingface_hub, or where the hub refuses.
+    """
+    if not is_repo_id(repo_id):
+        raise VqaudioError(f"a repository of the hub is called OWNER/NAME, got {repo_id!r}")
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError
+    except ImportError as error:
+        raise VqaudioError(f"pushing {repo_id} needs huggingface_hub: pip install 'vqaudio[hub]' ({error})") from None
+    with tempfile.TemporaryDirectory() as name:
+        save_codec(codec, name, card=card)
+        try:
+            api = HfApi()
+            api.create_repo(repo_id, private=is_private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=name, allow_patterns=list(FILES)))
+        except (HfHubHTTPError, OSError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise VqaudioError(
+                f"{repo_id} was not pushed: {reason}; `hf auth login` gives this machine a token"
+            ) from None
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a card may be written: there is none, or one that `card_of` wrote and nobody changed since."""
+    return not path.exists() or GENERATED in path.read_text(encoding="utf-8", errors="replace")
 
 
 def _blank_codec(config: CodecConfig) -> Codec:

@@ -1,15 +1,22 @@
 """The token store: codes read from disk.  Probes, priors and exports need nothing else of a codec."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from vqaudio.core.durable import sha256_of
 from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.failures import read_failures
 from vqaudio.tokens.manifest import Manifest, read_manifest, require_shards
-from vqaudio.tokens.schema import CodecStamp, TokenRow
+from vqaudio.tokens.schema import CodecStamp, TokenRow, arrow_schema, table_of
 from vqaudio.tokens.shards import ids_in, open_listed, row_at, rows_in
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from pandas import DataFrame
 
 
 class TokenStore:
@@ -86,6 +93,40 @@ class TokenStore:
         shard_number, row_number = self._positions[row_id]
         with open_listed(self.folder, self.manifest.shards[shard_number]) as file:
             return row_at(file, row_number, self.stamp)
+
+    def to_arrow(self) -> pa.Table:
+        """Read all rows as one Arrow table, the codes as lists of lists (codebooks of frames).
+
+        Raises VqaudioError for a damaged shard.
+        """
+        tables = []
+        for shard in self.manifest.shards:
+            with open_listed(self.folder, shard) as file:
+                tables.append(table_of(list(rows_in(file, self.stamp)), self.stamp))
+        return pa.concat_tables([arrow_schema(self.stamp).empty_table(), *tables])
+
+    def to_pandas(self) -> "DataFrame":
+        """Read all rows as a pandas DataFrame; in the column `codes` are arrays `k t` uint16.
+
+        Raises VqaudioError without pandas, and for a damaged shard.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            raise VqaudioError(f"to_pandas needs pandas: pip install pandas ({error})") from None
+        names = [field.name for field in fields(TokenRow)]
+        return DataFrame([[getattr(row, name) for name in names] for row in self], columns=names)
+
+    def to_dataset(self) -> "Dataset":
+        """Read all rows as a Dataset of the library `datasets`; `codes` are lists of codebooks of frames.
+
+        Raises VqaudioError without datasets, and for a damaged shard.
+        """
+        try:
+            from datasets import Dataset
+        except ImportError as error:
+            raise VqaudioError(f"to_dataset needs datasets: pip install 'vqaudio[lm]' ({error})") from None
+        return Dataset(self.to_arrow())
 
     def failures(self) -> list[dict[str, Any]]:
         """Read what could not be tokenized, in the order of the ids.
