@@ -75,7 +75,9 @@ def test_what_is_pushed_opens_as_the_same_codec_with_a_card(make_voiced_codec, t
         shutil.copytree(folder_path, tmp_path / "pushed")
         return f"https://hub/{repo_id}/commit/1"
 
-    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", lambda self, *args, **options: made.append((args, options)))
+    monkeypatch.setattr(
+        "huggingface_hub.HfApi.create_repo", lambda self, *args, **options: made.append((args, options))
+    )
     monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
     assert codec.push_to_hub("ada/voiced", is_private=True).endswith("ada/voiced/commit/1")
     assert made == [(("ada/voiced",), {"private": True, "exist_ok": True})]

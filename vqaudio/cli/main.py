@@ -39,6 +39,7 @@ VERBS = {
     "verify": Verb("vqaudio.cli.recordings.verify", "check a token store, and tokenize again what is damaged"),
     "fetch": Verb("vqaudio.cli.recordings.fetch", "download a public corpus, check it and unpack it"),
     "evaluate": Verb("vqaudio.cli.study.evaluate", "measure a codec on recordings: quality, bitrate, codebook use"),
+    "compare": Verb("vqaudio.cli.study.compare", "set codecs side by side: quality, phones, speed, exactness"),
     "report": Verb("vqaudio.cli.study.report", "write one HTML page about a codec: players, plots, tables"),
     "probe": Verb("vqaudio.cli.study.probe", "relate codes to phones, beside controls"),
     "train": Verb("vqaudio.cli.models.train", "train a codec or a prior from a recipe", has_own_help=True),

@@ -70,19 +70,45 @@ class ForeignCodec:
     def _encode_row(self, audio: Tensor) -> Tensor:
         missing = -audio.shape[-1] % self.grid.hop_samples
         num_frames = self.grid.num_frames(audio.shape[-1])
-        audio = F.pad(audio.to(self.device, torch.float32), (0, missing))
-        kind = self.model.config.model_type
-        if kind in ("encodec", "xcodec"):
-            codes = self.model.encode(audio, bandwidth=max(self.model.config.target_bandwidths)).audio_codes
-        else:
-            codes = self.model.encode(audio).audio_codes
-        codes = codes.reshape(1, *codes.shape[-2:])  # EnCodec puts its chunks before
+        codes = self._encode_batch(F.pad(audio.to(self.device, torch.float32), (0, missing)))
         if codes.shape[-1] < num_frames:
             raise VqaudioError(
                 f"{self.name} gives {codes.shape[-1]} frames for {num_frames * self.grid.hop_samples} "
                 f"samples, wanted {num_frames}: too short for this model"
             )
         return codes[..., :num_frames]
+
+    def _encode_batch(self, audio: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Call the model's `encode` on audio `b 1 n`, with its padding mask `b 1 n` where it takes one."""
+        kind, options = self.model.config.model_type, {}
+        if kind in ("encodec", "xcodec"):
+            options["bandwidth"] = max(self.model.config.target_bandwidths)
+        if mask is not None and kind in ("encodec", "mimi"):
+            options["padding_mask"] = mask
+        codes = self.model.encode(audio, **options).audio_codes
+        return codes.reshape(len(audio), *codes.shape[-2:])  # EnCodec puts its chunks before
+
+    @torch.inference_mode()
+    def encode_padded(self, audio: Tensor, lengths: Tensor) -> Tensor:
+        """Encode a batch as the model does by itself, padding and all: what `encode` differs from.
+
+        audio: `b 1 n`, whole hops, zero after each row's length; lengths: `b` samples.  Returns codes `b k t`.
+        """
+        is_real = torch.arange(audio.shape[-1]) < lengths[:, None]
+        return self._encode_batch(audio.to(self.device, torch.float32), is_real[:, None].to(self.device))
+
+    @torch.inference_mode()
+    def decoded_length(self, num_samples: int) -> int:
+        """Count the samples that the model by itself gives back for so many, without padding or cutting of ours.
+
+        Raises VqaudioError where it takes no such length.
+        """
+        audio = torch.zeros(1, 1, num_samples, device=self.device)
+        try:
+            return self._decode_row(self._encode_batch(audio)).shape[-1]
+        except (RuntimeError, ValueError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise VqaudioError(f"{self.name} takes no {num_samples} samples: {reason}") from None
 
     def _decode_row(self, codes: Tensor) -> Tensor:
         if self.model.config.model_type == "encodec":

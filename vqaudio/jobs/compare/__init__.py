@@ -1,0 +1,1 @@
+"""Tokenizers side by side: quality, meaning, speed, exactness."""
