@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -59,7 +58,7 @@ class FfmpegFile:
     frames = UNKNOWN_FRAMES
     extra_info = ""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         program = find_ffmpeg()
         if program is None:
             raise VqaudioError(f"{path}: {advice(os.path.splitext(os.fspath(path))[1].lower())}")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from os import PathLike
 from typing import NamedTuple
 
 SYNC = re.compile(rb"\xff[\xf8\xf9]")  # 14 bits, a reserved one, and whether blocks vary in length
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
     end: int
 
 
-def samples_held(path: str | Path) -> int | None:
+def samples_held(path: str | PathLike[str]) -> int | None:
     """Count the samples per channel of a FLAC file by its last frame; None if there is none, or for another format.
 
     Only the end of the file is read.  What looks like a frame counts if another one ends where it starts.

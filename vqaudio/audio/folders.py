@@ -26,7 +26,7 @@ class AudioPath(NamedTuple):
     refusal: str | None = None
 
 
-def suffix_of(name: str | Path) -> str:
+def suffix_of(name: str | os.PathLike[str]) -> str:
     """Take the suffix of a file's name in lower case, dot included."""
     return os.path.splitext(os.fspath(name))[1].lower()
 

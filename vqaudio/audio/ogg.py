@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import IO, NamedTuple
 
 CAPTURE = b"OggS"
@@ -100,7 +100,7 @@ class OggStream:
         return max(0, self.last_granule - self.first_granule - self.header.early_samples) / self.header.rate_hz
 
 
-def ogg_warnings(path: str | Path, read_s: float) -> list[str]:
+def ogg_warnings(path: str | PathLike[str], read_s: float) -> list[str]:
     """Write a sentence if pages or sound of an Ogg file are missing, another if it has no end; none for other formats.
 
     read_s: seconds that could be read of it.
@@ -119,7 +119,7 @@ def ogg_warnings(path: str | Path, read_s: float) -> list[str]:
     return warnings
 
 
-def read_streams(path: str | Path) -> list[OggStream]:
+def read_streams(path: str | PathLike[str]) -> list[OggStream]:
     """Read the logical streams of an Ogg file, side by side or chained; none of a file of another format.
 
     Memory does not grow with the file's length, and time in proportion to it.

@@ -9,8 +9,9 @@ from typing import Any
 
 import soundfile
 
-from vqaudio.audio.ffmpeg import FfmpegFile
+from vqaudio.audio.ffmpeg import FfmpegFile, find_ffmpeg
 from vqaudio.audio.folders import FOREIGN_SUFFIXES, suffix_of
+from vqaudio.audio.sources import SoundPath, SpooledCopy
 from vqaudio.core.errors import VqaudioError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000  # below is no speech, above no converter: the header is wrong
@@ -40,7 +41,7 @@ class ForwardFile(soundfile.SoundFile):
             num_frames -= got
 
 
-def open_sound(path: str | Path) -> ForwardFile | FfmpegFile:
+def open_sound(path: SoundPath) -> ForwardFile | FfmpegFile:
     """Open a sound file at its first frame: through libsndfile, or through ffmpeg what that does not read.
 
     Raises VqaudioError if it is missing, empty, not a regular file, not audio, or of an absurd rate or channel count.
@@ -51,7 +52,9 @@ def open_sound(path: str | Path) -> ForwardFile | FfmpegFile:
     try:
         sound = FfmpegFile(path) if suffix_of(path) in FOREIGN_SUFFIXES else ForwardFile(sound_name(path))
     except soundfile.LibsndfileError as error:
-        raise VqaudioError(f"{path}: {_explain(path, error)}") from None
+        if suffix_of(path) or not isinstance(path, SpooledCopy) or find_ffmpeg() is None:
+            raise VqaudioError(f"{path}: not audio, or damaged at its start: libsndfile says: {said(error)}") from None
+        sound = FfmpegFile(path)  # bytes have no suffix to go by
     except TypeError:  # soundfile wants to be told the rate of what is named .raw
         raise VqaudioError(f"{path}: raw samples without a header; {_convert(path)}") from None
     if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ or sound.channels > MAX_CHANNELS:
@@ -64,7 +67,7 @@ def open_sound(path: str | Path) -> ForwardFile | FfmpegFile:
     return sound
 
 
-def sound_name(path: str | Path) -> Any:
+def sound_name(path: SoundPath) -> Any:
     """Encode a path as bytes, because a file's name need not be valid Unicode.
 
     Returns Any: soundfile's types forget bytes.
@@ -88,7 +91,7 @@ def said(error: soundfile.LibsndfileError) -> str:
     return error.error_string.removeprefix("Error : ").removeprefix("Internal error : ").strip(" .")
 
 
-def no_samples(path: str | Path) -> str:
+def no_samples(path: SoundPath) -> str:
     """Explain why a file that opens holds nothing."""
     size = _size_bytes(path)
     if size < 1_000:
@@ -96,7 +99,7 @@ def no_samples(path: str | Path) -> str:
     return f"the header says that it holds no samples, but the file has {size} bytes; {_convert(path)}"
 
 
-def _size_bytes(path: str | Path) -> int:
+def _size_bytes(path: SoundPath) -> int:
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -108,10 +111,6 @@ def _size_bytes(path: str | Path) -> int:
         raise VqaudioError(f"{path}: cannot be opened: {reason}") from None
 
 
-def _explain(path: str | Path, error: soundfile.LibsndfileError) -> str:
-    return f"not audio, or damaged at its start: libsndfile says: {said(error)}"
-
-
-def _convert(path: str | Path) -> str:
-    name = os.path.basename(os.fspath(path))
+def _convert(path: SoundPath) -> str:
+    name = os.path.basename(str(path))
     return f"convert it first: ffmpeg -i {shlex.quote('./' + name)} {shlex.quote('./' + Path(name).stem + '-new.wav')}"

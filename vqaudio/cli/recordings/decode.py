@@ -1,11 +1,13 @@
 """`vqaudio decode TOKENS --out WAV_DIR`: a token store, or what a language model sampled, becomes wav files.
 
     vqaudio decode tokens/ --out decoded/
+    vqaudio decode in.codes out.wav
     vqaudio decode sampled.npy --like lm/ --out decoded/
 
-With --like, TOKENS is a file of ids that a model sampled which learned from the export `lm/`: .npy, .bin, .jsonl (also
-the codes.jsonl of `vqaudio sample`), .parquet with input_ids, or lines of tokens or numbers.  Each row, cut where a
-document ends, becomes 0000.wav, 0001.wav, ...; ids without a meaning and frames without all their codes are counted.
+A file that `vqaudio encode` or `vqaudio stream` wrote becomes one wav file.  With --like, TOKENS is a file of ids that
+a model sampled which learned from the export `lm/`: .npy, .bin, .jsonl (also the codes.jsonl of `vqaudio sample`),
+.parquet with input_ids, or lines of tokens or numbers.  Each row, cut where a document ends, becomes 0000.wav,
+0001.wav, ...; ids without a meaning and frames without all their codes are counted.
 """
 
 import argparse
@@ -24,16 +26,19 @@ if TYPE_CHECKING:
     from vqaudio.codec.foreign import ForeignCodec
     from vqaudio.codec.model import Codec
     from vqaudio.jobs.voice.conversion import Voice
-    from vqaudio.tokens.schema import TokenRow
+    from vqaudio.tokens.schema import CodecStamp, TokenRow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("tokens", metavar="TOKENS", type=path_of, help="a token store; with --like, a file of ids")
+    parser.add_argument(
+        "tokens", metavar="TOKENS", type=path_of, help="a token store; with --like, a file of ids; a .codes file"
+    )
+    parser.add_argument("wav", metavar="OUT.wav", type=path_of, nargs="?", help="file to write for a .codes file")
     parser.add_argument("--like", metavar="EXPORT", type=path_of, help="the export that a model learned its ids from")
     repeat = "of an export with --deduplicate, where no durations stand beside the ids: frames of each run (default: 1)"
     parser.add_argument("--run-frames", metavar="N", type=int, default=1, help=repeat)
-    parser.add_argument("--out", metavar="WAV_DIR", type=path_of, required=True, help="folder for the wav files")
+    parser.add_argument("--out", metavar="WAV_DIR", type=path_of, help="folder for the wav files")
     parser.add_argument("--codec", metavar="NAME|DIR", help="default: the shipped codec that the store names")
     parser.add_argument("--codebooks", metavar="K", type=int, help="decode the first K codebooks only (default: all)")
     voice = "of a codec with speaker conditioning: a speaker that it knows, or a recording of any (default: nobody)"
@@ -52,9 +57,13 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.core.printable import printable
     from vqaudio.jobs.decoded_folder import decoded_folder
     from vqaudio.jobs.stamps import open_stamped_speaking
+    from vqaudio.tokens.wire.file import is_codes_file
 
+    if not args.like and is_codes_file(args.tokens):
+        return decode_file(args)
+    require_folder(args)
     store = of_ids(args.tokens, args.like, args.run_frames) if args.like else of_store(args.tokens)
-    require_codebooks(args.codebooks, store)
+    require_codebooks(args.codebooks, store.stamp, store.path)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     paths = choose_paths(store, args.out, mode)
     start_s = time.monotonic()
@@ -81,14 +90,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def require_codebooks(num_codebooks: int | None, store: "Decodable") -> None:
+def decode_file(args: argparse.Namespace) -> int:
+    """Decode a .codes file to one wav file; 0 when all went well."""
+    from vqaudio.cli.terminal.paths import require_free
+    from vqaudio.core.errors import VqaudioError
+    from vqaudio.core.printable import printable
+    from vqaudio.jobs.one_recording import decode_recording
+    from vqaudio.jobs.stamps import open_stamped_speaking
+    from vqaudio.tokens.wire.file import read_codes
+
+    out = args.wav or args.out
+    if out is None or (args.wav and args.out) or args.resume:
+        raise VqaudioError(f"{args.tokens} holds the codes of one recording: vqaudio decode {args.tokens} OUT.wav")
+    require_free(out, ".wav", args.tokens, is_overwriting=args.overwrite)
+    content = read_codes(args.tokens)
+    require_codebooks(args.codebooks, content.stamp, args.tokens)
+    codec = open_stamped_speaking(content.stamp, args.codec, args.device)
+    voice = voice_of(codec, args.speaker)
+    decode_recording(codec, content, out, args.codebooks, embedding=None if voice is None else voice.embedding)
+    if not args.quiet:
+        print(printable(f"{out}: {content.num_samples / content.stamp.sample_rate_hz:.2f} s"))
+        if voice is not None:
+            print(printable(f"voice {voice.name}"))
+    return 0
+
+
+def require_folder(args: argparse.Namespace) -> None:
+    """Check that there is a folder for wav files and no single one.  Raises VqaudioError otherwise."""
+    from vqaudio.core.errors import VqaudioError
+
+    if args.wav is not None:
+        raise VqaudioError(f"{args.tokens} is no .codes file, which alone becomes one wav file; wanted --out WAV_DIR")
+    if args.out is None:
+        raise VqaudioError("wanted a folder for the wav files: --out WAV_DIR")
+
+
+def require_codebooks(num_codebooks: int | None, stamp: "CodecStamp", path: Path) -> None:
     """Check the number of codebooks.  Raises VqaudioError if the store does not have that many."""
     from vqaudio.core.errors import VqaudioError
 
-    if num_codebooks is not None and not 1 <= num_codebooks <= store.stamp.num_codebooks:
+    if num_codebooks is not None and not 1 <= num_codebooks <= stamp.num_codebooks:
         raise VqaudioError(
-            f"{store.path} holds {store.stamp.num_codebooks} codebooks; --codebooks must be 1 to "
-            f"{store.stamp.num_codebooks}, got {num_codebooks}"
+            f"{path} holds {stamp.num_codebooks} codebooks; --codebooks must be 1 to {stamp.num_codebooks}, got "
+            f"{num_codebooks}"
         )
 
 

@@ -126,13 +126,13 @@ def open_decoder(args: argparse.Namespace, reader: "CodesReader") -> "LiveDecode
     from vqaudio.cli.recordings.decode import voice_of
     from vqaudio.codec.live import open_stream
     from vqaudio.core.errors import VqaudioError
-    from vqaudio.jobs.stamps import open_stamped
+    from vqaudio.jobs.stamps import open_stamped_speaking
 
     stamp = reader.stamp
     assert stamp is not None, "codes come after their header"
     if args.codebooks is not None and not 1 <= args.codebooks <= stamp.num_codebooks:
         raise VqaudioError(f"the stream has {stamp.num_codebooks} codebooks, got --codebooks {args.codebooks}")
-    codec = open_stamped(stamp, args.codec, args.device)
+    codec = open_stamped_speaking(stamp, args.codec, args.device)
     voice = voice_of(codec, args.speaker)
     embedding = None if voice is None else voice.embedding
     return open_stream(codec, block_frames=args.block_frames, embedding=embedding).decoder

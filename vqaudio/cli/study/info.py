@@ -1,20 +1,23 @@
-"""`vqaudio info CODEC|TOKENS`: what a codec or a token store holds, without loading any weights.
+"""`vqaudio info CODEC|TOKENS`: what a codec, a token store or a .codes file holds, without loading any weights.
 
 For example:
 
     vqaudio info speech-16k
     vqaudio info tokens/
+    vqaudio info out.codes
 """
 
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqaudio.tokens.store import TokenStore
+    import numpy as np
+
+    from vqaudio.tokens.schema import CodecStamp
 
 MAX_SPEAKERS = 6  # ids that are printed; --json has all
 MAX_FAILURES = 10  # lines of them that are printed; --json has all
@@ -24,7 +27,7 @@ HIDDEN = ("card",)  # long: printed as it is, after the table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "what", metavar="CODEC|TOKENS", help="a shipped codec's name, a codec's folder or a token store"
+        "what", metavar="CODEC|TOKENS", help="a shipped codec's name, a codec's folder, a token store or a .codes file"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--verify", action="store_true", help="read all shards of a store and compare their SHA-256")
@@ -53,7 +56,10 @@ def describe(what: str | Path, *, is_verified: bool = False, has_usage: bool = F
     from vqaudio.codec.locate import find_codec
     from vqaudio.codec.units.naming import is_units_folder
     from vqaudio.core.errors import VqaudioError
+    from vqaudio.tokens.wire.file import is_codes_file
 
+    if is_codes_file(Path(what)):
+        return describe_codes(Path(what), has_usage=has_usage)
     if (Path(what) / "vqaudio.json").is_file():
         return describe_tokens(Path(what), is_verified=is_verified, has_usage=has_usage)
     try:
@@ -83,24 +89,43 @@ def describe_tokens(folder: Path, *, is_verified: bool = False, has_usage: bool 
         **({"run_shard": store.manifest.run_shard.to_json()} if store.manifest.run_shard else {}),
         "counts": {**counts, "hours": round(counts["seconds"] / 3600, 4), "failures": len(failures)},
         "shards": len(store.manifest.shards),
-        **({"usage": describe_usage(store)} if has_usage else {}),
+        **({"usage": describe_usage((row.codes for row in store), stamp)} if has_usage else {}),
         **({"verified": "every shard has its SHA-256"} if is_verified else {}),
         "failures": failures,
     }
 
 
-def describe_usage(store: "TokenStore") -> dict[str, Any]:
-    """Compute the usage of each codebook over all frames of a store, and the bitrate of its entropy."""
+def describe_codes(path: Path, *, has_usage: bool = False) -> dict[str, Any]:
+    """Collect stamp, length and bitrate of a .codes file.  Raises VqaudioError if it is damaged or not whole."""
+    from vqaudio.tokens.wire.file import read_codes
+
+    content = read_codes(path)
+    stamp = content.stamp
+    return {
+        "kind": "codes of one recording",
+        "file": str(path),
+        "codec": {**stamp.to_json(), **_rates(stamp.frame_rate_hz, stamp.num_codebooks, stamp.codebook_size)},
+        "frames": content.codes.shape[1],
+        "samples": content.num_samples,
+        "seconds": round(content.num_samples / stamp.sample_rate_hz, 4),
+        "bytes": path.stat().st_size,
+        **({"usage": describe_usage([content.codes], stamp)} if has_usage else {}),
+        "verified": "every block has its CRC-32",
+    }
+
+
+def describe_usage(codes: Iterable["np.ndarray"], stamp: "CodecStamp") -> dict[str, Any]:
+    """Compute the usage of each codebook over all frames of codes `k t`, and the bitrate of its entropy."""
     from vqaudio.metrics.usage import count_codes, entropy_bitrate_bps, entropy_bits, perplexity, top_share, usage
 
-    counts = count_codes((row.codes for row in store), store.stamp.codebook_size)
+    counts = count_codes(codes, stamp.codebook_size)
     return {
         "frames": int(counts[0].sum()),
         "used_share": usage(counts).round(4).tolist(),
         "perplexity": perplexity(counts).round(1).tolist(),
         "top_code_share": top_share(counts).round(4).tolist(),
         "entropy_bits_per_code": entropy_bits(counts).round(3).tolist(),
-        "entropy_kbit_per_second": round(entropy_bitrate_bps(counts, store.stamp.frame_rate_hz) / 1000, 4),
+        "entropy_kbit_per_second": round(entropy_bitrate_bps(counts, stamp.frame_rate_hz) / 1000, 4),
     }
 
 
