@@ -84,12 +84,13 @@ def write_objects(path: Path, rows: list[dict]) -> Path:
     return path
 
 
-def lhotse_cuts(folder: Path) -> Path:
+def lhotse_cuts(folder: Path, num_codebooks: int = 1) -> Path:
+    """Cuts whose arrays have frames in the first axis, with one codebook no other."""
     rows = []
-    for name, codes in sequences().items():
+    for name, codes in sequences(num_codebooks).items():
         path = folder / "arrays" / f"{name}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, codes[0])
+        np.save(path, codes[0] if num_codebooks == 1 else codes.T)
         array = {"storage_type": "numpy_files", "storage_path": "arrays", "storage_key": f"{name}.npy"}
         times = {"temporal_dim": 0, "frame_shift": 0.02, "start": 1.5}
         seconds = codes.shape[1] * 0.02
@@ -131,7 +132,20 @@ def test_every_format_gives_the_same_store(tmp_path: Path) -> None:
 def test_codebooks_stand_first_or_last(tmp_path: Path) -> None:
     assert run(write_npy(tmp_path / "kt", 3), tmp_path / "a") == 0
     assert run(write_npy(tmp_path / "tk", 3, turned=True), tmp_path / "b", "--axes", "tk") == 0
-    assert codes_in(tmp_path / "a") == codes_in(tmp_path / "b") == wanted(3)
+    assert run(lhotse_cuts(tmp_path, 3), tmp_path / "c") == 0
+    assert codes_in(tmp_path / "a") == codes_in(tmp_path / "b") == codes_in(tmp_path / "c") == wanted(3)
+
+
+def test_the_stamp_is_that_of_the_rows_in_whatever_order(tmp_path: Path) -> None:
+    rows = [{"id": name, "codes": codes[0].tolist()} for name, codes in sequences().items()]
+    changed = [{**rows[0], "codes": [*rows[0]["codes"][:-1], (rows[0]["codes"][-1] + 1) % NUM_CODES]}, *rows[1:]]
+    hashes = []
+    for number, version in enumerate((rows, rows[::-1], changed, rows[1:])):
+        out = tmp_path / f"out{number}"
+        assert run(write_objects(tmp_path / f"{number}.jsonl", version), out) == 0
+        hashes.append(TokenStore.open(out).stamp.weights_sha256)
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
 
 
 def test_merged_units_need_their_durations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
