@@ -33,8 +33,6 @@ def spoken_items(num_items: int = 600, num_phones: int = 4, num_speakers: int = 
 
 def warped(one: np.ndarray, other: np.ndarray) -> float:
     """Cell by cell, with the path traced back: the plain form."""
-    if len(one) < len(other):
-        one, other = other, one
     costs = (one[:, None] != other).astype(float)
     best, steps = np.full(costs.shape, np.inf), np.zeros(costs.shape, dtype=int)
     for i in range(len(one)):
@@ -42,7 +40,7 @@ def warped(one: np.ndarray, other: np.ndarray) -> float:
             if i == j == 0:
                 best[i, j], steps[i, j] = costs[i, j], 1
                 continue
-            before = [(best[a, b], steps[a, b]) for a, b in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if min(a, b) >= 0]
+            before = [(best[a, b], steps[a, b]) for a, b in ((i - 1, j - 1), (i, j - 1), (i - 1, j)) if min(a, b) >= 0]
             cost, length = min(before, key=lambda pair: pair[0])
             best[i, j], steps[i, j] = cost + costs[i, j], length + 1
     return best[-1, -1] / steps[-1, -1]
@@ -107,7 +105,9 @@ def test_no_triple_is_an_error() -> None:
 
 def test_frames_of_an_item_have_their_centres_in_it() -> None:
     values = np.arange(20)
-    assert item_frames(values, Item("f", 0.03, 0.09, "a", "b", "c", "s"), GRID).tolist() == [1, 2, 3]
+    assert item_frames(values, Item("f", 0.031, 0.089, "a", "b", "c", "s"), GRID).tolist() == [2, 3]
+    for onset_s, offset_s, frames in ((0.03, 0.09, [1, 2, 3, 4]), (0.07, 0.23, list(range(3, 12)))):  # on the centres
+        assert item_frames(values, Item("f", onset_s, offset_s, "a", "b", "c", "s"), GRID).tolist() == frames
     assert item_frames(values, Item("f", 0.031, 0.032, "a", "b", "c", "s"), GRID).tolist() == [1]
     for onset_s in (0.39, 0.5):
         with pytest.raises(VqaudioError, match="20 frames"):

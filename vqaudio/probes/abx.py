@@ -1,10 +1,11 @@
 """ABX discrimination: is a phone nearer to another token of itself than to a token of another phone in its context?
 
 Source: Schatz 2016; conditions and averaging as in ZeroSpeech: within, A, B and X of one speaker; across, X of another.
-An error counts 1, a tie 1/2.  Triples are averaged for each context and speaker(s), then over contexts, then over
-speakers, then over ordered pairs of phones.
+An error counts 1, a tie 1/2.  Triples are averaged for each context and speaker(s), then over contexts and speakers of
+X, then over speakers of A and B, then over ordered pairs of phones: figures without subsampling are those of fastabx.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,11 +38,12 @@ class AbxScore:
 class Cell(NamedTuple):
     """The ABX triples of one context, speaker(s) and ordered pair of phones.
 
-    a, b, x: numbers of the items; A and X are one phone, B is the other.
+    speaker: of A and B; those of X are of one speaker too.  a, b, x: numbers of the items; A and X are one phone, B is
+    the other.
     """
 
     phones: tuple[str, str]
-    speakers: tuple[str, ...]
+    speaker: str
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     x: NDArray[np.int64]
@@ -60,12 +62,15 @@ class AbxOptions:
 
 
 def item_frames(values: NDArray, item: Item, grid: FrameGrid) -> NDArray:
-    """Cut the frames whose centres lie within an item; where none does, the frame that holds its middle.
+    """Cut the frames whose centres lie within an item, or on its edges; where none does, the one that holds its middle.
 
+    As fastabx does it; libri-light's own code leaves out the last one.
     values: codes `t` or vectors `t d` of the item's file.  Raises VqaudioError for an item beyond the file.
     """
     frame_s = grid.hop_samples / grid.sample_rate_hz
-    first, end = (int(np.ceil(time_s / frame_s - 0.5)) for time_s in (item.onset_s, item.offset_s))
+    # Rounded: times in steps of 10 ms often are centres of frames of 20 ms, and quotients of decimals miss them.
+    onset, offset = (round(time_s / frame_s - 0.5, 6) for time_s in (item.onset_s, item.offset_s))
+    first, end = math.ceil(onset), math.floor(offset) + 1
     if end <= first:
         first = int((item.onset_s + item.offset_s) / 2 / frame_s)
         end = first + 1
@@ -90,12 +95,12 @@ def abx_score(
         kind = "across" if is_across else "within"
         raise VqaudioError(f"ABX {kind} speakers finds no triple in {len(items)} items; it needs more labelled speech")
     distances = _Distances(tokens, cells)
-    by_pair: defaultdict[tuple[str, str], defaultdict[tuple[str, ...], list[float]]]
+    by_pair: defaultdict[tuple[str, str], defaultdict[str, list[float]]]
     by_pair = defaultdict(lambda: defaultdict(list))
     num_triples = 0
     for cell in cells:
         error, count = _cell_error(cell, distances)
-        by_pair[cell.phones][cell.speakers].append(error)
+        by_pair[cell.phones][cell.speaker].append(error)
         num_triples += count
     means = [np.mean([np.mean(errors) for errors in groups.values()]) for groups in by_pair.values()]
     return AbxScore(float(np.mean(means)), len(by_pair), len(cells), num_triples)
@@ -114,8 +119,7 @@ class _Distances:
         return self.values[np.searchsorted(self.keys, self._keys(rows, columns))]
 
     def _keys(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-        low, high = np.minimum(rows[:, None], columns), np.maximum(rows[:, None], columns)
-        return low * self.num_tokens + high
+        return rows[:, None] * self.num_tokens + columns  # in this order: of equal paths it chooses one
 
 
 def _cell_error(cell: Cell, distances: _Distances) -> tuple[float, int]:
@@ -157,7 +161,7 @@ def _within_cells(items: Sequence[Item], options: AbxOptions) -> Iterator[Cell]:
         for speaker, phones in speakers.items():
             for a, b in permutations(phones, 2):
                 if len(phones[a]) > 1:
-                    yield Cell((a, b), (speaker,), phones[a], phones[b], phones[a])
+                    yield Cell((a, b), speaker, phones[a], phones[b], phones[a])
 
 
 def _across_cells(items: Sequence[Item], options: AbxOptions) -> Iterator[Cell]:
@@ -169,7 +173,7 @@ def _across_cells(items: Sequence[Item], options: AbxOptions) -> Iterator[Cell]:
                 if len(others) > options.max_speakers:
                     others = [others[i] for i in generator.choice(len(others), options.max_speakers, replace=False)]
                 for other in others:
-                    yield Cell((a, b), (speaker, other), phones[a], phones[b], speakers[other][a])
+                    yield Cell((a, b), speaker, phones[a], phones[b], speakers[other][a])
 
 
 def pair_distances(
@@ -178,7 +182,8 @@ def pair_distances(
     """Compute the DTW distance of each pair of tokens, tokens[firsts[i]] and tokens[seconds[i]]: `m`.
 
     tokens: codes `t` (frames differ by 0 or 1) or vectors `t d` (by the angle between them, over pi), t at least 1.
-    A path steps by one frame in either or in both; its cost is divided by its length, as libri-light's ABX does.
+    A path steps by one frame in either or in both; its cost is divided by its length, as libri-light's ABX does.  Of
+    paths of one cost that with the last step in both is taken, then that in the second token: so does fastabx.
     Raises VqaudioError for a token without frames.
     """
     lengths = np.array([len(token) for token in tokens], dtype=np.int64)
@@ -194,7 +199,7 @@ def pair_distances(
     while start < len(order):
         rows = int(lengths[longer[order[min(start + 4096, len(order)) - 1]]])
         batch = order[start : start + max(1, min(4096, BATCH_CELLS // (rows * rows)))]
-        distances[batch] = _warp(table, lengths, longer[batch], shorter[batch])
+        distances[batch] = _warp(table, lengths, longer[batch], shorter[batch], is_swapped[batch])
         start += len(batch)
     return distances
 
@@ -213,9 +218,13 @@ def _padded(tokens: Sequence[NDArray], lengths: NDArray[np.int64]) -> NDArray:
 
 
 def _warp(
-    table: NDArray, lengths: NDArray[np.int64], firsts: NDArray[np.integer], seconds: NDArray[np.integer]
+    table: NDArray,
+    lengths: NDArray[np.int64],
+    firsts: NDArray[np.integer],
+    seconds: NDArray[np.integer],
+    is_swapped: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Warp one batch: all pairs go through the cells together."""
+    """Warp one batch: all pairs go through the cells together.  is_swapped: of equal steps the one in rows is taken."""
     first, second = table[firsts, : lengths[firsts].max()], table[seconds, : lengths[seconds].max()]
     costs = _frame_costs(first, second)  # m i j
     # best, steps: the cost of the best path to each cell of the current row, and its length.
@@ -228,13 +237,12 @@ def _warp(
         above, above_steps = best.copy(), steps.copy()
         best[0], steps[0] = np.inf, 0.0
         for column in range(num_columns):
-            # Of equal costs the diagonal step is taken.
-            before, length = above[column], above_steps[column]
-            for cost, count in ((above[column + 1], above_steps[column + 1]), (best[column], steps[column])):
-                is_better = cost < before
-                before, length = np.where(is_better, cost, before), np.where(is_better, count, length)
-            best[column + 1] = before + costs[:, row, column]
-            steps[column + 1] = length + 1
+            up, left, diagonal = above[column + 1], best[column], above[column]
+            is_left = np.where(is_swapped, left < up, left <= up)
+            side, side_steps = np.where(is_left, left, up), np.where(is_left, steps[column], above_steps[column + 1])
+            is_diagonal = diagonal <= side
+            best[column + 1] = np.where(is_diagonal, diagonal, side) + costs[:, row, column]
+            steps[column + 1] = np.where(is_diagonal, above_steps[column], side_steps) + 1
         # Pairs whose first token ends in this row are done.
         is_end = np.flatnonzero(lengths[firsts] == row + 1)
         column = lengths[seconds[is_end]]
