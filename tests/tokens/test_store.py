@@ -315,8 +315,8 @@ def test_a_store_as_a_dataset_gives_the_same_codes(store_dir):
     dataset = store.to_dataset()
     assert dataset.column_names == ["id", "num_samples", "source_rate_hz", "seconds", "speaker", "text", "codes"]
     assert dataset["id"] == store.ids()
-    for wanted, found in zip(store, dataset, strict=True):
-        assert np.array_equal(np.array(found["codes"]), wanted.codes)
+    for wanted, codes in zip(store, dataset["codes"], strict=True):
+        assert np.array_equal(np.array(codes), wanted.codes)
 
 
 def test_an_empty_store_is_an_empty_table(tmp_path):

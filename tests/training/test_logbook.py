@@ -44,7 +44,7 @@ def test_tensorboard_has_a_curve_for_each_codebook_and_sound_with_its_picture(tm
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    sound = np.sin(np.arange(8_000) / 3).astype(np.float32) / 2
+    sound = (np.sin(np.arange(8_000) / 3) / 2).astype(np.float32)
     with Logbook(tmp_path, num_steps=10) as logbook:
         assert logbook.has_pictures
         logbook.report(5, "eval", {"loss": 1.5, "usage": [0.5, 1.0], "device": "cpu"})
