@@ -32,7 +32,6 @@ VERBS = {
     "merge": Verb("vqaudio.cli.recordings.merge", "join the shards of a run over many processes to one token store"),
     "decode": Verb("vqaudio.cli.recordings.decode", "turn a token store, or one file of codes, back into sound"),
     "import": Verb("vqaudio.cli.recordings.import_codes", "turn codes of other programs into a token store"),
-    "decode": Verb("vqaudio.cli.recordings.decode", "turn a token store back into recordings"),
     "stream": Verb("vqaudio.cli.recordings.stream", "codes of sound that still comes, and sound of codes that do"),
     "encode": Verb("vqaudio.cli.recordings.encode", "turn one recording into one file of codes"),
     "convert": Verb("vqaudio.cli.recordings.convert", "say the same in the voice of another speaker"),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vqaudio.codec.foreign import ForeignCodec
+from vqaudio.codec.units.tokenizer import UnitsTokenizer
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
 from vqaudio.jobs.codec_streams import decoders_of, tokenizer_of
@@ -18,7 +19,7 @@ from vqaudio.tokens.wire.file import CodesFile
 
 
 def encode_recording(
-    codec: NeuralCodec | ForeignCodec,
+    codec: NeuralCodec | ForeignCodec | UnitsTokenizer,
     path: Path,
     num_codebooks: int | None = None,
     *,
