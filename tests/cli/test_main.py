@@ -182,17 +182,11 @@ def test_an_empty_path_is_wrong_usage_and_not_the_current_folder(verb, capsys):
     assert "it is empty; wanted a path" in capsys.readouterr().err
 
 
-def parser_of(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser()
-    import_module(cli.VERBS[verb].module).add_arguments(parser)
-    return parser
-
-
 @pytest.mark.parametrize("verb", sorted(cli.VERBS))
 def test_defaults_are_what_the_help_says(verb):
     """Of every option whose help names its default: `(default: 32)`, or the word before `(default)`."""
     num_named = 0
-    for action in parser_of(verb)._actions:
+    for action in cli.parser_of(verb)._actions:
         said = re.search(r"\(default: ([\w.-]+)\)", action.help or "")
         said = said or re.search(r"([\w.-]+?)s? \(default\)", action.help or "")
         if said is None or said[1] in ("all", "nobody"):  # which are the absence of a value
@@ -206,7 +200,7 @@ def test_defaults_are_what_the_help_says(verb):
 @pytest.mark.parametrize("verb", sorted(cli.VERBS))
 def test_what_replaces_or_skips_something_is_asked_for(verb):
     """No flag is on by itself, and going on excludes starting again."""
-    parser = parser_of(verb)
+    parser = cli.parser_of(verb)
     flags = [action for action in parser._actions if action.nargs == 0 and action.dest != "help"]
     assert all(action.default in (False, None) for action in flags)
     names = {name for action in parser._actions for name in action.option_strings}

@@ -10,6 +10,7 @@ from vqaudio.audio.files import read_audio
 from vqaudio.cli.main import main
 from vqaudio.codec.saving import open_tokenizer
 from vqaudio.tokens.store import TokenStore
+from vqaudio.tokens.wire.file import read_codes
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'vqaudio[hf]'")
 
@@ -40,6 +41,16 @@ def test_a_store_holds_the_units_of_each_recording_alone(
         audio = torch.from_numpy(read_audio(samples_dir / row.id, 16_000))[None, None]
         assert codec.encode(audio)[0].tolist() == row.codes.tolist()
     assert len(rows) == 18
+
+
+def test_one_recording_has_the_units_of_the_store(
+    tokens: Path, speech_model: Path, means_file: Path, samples_dir: Path, tmp_path: Path
+) -> None:
+    row = next(iter(TokenStore.open(tokens)))
+    codec = ["--codec", f"units:{speech_model},layer=2,kmeans={means_file}"]
+    assert main(["encode", str(samples_dir / row.id), str(tmp_path / "one.codes"), *codec, "--quiet"]) == 0
+    assert read_codes(tmp_path / "one.codes").codes.tolist() == row.codes.tolist()
+    assert main(["decode", str(tmp_path / "one.codes"), str(tmp_path / "one.wav"), *codec]) == 1
 
 
 def test_recordings_of_any_length_have_units(

@@ -84,16 +84,21 @@ def _run(arguments: list[str]) -> int:
             return 0
         parser.parse_args(arguments)  # --help, --version, or a word that is no verb: all end here
         parser.error("the verb comes first: vqaudio VERB [options]")
-    name = arguments[0]
-    module = import_module(VERBS[name].module)
+    parsed = parser_of(arguments[0]).parse_args(arguments[1:])
+    return import_module(VERBS[arguments[0]].module).run(parsed)
+
+
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """Build the parser of a verb's options; its module is imported for it."""
+    module = import_module(VERBS[verb].module)
     parser = argparse.ArgumentParser(
-        prog=f"vqaudio {name}",
+        prog=f"vqaudio {verb}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=not VERBS[name].has_own_help,
+        add_help=not VERBS[verb].has_own_help,
     )
     module.add_arguments(parser)
-    return module.run(parser.parse_args(arguments[1:]))
+    return parser
 
 
 def _overview() -> argparse.ArgumentParser:

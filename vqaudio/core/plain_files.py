@@ -1,7 +1,9 @@
 """Text, CSV and JSON as people and programs leave them: what a library refuses becomes an error that callers expect."""
 
 import csv
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,19 @@ def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
             yield file
         except UnicodeDecodeError as error:
             raise VqaudioError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Read the lines of a UTF-8 file, unpacked if its name ends in .gz.  Raises VqaudioError as `open_text` does."""
+    if path.suffix.lower() != ".gz":
+        with open_text(path) as file:
+            yield from file
+        return
+    try:
+        with gzip.open(path, "rt", encoding="utf-8-sig") as file:
+            yield from file
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise VqaudioError(f"{path} cannot be read: {error}") from None
 
 
 @contextmanager

@@ -63,7 +63,9 @@ def _row_of_cut(cut: Mapping[str, Any], place: str, folder: Path, grid: FrameGri
     said = cut.get("supervisions")
     said = said[0] if isinstance(said, list) and len(said) == 1 and isinstance(said[0], Mapping) else {}
     known = {name: value for name in ("speaker", "text") if isinstance(value := said.get(name), str)}
-    file = Path(os.path.join(folder, str(array.get("storage_path", "")), str(array.get("storage_key", ""))))
+    file = Path(os.path.join(str(array.get("storage_path", "")), str(array.get("storage_key", ""))))
+    if not file.is_file():  # lhotse's paths are of the folder it ran in
+        file = folder / file
     duration_s = cut.get("duration")
     num_samples = round(duration_s * grid.sample_rate_hz) if isinstance(duration_s, (int, float)) else None
     is_turned = int(found.get("temporal_dim", 0)) == 0

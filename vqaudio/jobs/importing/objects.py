@@ -1,8 +1,6 @@
 """Rows with named cells: JSON lines, and Parquet files."""
 
 import ast
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.core.plain_files import open_text, parse_json
+from vqaudio.core.plain_files import parse_json, text_lines
 from vqaudio.jobs.importing.rows import FoundRow, Rows
 
 ID_KEYS = ("id", "audio", "file", "path", "name", "utt_id")
@@ -80,7 +78,7 @@ def row_of(content: Mapping[str, Any], place: str, keys: Keys) -> FoundRow:
 
 def objects_in(path: Path) -> Iterator[tuple[str, Any]]:
     """Read what each line of a file holds, with its place; None for a line that is no object."""
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(text_lines(path), 1):
         if not line.strip():
             continue
         try:
@@ -88,18 +86,6 @@ def objects_in(path: Path) -> Iterator[tuple[str, Any]]:
         except ValueError:
             content = _dictionary(line)
         yield f"line {number} of {path}", content
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.suffix.lower() != ".gz":
-        with open_text(path) as file:
-            yield from file
-        return
-    try:
-        with gzip.open(path, "rt", encoding="utf-8-sig") as file:
-            yield from file
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise VqaudioError(f"{path} cannot be read: {error}") from None
 
 
 def _dictionary(line: str) -> Any:

@@ -7,10 +7,8 @@
 Other columns are left alone.  JSON lines may be lhotse's recordings or cuts, see `vqaudio.jobs.tokenize.lhotse`.
 """
 
-import gzip
 import math
 import os
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -21,7 +19,7 @@ import pyarrow.parquet as pq
 
 from vqaudio.audio.folders import AudioPath
 from vqaudio.core.errors import VqaudioError
-from vqaudio.core.plain_files import open_csv, open_text, parse_json
+from vqaudio.core.plain_files import open_csv, parse_json, text_lines
 from vqaudio.jobs.containers.texts import text_in
 from vqaudio.jobs.naming import is_safe
 from vqaudio.jobs.sources import Source, sources_of
@@ -101,7 +99,7 @@ def _table_rows(path: Path, *, has_tabs: bool) -> Iterator[tuple[str, Mapping[st
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         place = f"line {number} of {path}"
         if not line.strip():
             continue
@@ -115,18 +113,6 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             row = row_of(row, place)
         _check_columns(place, list(row))
         yield place, row
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.suffix.lower() != ".gz":
-        with open_text(path) as file:
-            yield from file
-        return
-    try:
-        with gzip.open(path, "rt", encoding="utf-8-sig") as file:
-            yield from file
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise VqaudioError(f"{path} cannot be read: {error}") from None
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
