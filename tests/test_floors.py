@@ -19,6 +19,9 @@ OPTIONAL_LIBRARIES = [
     "playwright",
     "vector_quantize_pytorch",
     "datasets",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
 ]
 
 

@@ -187,11 +187,13 @@ def test_an_end_that_was_finished_takes_nothing_more(codec):
 
 
 def test_a_stream_that_cannot_be_is_refused_in_a_sentence(codec):
-    with pytest.raises(VqaudioError, match="hf:some/where is a codec of transformers, which encodes whole recordings"):
+    with pytest.raises(VqaudioError, match="hf:some/where is a model of transformers, which encodes whole recordings"):
         open_stream("hf:some/where")
+    with pytest.raises(VqaudioError, match="units:some/where,layer=6 is a model of transformers"):
+        open_stream("units:some/where,layer=6")
     foreign = ForeignCodec.__new__(ForeignCodec)
     foreign.name = "hf:mimi"
-    with pytest.raises(VqaudioError, match="hf:mimi is a codec of transformers"):
+    with pytest.raises(VqaudioError, match="hf:mimi is a model of transformers"):
         open_stream(foreign)
     with pytest.raises(VqaudioError, match="block_frames must be 1 or more, got 0"):
         open_stream(codec, block_frames=0)

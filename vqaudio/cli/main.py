@@ -37,6 +37,7 @@ VERBS = {
     "convert": Verb("vqaudio.cli.recordings.convert", "say the same in the voice of another speaker"),
     "export": Verb("vqaudio.cli.language.export", "write codes for the programs that train language models"),
     "sample": Verb("vqaudio.cli.language.sample", "let a prior speak, from nothing or after a spoken prompt"),
+    "onnx": Verb("vqaudio.cli.models.onnx", "write a codec as ONNX graphs, for programs without torch"),
     "info": Verb("vqaudio.cli.study.info", "print what a codec or a token store holds"),
     "verify": Verb("vqaudio.cli.recordings.verify", "check a token store, and tokenize again what is damaged"),
     "fetch": Verb("vqaudio.cli.recordings.fetch", "download a public corpus, check it and unpack it"),

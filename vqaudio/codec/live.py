@@ -16,6 +16,8 @@ from vqaudio.codec.foreign import ForeignCodec
 from vqaudio.codec.locate import FOREIGN_PREFIX
 from vqaudio.codec.saving import open_codec
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
+from vqaudio.codec.units.naming import is_units
+from vqaudio.codec.units.tokenizer import UnitsTokenizer
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
 from vqaudio.quantizers.frames import check_num_codebooks
@@ -121,7 +123,7 @@ class CodecStream:
 
 
 def open_stream(
-    codec: NeuralCodec | ForeignCodec | str | Path = "speech-16k",
+    codec: NeuralCodec | ForeignCodec | UnitsTokenizer | str | Path = "speech-16k",
     num_codebooks: int | None = None,
     block_frames: int = 1,
     *,
@@ -136,15 +138,20 @@ def open_stream(
     the same.  speaker, embedding: who speaks, see `StreamingDecoder`.
     Raises VqaudioError for a codec that has whole recordings only, and what `open_codec` raises.
     """
-    if isinstance(codec, ForeignCodec) or str(codec).startswith(FOREIGN_PREFIX):
-        name = codec.name if isinstance(codec, ForeignCodec) else codec
+    is_name = isinstance(codec, str | Path)
+    if isinstance(codec, ForeignCodec | UnitsTokenizer) or (is_name and _is_whole(codec)):
+        name = codec if is_name else codec.name
         raise VqaudioError(
-            f"{name} is a codec of transformers, which encodes whole recordings only; streams need one of vqaudio"
+            f"{name} is a model of transformers, which encodes whole recordings only; streams need a codec of vqaudio"
         )
     opened = open_codec(codec, device) if isinstance(codec, str | Path) else codec
     check_num_codebooks(num_codebooks, opened.num_codebooks)
     encoder = LiveEncoder(opened, num_codebooks, block_frames)
     return CodecStream(opened, encoder, LiveDecoder(opened, block_frames, speaker=speaker, embedding=embedding))
+
+
+def _is_whole(name: str | Path) -> bool:
+    return str(name).startswith(FOREIGN_PREFIX) or is_units(name)
 
 
 def _require_open(is_finished: bool) -> None:

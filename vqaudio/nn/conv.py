@@ -62,7 +62,8 @@ class CausalConv1d(nn.Module):
         return self._convolve(joined), joined[..., joined.shape[-1] - self.context :]
 
     def _convolve(self, joined: Tensor) -> Tensor:
-        if self.training or not joined.is_cpu or not torch.backends.mkldnn.is_available():
+        is_plain = self.training or torch.compiler.is_exporting()
+        if is_plain or not joined.is_cpu or not torch.backends.mkldnn.is_available():
             return F.conv1d(joined, self.weight, self.bias, self.stride, dilation=self.dilation, groups=self.groups)
         # oneDNN always: by itself torch takes a slower way for one row than for several, with other last bits.
         images, weight = joined.unsqueeze(2), self.weight.unsqueeze(2)

@@ -27,6 +27,9 @@ def nearest_codes(frames: Tensor, codebook: Tensor, norms: Tensor | None = None)
     |x - e|^2 = |x|^2 - 2 (x.e - |e|^2 / 2), and |x|^2 is the same for every code: so take the largest x.e - |e|^2 / 2.
     Scores are made block by block: the whole matrix `n v` is never held.
     """
+    if torch.compiler.is_exporting():  # other programs have operations of their own, and no memory to be spared
+        norms = squared_norms(codebook) if norms is None else norms
+        return (frames @ codebook.t() - norms / 2).argmax(dim=1)
     if frames.shape[0] == 0:
         return torch.empty(0, dtype=torch.int64, device=frames.device)
     is_on_cpu = frames.device.type == "cpu"

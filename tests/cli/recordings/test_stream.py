@@ -187,7 +187,7 @@ def test_codes_of_another_codec_are_refused(stream, samples):
             "encode",
             b"",
             ("--codec", "hf:any"),
-            "hf:any is a codec of transformers, which encodes whole recordings only",
+            "hf:any is a model of transformers, which encodes whole recordings only",
         ),
         ("encode", b"", ("--block-frames", "0"), "block_frames must be 1 or more, got 0"),
         ("encode", b"", ("--codebooks", "4"), "num_codebooks is 4"),

@@ -1,0 +1,1 @@
+"""A codec as two ONNX graphs, encoder and decoder, for programs without torch."""
