@@ -1,4 +1,4 @@
-"""The programs that exports are for read them: datasets and a Trainer, transformers, nanoGPT, Megatron."""
+"""The programs that exports are for read them: datasets and a Trainer, transformers, nanoGPT, Megatron, fairseq."""
 
 import json
 import pickle
@@ -11,6 +11,9 @@ import pytest
 from vqaudio.export.options import ExportOptions
 from vqaudio.export.run import export_store
 from vqaudio.tokens.store import TokenStore
+from vqaudio.tokens.writer import TokenWriter
+
+RATE_HZ = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +199,47 @@ def test_megatron_finds_every_document(size, item_bytes, make_store, make_rows, 
         "validation.bin",
         "validation.idx",
     ]
+
+
+def load_hubert_manifest(folder: Path, split: str, label_rate: float) -> list[tuple[str, int, list[int]]]:
+    """Files, sizes and labels as fairseq reads them (`load_audio`, `load_label_offset`, `verify_label_lengths` and the
+    encoding by `Dictionary`, in fairseq/data/audio/hubert_dataset.py and fairseq/data/dictionary.py, v0.12.2)."""
+    with (folder / f"{split}.tsv").open() as file:
+        root = file.readline().strip()
+        names, sizes = [], []
+        for line in file:
+            items = line.strip().split("\t")
+            assert len(items) == 2, line
+            names.append(items[0])
+            sizes.append(int(items[1]))
+    with (folder / f"{split}.km").open() as file:
+        code_lengths = [len(line.encode("utf-8")) for line in file]
+    assert len(code_lengths) == len(names), f"number of labels does not match ({len(code_lengths)} != {len(names)})"
+    offsets = np.cumsum([0, *code_lengths])
+    numbers = {}
+    with (folder / "dict.km.txt").open(encoding="utf-8") as file:
+        for line in file:
+            word, count = line.rstrip().rsplit(" ", 1)
+            assert word not in numbers
+            assert int(count) > 0
+            numbers[word] = len(numbers)
+    labels = []
+    for begin, end, size in zip(offsets, offsets[1:], sizes, strict=False):
+        with (folder / f"{split}.km").open("rb") as file:
+            file.seek(begin)
+            label = file.read(end - begin).decode("utf-8").rstrip()
+        labels.append([numbers[word] for word in label.split()])
+        assert abs(size / RATE_HZ - len(labels[-1]) / label_rate) <= 0.1  # tol of verify_label_lengths
+    return [(f"{root}/{name}", size, label) for name, size, label in zip(names, sizes, labels, strict=True)]
+
+
+def test_fairseq_finds_every_recording_with_its_labels(store, tmp_path):
+    plain = [row for row in store if "\t" not in row.id]
+    with TokenWriter(tmp_path / "plain", store.stamp) as writer:
+        for row in plain:
+            writer.append(row)
+    options = ExportOptions("text", "fairseq", num_codebooks=1, validation=0.3, root="/corpus")
+    export_store(TokenStore.open(tmp_path / "plain"), tmp_path / "out", options)
+    found = [entry for split in ("train", "valid") for entry in load_hubert_manifest(tmp_path / "out", split, 50)]
+    wanted = {f"/corpus/{row.id}": (row.num_samples, row.codes[0].tolist()) for row in plain}
+    assert {name: (size, labels) for name, size, labels in found} == wanted
