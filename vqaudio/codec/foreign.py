@@ -1,4 +1,4 @@
-"""Codecs of `transformers` behind the commands of this package: EnCodec, DAC, Mimi, X-Codec.
+"""Codecs of `transformers` behind the commands of this package: EnCodec, DAC, Mimi, X-Codec, XCodec2.
 
 A recording goes through the model by itself and as a whole: so its codes are those of a direct call, whatever it is
 batched with.  It costs memory: that of the model's activations over the whole recording.
@@ -23,7 +23,8 @@ from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.devices import find_device
 
-KINDS = ("encodec", "dac", "mimi", "xcodec")  # `model_type` in config.json
+KINDS = ("encodec", "dac", "mimi", "xcodec", "xcodec2")  # `model_type` in config.json
+PREPARED = ("xcodec2",)  # those whose feature extractor must be called: they hear spectra beside samples
 
 
 class ForeignCodec:
@@ -31,12 +32,14 @@ class ForeignCodec:
 
     Audio is filled up with silence to whole frames before it is encoded, and sound cut to the length that was asked
     for, so that lengths are exact.  Of a whole number of frames the codes are those of the model's own `encode`.
+    extractor: the model's feature extractor, of those in PREPARED, which fills up by itself; the frame that it may add
+    is left out.
     """
 
-    def __init__(self, model: Any, name: str, config: dict[str, Any]) -> None:
-        self.model, self.name = model, name
+    def __init__(self, model: Any, name: str, config: dict[str, Any], extractor: Any = None) -> None:
+        self.model, self.name, self._extractor = model, name, extractor
         self.grid = FrameGrid(_sample_rate_hz(model), _hop_samples(model))
-        self.num_codebooks, self.codebook_size = _num_codebooks(model), int(model.config.codebook_size)
+        self.num_codebooks, self.codebook_size = _num_codebooks(model), _codebook_size(model)
         self.weights_sha256 = fingerprint(model)
         self.config_sha256 = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
@@ -70,7 +73,10 @@ class ForeignCodec:
     def _encode_row(self, audio: Tensor) -> Tensor:
         missing = -audio.shape[-1] % self.grid.hop_samples
         num_frames = self.grid.num_frames(audio.shape[-1])
-        codes = self._encode_batch(F.pad(audio.to(self.device, torch.float32), (0, missing)))
+        if self._extractor is None:
+            codes = self._encode_batch(F.pad(audio.to(self.device, torch.float32), (0, missing)))
+        else:
+            codes = self._encode_prepared([audio[0, 0]])
         if codes.shape[-1] < num_frames:
             raise VqaudioError(
                 f"{self.name} gives {codes.shape[-1]} frames for {num_frames * self.grid.hop_samples} "
@@ -88,12 +94,20 @@ class ForeignCodec:
         codes = self.model.encode(audio, **options).audio_codes
         return codes.reshape(len(audio), *codes.shape[-2:])  # EnCodec puts its chunks before
 
+    def _encode_prepared(self, rows: list[Tensor]) -> Tensor:
+        """Call the model's `encode` on what its feature extractor makes of recordings `n`.  Returns codes `b k t`."""
+        samples = [row.cpu().numpy().astype(np.float32) for row in rows]
+        inputs = self._extractor(samples, sampling_rate=self.grid.sample_rate_hz, return_tensors="pt")
+        return self.model.encode(**inputs.to(self.device)).audio_codes
+
     @torch.inference_mode()
     def encode_padded(self, audio: Tensor, lengths: Tensor) -> Tensor:
         """Encode a batch as the model does by itself, padding and all: what `encode` differs from.
 
         audio: `b 1 n`, whole hops, zero after each row's length; lengths: `b` samples.  Returns codes `b k t`.
         """
+        if self._extractor is not None:
+            return self._encode_prepared([row[0, :end] for row, end in zip(audio, lengths.tolist(), strict=True)])
         is_real = torch.arange(audio.shape[-1]) < lengths[:, None]
         return self._encode_batch(audio.to(self.device, torch.float32), is_real[:, None].to(self.device))
 
@@ -105,7 +119,8 @@ class ForeignCodec:
         """
         audio = torch.zeros(1, 1, num_samples, device=self.device)
         try:
-            return self._decode_row(self._encode_batch(audio)).shape[-1]
+            codes = self._encode_batch(audio) if self._extractor is None else self._encode_prepared([audio[0, 0]])
+            return self._decode_row(codes).shape[-1]
         except (RuntimeError, ValueError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise VqaudioError(f"{self.name} takes no {num_samples} samples: {reason}") from None
@@ -164,7 +179,7 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
     where = name.removeprefix(FOREIGN_PREFIX)
     place = find_device(device)
     try:
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
     except ImportError as error:
         raise VqaudioError(f"{name} needs transformers: pip install 'vqaudio[hf]' ({error})") from None
     try:
@@ -175,7 +190,9 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
                 f"{name} is a model of the kind {kind!r}; the codecs that come in are {', '.join(KINDS)}"
             )
         _require_plain(name, config)
-        model = AutoModel.from_pretrained(where, local_files_only=True, trust_remote_code=False, use_safetensors=True)
+        options = {"local_files_only": True, "trust_remote_code": False}
+        extractor = AutoFeatureExtractor.from_pretrained(where, **options) if kind in PREPARED else None
+        model = AutoModel.from_pretrained(where, use_safetensors=True, **options)
     except VqaudioError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -187,7 +204,10 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
     settings = {key: value for key, value in config.to_dict().items() if not key.startswith("_")}
     settings.pop("transformers_version", None)
     return ForeignCodec(
-        model.to(place).float().eval().requires_grad_(False), f"{FOREIGN_PREFIX}{Path(where).name}", settings
+        model.to(place).float().eval().requires_grad_(False),
+        f"{FOREIGN_PREFIX}{Path(where).name}",
+        settings,
+        extractor,
     )
 
 
@@ -219,4 +239,9 @@ def _num_codebooks(model: Any) -> int:
         return int(model.quantizer.get_num_quantizers_for_bandwidth(max(config.target_bandwidths)))
     if config.model_type == "dac":
         return int(config.n_codebooks)
-    return int(config.num_quantizers)
+    return 1 if config.model_type == "xcodec2" else int(config.num_quantizers)
+
+
+def _codebook_size(model: Any) -> int:
+    config = model.config
+    return math.prod(config.quantization_levels) if config.model_type == "xcodec2" else int(config.codebook_size)
