@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.locate import FOREIGN_PREFIX
+from vqaudio.codec.progress_bars import without_progress_bars
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
@@ -175,7 +176,10 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
                 f"{name} is a model of the kind {kind!r}; the codecs that come in are {', '.join(KINDS)}"
             )
         _require_plain(name, config)
-        model = AutoModel.from_pretrained(where, local_files_only=True, trust_remote_code=False, use_safetensors=True)
+        with without_progress_bars():
+            model = AutoModel.from_pretrained(
+                where, local_files_only=True, trust_remote_code=False, use_safetensors=True
+            )
     except VqaudioError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
