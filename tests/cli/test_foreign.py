@@ -8,6 +8,7 @@ import torch
 from vqaudio.audio.files import audio_info, read_audio
 from vqaudio.cli.main import main
 from vqaudio.codec.foreign import open_foreign
+from vqaudio.core.errors import VqaudioError
 from vqaudio.tokens.store import TokenStore
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install 'vqaudio[hf]'")
@@ -20,6 +21,29 @@ def codec_name(tmp_path_factory: pytest.TempPathFactory) -> str:
     shape = {"encoder_hidden_size": 8, "decoder_hidden_size": 32, "n_codebooks": 3, "codebook_dim": 4}
     transformers.DacModel(transformers.DacConfig(**shape, codebook_size=32)).save_pretrained(path)
     return f"hf:{path}"
+
+
+def test_a_model_is_opened_without_progress_bars_and_later_ones_have_theirs(codec_name: str, capfd) -> None:
+    from huggingface_hub.utils import are_progress_bars_disabled
+
+    def bars() -> tuple[bool, bool]:
+        return transformers.utils.logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+
+    before = bars()
+    try:
+        transformers.utils.logging.enable_progress_bar()
+        open_foreign(codec_name)
+        assert capfd.readouterr().err == ""
+        assert bars() == (True, False)
+        with pytest.raises(VqaudioError, match="cannot be opened"):
+            open_foreign("hf:nobody/nothing-at-all")
+        assert bars() == (True, False)
+        transformers.utils.logging.disable_progress_bar()
+        open_foreign(codec_name)
+        assert bars() == (False, True)
+    finally:
+        if before[0]:
+            transformers.utils.logging.enable_progress_bar()
 
 
 def test_tokenize_decode_and_export(codec_name: str, recordings: Path, tmp_path: Path, capsys) -> None:

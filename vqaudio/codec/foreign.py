@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vqaudio.codec.fingerprint import fingerprint
 from vqaudio.codec.locate import FOREIGN_PREFIX
+from vqaudio.codec.progress_bars import without_progress_bars
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
@@ -192,7 +193,8 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
         _require_plain(name, config)
         options = {"local_files_only": True, "trust_remote_code": False}
         extractor = AutoFeatureExtractor.from_pretrained(where, **options) if kind in PREPARED else None
-        model = AutoModel.from_pretrained(where, use_safetensors=True, **options)
+        with without_progress_bars():
+            model = AutoModel.from_pretrained(where, use_safetensors=True, **options)
     except VqaudioError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:

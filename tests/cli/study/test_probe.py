@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,10 +130,48 @@ def test_few_frames_are_refused_until_they_are_accepted(corpus: Path, capsys: py
     assert status == 2
     assert found["headline"] == {}
     assert "headline refused" in capsys.readouterr().out
+    run_probe(corpus, "--audio", str(corpus))
+    assert "no control on MFCC: the headline was refused" in capsys.readouterr().out
     status, found = run_probe(corpus, "--accept-few-frames")
     assert status == 0
     assert found["headline"]["codes"]["information"]["pnmi"] == pytest.approx(1)
     assert "NOT A HEADLINE" in capsys.readouterr().out
+
+
+def test_a_folder_has_what_can_be_written_and_what_is_not_in_it_is_said(
+    corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_probe(corpus, "--with", "abx")[0] == 0
+    assert f"not in {corpus / 'out'}: timeline.png: it needs --audio" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run_probe(corpus, "--json")[0] == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["headline"]
+    assert "class_confusion.png, pnmi_bitrate.png, timeline.png: it needs matplotlib: pip install" in shown.err
+    assert "phones.item: it is written --with abx" in shown.err
+    assert sorted(path.name for path in (corpus / "out").iterdir()) == ["fairseq.tsv", "probe.json"]
+
+
+def test_a_tier_that_is_not_there_is_answered_with_those_that_are(
+    corpus: Path, samples_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["probe", str(corpus / "tokens"), "--tier", "wrds", "--alignments"]
+    assert main([*command, str(corpus / "alignments")]) == 1
+    assert "there are alignments of phones, words" in capsys.readouterr().err
+    shutil.copy(samples_dir / "emil" / "emil_1.TextGrid", corpus / "alignments" / "u0.TextGrid")
+    assert main([*command, str(corpus / "alignments")]) == 1
+    assert re.search(r"no interval tier 'wrds'; its interval tiers: \w+, \w+", capsys.readouterr().err)
+
+
+def test_every_column_is_explained_when_asked(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_probe(corpus)
+    assert "of the class's frames" not in capsys.readouterr().out
+    run_probe(corpus, "--glossary")
+    lines = capsys.readouterr().out.splitlines()
+    headings = [line for line in lines if re.search(r"R-value +F1|precision +codes", line)]
+    assert len(headings) == 2
+    for column in re.split(r"\s{2,}", "  ".join(headings).strip()):
+        assert column == "class" or any(re.match(rf"{column} +\S+ \S+", line) for line in lines), column
 
 
 def test_held_out_speakers_are_only_tested_on(corpus: Path) -> None:

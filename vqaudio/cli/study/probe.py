@@ -8,16 +8,20 @@ For example:
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.core.printable import printable
 
 if TYPE_CHECKING:
+    from vqaudio.jobs.probe.corpus import ProbeCorpus
     from vqaudio.jobs.probe.probing import ProbeOptions
     from vqaudio.jobs.probe.report import ProbeReport
 
 EXIT_REFUSED = 2
+FAIRSEQ, ITEMS = "fairseq.tsv", "phones.item"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,17 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=path_of, metavar="DIR", help="write probe.json, fairseq.tsv, phones.item (with abx) and plots"
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the tables")
+    parser.add_argument("--glossary", action="store_true", help="say under each table what its columns are")
 
 
 def run(args: argparse.Namespace) -> int:
     """Probe, print the tables or JSON, write the files.  0, or 2 when the headline was refused."""
     from vqaudio.cli.terminal.probe_table import print_probe
     from vqaudio.codec.saving import open_codec
-    from vqaudio.jobs.probe.abx import abx_items, items_by_stem
     from vqaudio.jobs.probe.corpus import join_labels
-    from vqaudio.jobs.probe.pictures import write_plots
     from vqaudio.jobs.probe.probing import probe_corpus
-    from vqaudio.probes.items import write_items
     from vqaudio.tokens.store import TokenStore
 
     store, options = TokenStore.open(args.tokens), options_from(args)
@@ -71,12 +73,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False))
     else:
-        print_probe(report)
+        print_probe(report, has_glossary=args.glossary)
     if args.out:
-        write_report(args.out, report)
-        if "abx" in options.probes:
-            write_items(args.out / "phones.item", items_by_stem(abx_items(corpus)))
-        write_plots(args.out, report, corpus, args.audio)
+        left_out = write_files(args.out, report, corpus, options)
+        stream = sys.stderr if args.json else sys.stdout
+        for reason, names in left_out.items():
+            print(printable(f"not in {args.out}: {', '.join(names)}: {reason}"), file=stream)
     return EXIT_REFUSED if report.is_refused else 0
 
 
@@ -107,12 +109,35 @@ def options_from(args: argparse.Namespace) -> "ProbeOptions":
     )
 
 
-def write_report(folder: Path, report: "ProbeReport") -> None:
-    """Write probe.json and, where there is a headline, fairseq.tsv.  Raises VqaudioError if they cannot be written."""
+def write_files(
+    folder: Path, report: "ProbeReport", corpus: "ProbeCorpus", options: "ProbeOptions"
+) -> dict[str, list[str]]:
+    """Write probe.json and, as far as there is something to write, fairseq.tsv, phones.item and plots.
+
+    What an earlier probe wrote there and this one does not is removed.
+    Returns the names of the files that were not written by their reason.  Raises VqaudioError if one cannot be written.
+    """
     from vqaudio.core.durable import make_folder, replace_durably
+    from vqaudio.jobs.probe.abx import abx_items, items_by_stem
+    from vqaudio.jobs.probe.pictures import undrawn_plots, write_plots
+    from vqaudio.probes.items import write_items
 
     make_folder(folder)
+    for name in (FAIRSEQ, ITEMS):
+        (folder / name).unlink(missing_ok=True)
+    undone = undrawn_plots(report, options.audio)
     text = json.dumps(report.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     replace_durably(folder / "probe.json", lambda path: path.write_text(text, encoding="utf-8"))
     if line := report.fairseq_line():
-        replace_durably(folder / "fairseq.tsv", lambda path: path.write_text(line + "\n", encoding="utf-8"))
+        replace_durably(folder / FAIRSEQ, lambda path: path.write_text(line + "\n", encoding="utf-8"))
+    else:
+        undone[FAIRSEQ] = "the headline was refused"
+    if "abx" in options.probes:
+        write_items(folder / ITEMS, items_by_stem(abx_items(corpus)))
+    else:
+        undone[ITEMS] = "it is written --with abx"
+    write_plots(folder, report, corpus, options.audio)
+    reasons: dict[str, list[str]] = {}
+    for name, reason in undone.items():
+        reasons.setdefault(reason, []).append(name)
+    return reasons

@@ -1,5 +1,7 @@
 """The prior that `vqaudio sample --prior` names: one of vqaudio, or a checkpoint that learned from an export."""
 
+from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ def open_any_prior(name_or_folder: str, like: Path | None, device: str) -> "Prio
     like: the export that the checkpoint learned from; None looks for export.json in its folder and the one above.
     Raises VqaudioError if there is none, or the export's documents cannot be sampled code by code.
     """
+    from vqaudio.codec.progress_bars import without_progress_bars
     from vqaudio.prior.checkpoint import is_checkpoint, open_checkpoint
     from vqaudio.prior.saving import open_prior
 
@@ -25,7 +28,9 @@ def open_any_prior(name_or_folder: str, like: Path | None, device: str) -> "Prio
         if like is not None and folder.is_dir() and not (folder / "config.json").is_file():
             raise VqaudioError(f"{folder} has no config.json; wanted a checkpoint of transformers' Trainer")
         return open_prior(name_or_folder, device)
-    return open_checkpoint(folder, language_of(_record_beside(folder, like)), device)
+    language = language_of(_record_beside(folder, like))
+    with without_progress_bars() if find_spec("transformers") else nullcontext():
+        return open_checkpoint(folder, language, device)
 
 
 def language_of(record: "ExportRecord") -> "ExportLanguage":

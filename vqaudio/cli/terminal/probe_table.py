@@ -1,7 +1,7 @@
 """A probe report on the terminal: coverage, the headline among its controls, phones by class, further probes."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -15,8 +15,8 @@ from vqaudio.jobs.probe.report import ProbeReport
 WIDEST = 130  # of a table, where the terminal does not say
 
 
-def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
-    """Print the tables to a stream, standard output by default."""
+def print_probe(report: ProbeReport, stream: TextIO | None = None, *, has_glossary: bool = False) -> None:
+    """Print the tables to a stream, standard output by default; with what each column is, if asked."""
     target = stream or sys.stdout
     console = Console(file=target, width=None if target.isatty() else WIDEST, highlight=False)
 
@@ -25,19 +25,24 @@ def print_probe(report: ProbeReport, stream: TextIO | None = None) -> None:
             # Not by rich, which would break lines and expand the tabs.
             print("\t".join(map(printable, line.split("\t"))), file=target)
 
+    def explain(glossary: Mapping[str, str], otherwise: str = "") -> None:
+        say(wording.glossary_lines(glossary) if has_glossary and glossary else [otherwise] if otherwise else [])
+
     say(wording.coverage_lines(report))
     say(wording.gate_lines(report))
     if report.rows:
         console.print(_headline_table(report))
-        say([wording.HEADLINE_NOTE])
+        explain(wording.HEADLINE_GLOSSARY, f"{wording.HEADLINE_NOTE} (--glossary: every column)")
         say(wording.prior_lines(report))
         console.print(_class_table(report))
+        explain(wording.CLASS_GLOSSARY)
     say(wording.rate_lines(report))
     say(wording.further_lines(report))
     for further in wording.further_tables(report):
         console.print(_further_table(further))
+        explain(further.glossary)
     if line := report.fairseq_line():
-        say(["as fairseq's measure_teacher_quality.py prints it (ref: phones, hyp: codes):", line])
+        say(["as fairseq's measure_teacher_quality.py prints it (ref: phones, hyp: codes):", *line.splitlines()])
     say(report.notes)
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.codec.progress_bars import without_progress_bars
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.devices import find_device
@@ -93,7 +94,8 @@ def open_hidden_states(where: str, layer: int, device: str = "cpu") -> HiddenSta
             raise VqaudioError(f"{where} has layers 1 to {config.num_hidden_layers}, got --layer {layer}")
         stored, _ = PretrainedConfig.get_config_dict(where, local_files_only=True)
         extractor = AutoFeatureExtractor.from_pretrained(where, **options)
-        model, facts = AutoModel.from_pretrained(where, use_safetensors=True, output_loading_info=True, **options)
+        with without_progress_bars():
+            model, facts = AutoModel.from_pretrained(where, use_safetensors=True, output_loading_info=True, **options)
     except VqaudioError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -135,8 +135,21 @@ def _folder_readers(root: Path, tier: str, read: Callable[[Path], list[Interval]
         readers = readers or _one_each(root, paths, suffix, read)
     if not readers:
         known = (*special, ".textgrid", ".ctm", ".mlf", *LAST_SUFFIXES)
-        raise VqaudioError(f"no alignments below {root}; looked for {', '.join(known)}")
+        there = ", ".join(_tiers(paths))
+        of_tier = f" of the tier {tier!r}; there are alignments of {there}" if there else ""
+        raise VqaudioError(f"no alignments below {root}{of_tier}; looked for {', '.join(known)}")
     return readers
+
+
+def _tiers(paths: Iterable[Path]) -> list[str]:
+    """List the tiers that files are named after: NAME.phn, NAME.words, NAME.TIER.ctm and the like."""
+    tiers = set[str]()
+    for path in paths:
+        suffix = path.suffix.lower()
+        tiers |= {"phones"} if suffix in PHONE_SUFFIXES else {"words"} if suffix in WORD_SUFFIXES else set()
+        if suffix in (".ctm", ".mlf"):
+            tiers.add(Path(path.stem).suffix[1:])
+    return sorted(tiers - {""})
 
 
 def _one_each(root: Path, paths: list[Path], suffix: str, read: Callable[[Path], list[Interval]]) -> dict[str, Read]:

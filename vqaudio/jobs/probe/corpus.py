@@ -73,7 +73,8 @@ def join_labels(
     index.check_distinct(rows)
     kept, report = gate_alignments({row_id: row.seconds for row_id, row in rows.items()}, index.find)
     if not kept:
-        raise VqaudioError(f"no utterance of {store.folder} can be probed with {alignments}: {report}")
+        first = next((f"; the first, {row_id}: {told}" for row_id, (_, told) in report.skipped.items()), "")
+        raise VqaudioError(f"no utterance of {store.folder} can be probed with {alignments}: {report}{first}")
     renamed = rename_labels(kept, labels)
     frames = _frames(store, [rows[row_id] for row_id in kept], renamed, codebook)
     return ProbeCorpus(frames, renamed, stamp.grid, _coverage(frames, rows, report))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -64,12 +65,16 @@ class ProbeInput:
 
 
 class ProbeTable(NamedTuple):
-    """The table of a probe's findings, rows of text; first: the heading of the rows' names."""
+    """The table of a probe's findings, rows of text; first: the heading of the rows' names.
+
+    glossary: what the figures of the columns are.
+    """
 
     first: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str
+    glossary: Mapping[str, str] = MappingProxyType({})
 
 
 class Probe(NamedTuple):

@@ -1,5 +1,7 @@
 """The pictures of a probe report, as PNG files."""
 
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,23 +23,31 @@ PLOTS = HEAT_MAP, CONFUSIONS, BITRATE, TIMELINE = (
 MAX_TIMELINE_S = 5.0  # the utterance drawn is the longest that is not longer
 
 
+def undrawn_plots(report: ProbeReport, audio: Path | None) -> dict[str, str]:
+    """List the pictures that cannot be drawn, each with its reason."""
+    if not report.rows:
+        return dict.fromkeys(PLOTS, "the headline was refused")
+    if find_spec("matplotlib") is None:
+        return dict.fromkeys(PLOTS, "it needs matplotlib: pip install 'vqaudio[plots]'")
+    return {} if audio else {TIMELINE: "it needs --audio, the folder of the recordings"}
+
+
 def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: Path | None) -> list[Path]:
     """Draw heat map, confusions, PNMI against bitrate, and with the recordings a timeline of one utterance.
 
-    Nothing where the gate refused the headline; what an earlier probe drew there and this one does not is removed.
-    Raises VqaudioError without matplotlib or if a file cannot be written.
+    Those of `undrawn_plots` are left out; what an earlier probe drew there and this one does not is removed.
+    Raises VqaudioError if a file cannot be written.
     """
     for name in PLOTS:
         (folder / name).unlink(missing_ok=True)
-    if not report.rows:
-        return []
-    figures = {
-        HEAT_MAP: plots.phone_given_code(report.counts, report.labels),
-        CONFUSIONS: plots.class_confusions(report.counts, report.labels),
-        BITRATE: bitrate_plot(report),
+    undrawn = undrawn_plots(report, audio)
+    draw: dict[str, Callable[[], Figure]] = {
+        HEAT_MAP: lambda: plots.phone_given_code(report.counts, report.labels),
+        CONFUSIONS: lambda: plots.class_confusions(report.counts, report.labels),
+        BITRATE: lambda: bitrate_plot(report),
+        TIMELINE: lambda: _timeline(corpus, audio or Path()),
     }
-    if audio:
-        figures[TIMELINE] = _timeline(corpus, audio)
+    figures = {name: make() for name, make in draw.items() if name not in undrawn}
     for name, figure in figures.items():
         replace_durably(folder / name, lambda path, figure=figure: figure.savefig(path, format="png"))
     return [folder / name for name in figures]

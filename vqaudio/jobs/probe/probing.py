@@ -89,8 +89,10 @@ def probe_corpus(
         features=options.features,
         num_utterances=options.num_stability,
     )
-    if MFCC not in codes:
+    if not options.audio:
         given.notes.append("no control on MFCC: give --audio, the folder that the codes were made from")
+    elif is_refused:
+        given.notes.append("no control on MFCC: the headline was refused, and a control stands beside one")
     further = {name: probe.measure(given) for name, probe in PROBES.items() if name in options.probes}
     return ProbeReport(
         stamp=store.stamp,

@@ -18,6 +18,12 @@ from vqaudio.jobs.stamps import stamp_of
 from vqaudio.probes.stability import Stability, measure_stability
 from vqaudio.tokens.schema import CodecStamp
 
+GLOSSARY = {
+    "flips": "share of the frames whose code is another one after the change; - where it moves the frames",
+    "edits": "insertions, deletions and substitutions between the codes before and after, for each frame",
+    "run edits": "the same with repeated codes counted once, for each run",
+}
+
 Encode = Callable[[NDArray[np.float32]], NDArray[np.int64]]  # samples `n` -> codes `t`
 
 
@@ -97,14 +103,14 @@ def read(stored: Mapping[str, Any]) -> Findings:
 def table(findings: Findings) -> ProbeTable:
     """Tabulate flips and edits, the codes beside the control."""
     scores = next(iter(findings.values()))
-    columns = [f"{kind}: {heading}" for kind in scores for heading in ("flips", "edits", "run edits")]
+    columns = [f"{kind}: {heading}" for kind in scores for heading in GLOSSARY]
     rows = [
         [change, *(format_share(value) for score in kinds.values() for value in _figures(score))]
         for change, kinds in findings.items()
     ]
     number = next(iter(scores.values())).num_utterances
     caption = f"shares of the frames (run edits: of the runs) of {number} utterances"
-    return ProbeTable("changed sound", columns, rows, caption)
+    return ProbeTable("changed sound", columns, rows, caption, GLOSSARY)
 
 
 def _figures(score: Stability) -> tuple[float, float, float]:

@@ -1,6 +1,6 @@
 """The figures of a probe in words, the same on the terminal and on a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vqaudio.jobs.probe.interface import ProbeTable, format_share
 from vqaudio.jobs.probe.registry import PROBES
@@ -8,12 +8,31 @@ from vqaudio.jobs.probe.report import ProbeReport
 from vqaudio.probes.headline import BIASED_BELOW, REFUSED_BELOW, Headline
 from vqaudio.probes.tables import PhoneRow
 
-HEADLINE_COLUMNS = ("PNMI", "purity", "cluster", "V", "AMI", "held out", "speech", "R-value", "F1", "recall")
+HEADLINE_GLOSSARY = {
+    "PNMI": "share of the phones' entropy that the codes tell (Hsu et al. 2021), 0 to 1; grows with few frames a code",
+    "purity": "phone purity: frames whose phone is the most frequent one of their code, on the frames counted",
+    "cluster": "cluster purity: frames whose code is the most frequent one of their phone; falls with more codes",
+    "V": "V-measure: harmonic mean of homogeneity and completeness of the codes",
+    "AMI": "adjusted mutual information: 0 is chance, so few frames a code do not raise it",
+    "held out": "frames read as the right phone by a code -> phone mapping that was fitted on other speakers",
+    "speech": "the same without silence",
+    "R-value": "changes of code as phone boundaries, within 20 ms: 1 is best, too many of them make it negative",
+    "F1": "harmonic mean of precision and recall of those boundaries",
+    "recall": "phone boundaries that a change of code is within 20 ms of",
+}
+HEADLINE_COLUMNS = tuple(HEADLINE_GLOSSARY)
 HEADLINE_NOTE = (
     "purity: phone purity, the code -> phone mapping on the frames it was fitted on; held out: on other speakers; "
     "speech: without silence; R-value, F1, recall: boundaries within 20 ms"
 )
-CLASS_COLUMNS = ("frames", "share", "recall", "precision", "codes")
+CLASS_GLOSSARY = {
+    "frames": "labelled frames of the class",
+    "share": "of all labelled frames",
+    "recall": "of the class's frames, those whose code stands for it",
+    "precision": "of the frames whose code stands for the class, those that are of it",
+    "codes": "codes that stand for the class: it is the most frequent one of their frames",
+}
+CLASS_COLUMNS = tuple(CLASS_GLOSSARY)
 
 
 def headline_cells(row: Headline) -> list[str]:
@@ -95,6 +114,13 @@ def further_lines(report: ProbeReport) -> Iterator[str]:
     """Format the findings of the further probes, as far as they were asked for."""
     for name, findings in report.further.items():
         yield from PROBES[name].lines(findings)
+
+
+def glossary_lines(glossary: Mapping[str, str]) -> Iterator[str]:
+    """Say what each column of a table is."""
+    width = max(map(len, glossary))
+    for column, meaning in glossary.items():
+        yield f"{column:<{width}}  {meaning}"
 
 
 def further_tables(report: ProbeReport) -> Iterator[ProbeTable]:
