@@ -138,7 +138,7 @@ def test_speakers_of_other_weights_and_damaged_ones_are_refused(voiced, tmp_path
 def test_speakers_of_an_earlier_codec_do_not_stay_beside_a_new_one(voiced, codec, tmp_path):
     save_codec(voiced, tmp_path)
     save_codec(codec, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert open_codec(tmp_path).known_speakers is None
 
 

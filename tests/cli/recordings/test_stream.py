@@ -17,6 +17,13 @@ from vqaudio.tokens.wire.reading import CodesReader
 HOP = 320
 AHEAD = 2 + 4  # frames: the lookahead of the tiny codec's decoder, and those that its head holds back
 PATIENCE_S = 300
+# The verb in a process that hears Ctrl-C: one that a shell puts into the background ignores it, which a verb respects.
+START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from vqaudio.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -56,7 +63,7 @@ def started(tiny_codec, project_root):
     """Starts the verb as a process of its own; returns it and its three pipes."""
 
     def start(direction):
-        command = [sys.executable, "-m", "vqaudio", "stream", direction, "--codec", str(tiny_codec)]
+        command = [sys.executable, "-c", START, "stream", direction, "--codec", str(tiny_codec)]
         environment = {**os.environ, "PYTHONUNBUFFERED": ""}  # the verb itself sends at once
         process = subprocess.Popen(
             command, cwd=project_root, env=environment, bufsize=0, stdin=PIPE, stdout=PIPE, stderr=PIPE
