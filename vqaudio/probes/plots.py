@@ -35,8 +35,8 @@ def phone_given_code(counts: Counts, names: Sequence[str]) -> "Figure":
     shares = shares[np.lexsort((-shares.max(axis=1), best))][:MANY_CODES]
     figure = new_figure(8.0, max(3.0, 0.16 * len(names)))
     axes = figure.add_subplot()
-    image = axes.imshow(shares.T, aspect="auto", interpolation="nearest", cmap="viridis", vmin=0, vmax=1)
-    axes.set_yticks(range(len(names)), [names[int(number)] for number in order], fontsize=6)
+    image = axes.imshow(shares.T, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1)
+    axes.set_yticks(range(len(names)), [names[int(number)] for number in order], fontsize=8)
     axes.set_xlabel(f"{len(used)} codes that occur, by their most likely phone")
     axes.set_title("P(phone | code)")
     figure.colorbar(image, ax=axes, fraction=0.03)
@@ -54,12 +54,12 @@ def class_confusions(counts: Counts, names: Sequence[str]) -> "Figure":
         shares = class_confusion(counts, numbers, len(classes)).astype(np.float64)
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
         axes = figure.add_subplot(1, 2, panel)
-        axes.imshow(shares, cmap="viridis", vmin=0, vmax=1)
-        axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right", fontsize=7)
-        axes.set_yticks(range(len(classes)), classes, fontsize=7)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right", fontsize=8)
+        axes.set_yticks(range(len(classes)), classes, fontsize=8)
         for row, column in np.ndindex(*shares.shape):
-            ink = "black" if shares[row, column] > 0.5 else "white"
-            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=6, color=ink)
+            ink = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7, color=ink)
         axes.set_title(f"{title}: percent of a row's frames")
         axes.set_xlabel("read as")
         axes.set_ylabel("spoken" if panel == 1 else "")
@@ -74,7 +74,9 @@ def pnmi_against_bitrate(points: Mapping[str, tuple[float, float]]) -> "Figure":
     figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
     low, high = HUBERT_PNMI
-    axes.fill_between(HUBERT_BPS, low, high, color="0.8", label="HuBERT layers, K=100 to 500 (published)")
+    axes.fill_between(
+        HUBERT_BPS, low, high, color="0.5", alpha=0.4, linewidth=0, label="HuBERT layers, K=100 to 500 (published)"
+    )
     for mark, (name, bits, value) in zip("x+", PUBLISHED, strict=True):
         axes.plot(bits, value, mark, color="0.5", label=f"{name} (published)")
     for name, (bits, value) in points.items():
@@ -103,12 +105,12 @@ def code_timeline(
     figure = new_figure(max(6.0, 4.5 * seconds), 4.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     levels = spectrogram_db(samples, sample_rate_hz)
-    above.imshow(levels, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, sample_rate_hz / 2000))
+    above.imshow(levels, origin="lower", aspect="auto", cmap="Greys", extent=(0, seconds, 0, sample_rate_hz / 2000))
     above.set_ylabel("kHz")
     for interval in intervals:
-        above.axvline(interval.start_s, color="white", linewidth=0.5)
+        above.axvline(interval.start_s, color="black", linewidth=0.5)
         middle_s = (interval.start_s + interval.end_s) / 2
-        above.text(middle_s, sample_rate_hz / 2000 * 0.93, interval.label, color="white", fontsize=7, ha="center")
+        above.text(middle_s, sample_rate_hz / 2000, interval.label, fontsize=8, ha="center", va="bottom")
     _draw_codes(below, codes, frame_rate_hz)
     for interval in intervals:
         below.axvline(interval.start_s, color="black", linewidth=0.5)

@@ -42,6 +42,28 @@ def test_the_page_holds_as_many_recordings_as_asked_and_measures_them(
     assert f"{out}: 2 recordings, {out.stat().st_size / 1e6:.1f} MB" in capsys.readouterr().out
 
 
+def test_what_is_said_is_found_beside_the_recordings_or_where_it_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, table = folder.parent / "report.html", folder / "metadata.csv"
+
+    def page(*flags: str) -> str:
+        assert main(["report", "levels", str(folder), "--out", str(out), "--workers", "0", *flags]) == 0
+        return out.read_text(encoding="utf-8")
+
+    table.write_text("path,text\nb.wav,What <b> says\n")
+    assert page().count('<p class="said">What &lt;b&gt; says</p>') == 1
+    table.write_text("a.wav|other|kinds\n")
+    assert '<p class="said">' not in page()
+    assert "no texts: " in capsys.readouterr().out
+    with TokenWriter(folder.parent / "tokens", CodecStamp("levels", "ab" * 32, RATE_HZ, 1, 1, 16)) as writer:
+        row = TokenRow("c.wav", np.zeros((1, 6000), np.uint16), 6000, RATE_HZ, 0.375, "c", "Of the store")
+        writer.append(row)
+    assert page("--metadata", str(folder.parent / "tokens")).count('<p class="said">Of the store</p>') == 1
+    assert main(["report", "levels", str(folder), "--out", str(out), "--metadata", str(table)]) == 1
+    assert "wanted path" in capsys.readouterr().err
+
+
 def test_what_was_decoded_to_be_measured_is_not_decoded_again_to_be_heard(
     folder: Path, level_tokenizer: AudioTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,7 @@ def page(tokenizer: LevelTokenizer, tmp_path: Path, findings: ProbeFindings) -> 
     health = tuple(CodebookHealth(tokenizer.name, k, 0.8, 12.0, 3.6, 0.2, 1000) for k in range(2))
     report = Report(2, 2.11, RATE_HZ, tuple(rows), health, (), {"visqol": "the package visqol is not installed"})
     log = tmp_path / "log.jsonl"
-    events = [{"step": step, "event": "train", "spectrum": 1 / step} for step in (50, 100, 150)]
+    events = [{"step": step, "event": "train", "spectrum": 1 / step, "learning_rate": 0.1} for step in (50, 100, 150)]
     events.append({"step": 150, "event": "eval", "mel_1": 0.3})
     log.write_text("\n".join(map(json.dumps, events)) + '\n{"step": 200, "ev')
     heard = (utterance("sub/a & <i>.wav", 24_000), utterance('b "quoted".wav', 9_760))

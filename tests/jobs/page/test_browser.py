@@ -100,7 +100,7 @@ def test_pictures_and_plots_are_there_and_nothing_reaches_beyond_a_phone(tab: "T
         "[...document.querySelectorAll('.graphs svg')].map("
         "(one) => [one.getBoundingClientRect().height, one.querySelectorAll('path').length])"
     )
-    assert len(drawn) == 7
+    assert len(drawn) == 8
     assert all(height > 100 and num_paths > 10 for height, num_paths in drawn)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert complaints == []
@@ -148,3 +148,101 @@ def test_text_can_be_read_in_the_dark(tab: "Tab") -> None:
     first, second = (sum(map(int, colour[4:-1].split(","))) for colour in (ink, paper))
     assert first > 600
     assert second < 100
+
+
+def test_another_version_goes_on_where_the_one_before_is_by_button_and_by_key(
+    tab: "Tab", complaints: list[str]
+) -> None:
+    """Plays the second version from 0.5 s on; what was chosen then, and where it begins."""
+    begin = f"""async () => {{
+      {UNTIL}
+      const [, second] = document.querySelectorAll("audio");
+      second.currentTime = 0.5;
+      await second.play();
+      await until(() => second.currentTime > 0.55);
+    }}"""
+    found = f"""async () => {{
+      {UNTIL}
+      const all = [...document.querySelectorAll("audio")];
+      await until(() => all.filter((one) => !one.paused && !one.seeking).length === 1);
+      const number = all.findIndex((one) => !one.paused);
+      const pressed = [...document.querySelectorAll("[aria-pressed=true]")];
+      const told = [number, all[number].currentTime, pressed.map((one) => one.nextElementSibling === all[number])];
+      return told;
+    }}"""
+    for choose, wanted in (
+        (lambda: tab.evaluate("document.querySelectorAll('.players button')[3].click()"), 3),
+        (lambda: tab.keyboard.press("1"), 0),
+        (lambda: tab.keyboard.press("x"), 1),
+        (lambda: tab.evaluate("void document.querySelectorAll('audio')[2].play()"), 2),
+    ):
+        tab.evaluate("document.querySelectorAll('audio').forEach((one) => one.pause())")
+        tab.evaluate(begin)
+        if wanted == 1:  # back from the first
+            tab.keyboard.press("1")
+            assert tab.evaluate(found)[0] == 0
+        choose()
+        number, place, pressed = tab.evaluate(found)
+        assert number == wanted
+        assert 0.5 < place <= 1.5
+        assert pressed == [True]
+    tab.evaluate("document.querySelectorAll('audio').forEach((one) => one.pause())")
+    tab.keyboard.press("9")  # of four versions
+    assert complaints == []
+
+
+def test_what_is_wider_than_a_phone_shows_where_it_goes_on(tab: "Tab") -> None:
+    edges = """() => {
+      const box = [...document.querySelectorAll(".table .scroll")].find((one) => one.scrollWidth > one.clientWidth + 9);
+      const shown = () => ["::before", "::after"].map((edge) => {
+        for (const drawn of document.getAnimations()) drawn.finish();
+        return getComputedStyle(box.parentElement, edge).opacity;
+      });
+      const wait = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      return (async () => {
+        await wait();
+        const first = shown();
+        box.scrollLeft = box.scrollWidth;
+        await wait();
+        return [first, shown(), box.querySelector("tbody th").getBoundingClientRect().left >= 0];
+      })();
+    }"""
+    before, after, is_first_column_seen = tab.evaluate(edges)
+    assert before[1] == "1"
+    assert after[1] == "0"
+    assert is_first_column_seen
+    narrow = "[...document.querySelectorAll('.wide')].filter((one) => one.scrollWidth <= innerWidth).length"
+    assert tab.evaluate(narrow) > 0
+
+
+def test_every_chart_has_the_letters_of_the_page_and_heat_maps_follow_the_dark(tab: "Tab") -> None:
+    families, sizes, widths = tab.evaluate("""(() => {
+      const texts = [...document.querySelectorAll(".graphs svg text")];
+      const scales = texts.map((one) => Math.hypot(one.getScreenCTM().a, one.getScreenCTM().b));
+      return [
+        [...new Set([document.body, ...texts].map((one) => getComputedStyle(one).fontFamily))],
+        texts.map((one, index) => parseFloat(getComputedStyle(one).fontSize) * scales[index]),
+        [...new Set([...document.querySelectorAll(".graphs svg")].map((one) => one.getBoundingClientRect().width))],
+      ];
+    })()""")
+    assert len(families) == 1
+    assert max(widths) - min(widths) < 1
+    assert 9 < min(sizes) <= max(sizes) < 16
+    assert "invert" in tab.evaluate("getComputedStyle(document.querySelector('.plot img')).filter")
+    tab.emulate_media(color_scheme="light")
+    assert tab.evaluate("getComputedStyle(document.querySelector('.plot img')).filter") == "none"
+
+
+def test_axes_of_a_spectrogram_are_beside_it_in_the_colour_of_the_page(tab: "Tab") -> None:
+    picture, highest, lowest, first, ink = tab.evaluate("""(() => {
+      const box = (one) => one.getBoundingClientRect().toJSON();
+      const plane = document.querySelector(".plane"), hertz = plane.querySelectorAll(".hertz span");
+      return [box(plane.querySelector(".spectrogram")), box(hertz[hertz.length - 1]), box(hertz[0]),
+        box(plane.querySelector(".seconds span")), getComputedStyle(hertz[0]).color];
+    })()""")
+    assert highest["right"] <= picture["left"]
+    assert (highest["top"] + highest["bottom"]) / 2 == pytest.approx(picture["top"], abs=2)
+    assert (lowest["top"] + lowest["bottom"]) / 2 == pytest.approx(picture["bottom"], abs=2)
+    assert first["left"] == pytest.approx(picture["left"], abs=2)
+    assert first["top"] >= picture["bottom"]
+    assert sum(map(int, ink[4:-1].split(","))) > 400  # on dark

@@ -1,6 +1,7 @@
 """The page as text: whole, closed, escaped, and without anything that lies outside of it."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -60,8 +61,8 @@ def test_every_version_has_a_player_and_every_recording_its_pictures(page: Page)
     found = [picture["class"] for picture in reader.all("img") if "class" in picture]
     assert found == ["spectrogram", "codes", "spectrogram"] * 2
     assert all(picture["alt"] for picture in reader.all("img"))
-    # pesq_wb and mel_db, two of codebooks, PNMI, training and evaluation
-    assert [chart["role"] for chart in reader.all("svg")] == ["img"] * 7
+    # pesq_wb and mel_db, two of codebooks, PNMI, training, evaluation and learning rate
+    assert [chart["role"] for chart in reader.all("svg")] == ["img"] * 8
 
 
 def test_codes_stand_under_their_sound_even_where_the_last_frame_is_not_whole(page: Page) -> None:
@@ -104,10 +105,27 @@ def test_the_measured_figures_their_coverage_and_the_training_are_told(page: Pag
         assert wanted in text
 
 
-def test_a_page_without_a_training_log_or_a_probe_says_how_to_give_one(bare: Page) -> None:
-    text = read(bare).text
-    assert "--training log.jsonl" in text
-    assert "--probe DIR" in text
+def test_a_page_without_a_training_log_or_a_probe_has_no_empty_sections_and_says_how_to_give_one(bare: Page) -> None:
+    reader = read(bare)
+    assert [section["id"] for section in reader.all("section")] == ["listen", "rates", "measured", "codebooks"]
+    assert "--training log.jsonl" in reader.text
+    assert "--probe DIR" in reader.text
+    without = replace(bare.report, rows=(), codebooks=())
+    assert [section["id"] for section in read(replace(bare, report=without)).all("section")] == ["listen", "measured"]
+
+
+def test_one_codebook_has_a_line_in_the_table_and_no_bar(bare: Page) -> None:
+    (first, _) = bare.report.codebooks
+    charts = [str(chart["aria-label"]) for chart in read(bare).all("svg")]
+    assert sum("codebook" in chart for chart in charts) == 2
+    reader = read(replace(bare, report=replace(bare.report, codebooks=(first,))))
+    assert not any("codebook" in str(chart["aria-label"]) for chart in reader.all("svg"))
+    assert "levels & <more> #1" in reader.text
+
+
+def test_what_is_said_stands_between_the_pictures_and_the_players(page: Page) -> None:
+    for article in page.render().split("<article")[1:]:
+        assert article.index("<img") < article.index("What &lt;b&gt; said &amp; meant") < article.index("<audio")
 
 
 def test_ids_are_unique_and_every_section_can_be_reached(page: Page) -> None:

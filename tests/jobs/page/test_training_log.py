@@ -11,7 +11,7 @@ from vqaudio.jobs.page.training_log import read_training_log
 def test_curves_are_by_event_and_a_step_passed_again_counts_as_it_was_last(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text(
         '{"step": 0, "event": "start", "hours": 7.5, "device": "cpu"}\n'
-        '{"step": 50, "event": "train", "steps_per_s": 0.3, "spectrum": 0.5, "skipped": 0}\n'
+        '{"step": 50, "event": "train", "steps_per_s": 0.3, "spectrum": 0.5, "skipped": 0, "learning_rate": 0.2}\n'
         '{"step": 100, "event": "train", "spectrum": 0.4, "drift": 1, "adversarial": 1.5}\n'
         '{"step": 100, "event": "eval", "mel_1": 0.2, "usage": [1.0, 0.5]}\n'
         '{"step": 50, "event": "train", "spectrum": 0.45, "drift": 2, "commitment": NaN}\n'
@@ -25,6 +25,7 @@ def test_curves_are_by_event_and_a_step_passed_again_counts_as_it_was_last(tmp_p
         "eval": {"mel_1": {100: 0.2}},
     }
     assert all(list(curve) == sorted(curve) for curve in log.curves["train"].values())
+    assert log.learning_rate == {50: 0.2}  # a panel of its own
     assert log.num_broken == 2
 
 

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codebooks", type=int, nargs="+", metavar="K", help="one player each (default: 1 2 4 ... all)"
     )
+    texts = "what is said: CSV with the columns path and text, or a token store (default: WAV_DIR/metadata.csv, if any)"
+    parser.add_argument("--metadata", type=path_of, metavar="CSV|TOKENS", help=texts)
     add_codec_arguments(parser)
     evaluation = "what `vqaudio evaluate --json` wrote about this codec (default: the page's files are measured)"
     parser.add_argument("--evaluation", type=path_of, metavar="JSON", help=evaluation)
@@ -59,12 +61,14 @@ def run(args: argparse.Namespace) -> int:
     from vqaudio.jobs.evaluate.evaluation import choose_sources
     from vqaudio.jobs.page.document import Page, write_page
     from vqaudio.jobs.page.listening import Decodings, listen, longest_on_page, spread
+    from vqaudio.jobs.page.texts import with_texts
     from vqaudio.jobs.page.training_log import read_training_log
 
     with drawing():  # says that matplotlib is missing before minutes are spent
         pass
     training = read_training_log(args.training) if args.training else None
     sources = spread(choose_sources(args.audio, args.list), args.num_utterances)
+    sources, untold = with_texts(sources, args.audio, args.metadata)
     codec = open_speaking(args.codec, args.device)
     probe = find_probe(args.probe, codec) if args.probe else None
     coders = choose_codecs(codec, args)
@@ -75,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     print(printable(f"{args.out}: {len(listening.utterances)} recordings, {num_bytes / 1e6:.1f} MB"))
     if num_bytes > LARGEST_BYTES:
         print(f"more than {LARGEST_BYTES / 1e6:.0f} MB is slow to open: fewer --num-utterances or --codebooks help")
+    if untold:
+        print(printable(untold))
     for entry in listening.failures:
         print(printable(f"left out: {entry['id']} {entry['coder']}: {entry['reason']}"))
     return 2 if listening.failures else 0

@@ -178,6 +178,8 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     svg = written.getvalue()[written.getvalue().index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)  # text has the font of the page around it
+    svg = re.sub(r"font: (?:[\w ]+ )?([\d.]+px) [^;\"]*", r"font-size: \1", svg)  # as matplotlib 3.9 writes it
     svg = svg.replace(INK, "currentColor")
     for number, colour in enumerate(PALETTE, start=1):
         svg = svg.replace(colour, f"var(--series-{number})")

@@ -8,17 +8,20 @@ import numpy as np
 from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.evaluate.charts import real_kbps
 from vqaudio.jobs.evaluate.report import Report
+from vqaudio.jobs.page.axes import hertz_axis, seconds_axis
 from vqaudio.jobs.page.listening import Utterance, Version
 from vqaudio.jobs.page.media import code_strip, picture_uri, sound_uri, spectrogram
+
+NUM_KEYS = 10  # 1 to 9 and 0
 
 
 def utterance_article(utterance: Utterance, report: Report, codec: str, grid: FrameGrid) -> str:
     """Write the pictures and players of one recording."""
-    text = f"<p>{escape(utterance.text)}</p>" if utterance.text else ""
+    text = f'<p class="said">{escape(utterance.text)}</p>' if utterance.text else ""
     seconds = len(utterance.original) / grid.sample_rate_hz
     return (
-        f'<article data-seconds="{seconds:.6f}"><h3>{escape(utterance.id)}</h3>{text}'
-        f'<div class="pictures">{"".join(_figures(utterance, codec, grid))}</div>'
+        f'<article data-seconds="{seconds:.6f}"><h3>{escape(utterance.id)}</h3>'
+        f'<div class="pictures">{"".join(_figures(utterance, codec, grid))}</div>{text}'
         f'<ul class="players">{"".join(_players(utterance, report, codec, grid))}</ul></article>'
     )
 
@@ -47,20 +50,25 @@ def _figures(utterance: Utterance, codec: str, grid: FrameGrid) -> Iterator[str]
 def _figure(samples: np.ndarray, grid: FrameGrid, caption: str, below: str) -> str:
     picture = picture_uri(spectrogram(samples, grid.sample_rate_hz))
     return (
-        f'<figure><div class="timeline"><img class="spectrogram" src="{picture}" alt="Spectrogram: {escape(caption)}">'
-        f'{below}<i class="playhead"></i></div><figcaption>{escape(caption)}</figcaption></figure>'
+        f'<figure><div class="plane">{hertz_axis(grid.sample_rate_hz)}<div class="timeline">'
+        f'<img class="spectrogram" src="{picture}" alt="Spectrogram: {escape(caption)}">{below}'
+        f'<i class="playhead"></i></div>{seconds_axis(len(samples) / grid.sample_rate_hz)}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 
 def _players(utterance: Utterance, report: Report, codec: str, grid: FrameGrid) -> Iterator[str]:
-    yield _player("Original", "", utterance.original, utterance.id, grid)
-    for version in utterance.versions:
-        yield _player(_label(version, codec), _rate(version, report), version.samples, utterance.id, grid)
+    yield _player(1, "Original", "", utterance.original, utterance.id, grid)
+    for number, version in enumerate(utterance.versions, start=2):
+        yield _player(number, _label(version, codec), _rate(version, report), version.samples, utterance.id, grid)
 
 
-def _player(label: str, rate: str, samples: np.ndarray, utterance_id: str, grid: FrameGrid) -> str:
+def _player(number: int, label: str, rate: str, samples: np.ndarray, utterance_id: str, grid: FrameGrid) -> str:
+    """Write a version: a button that the page's script makes a switch, its key, and the browser's own player."""
+    key = f"<kbd>{number % 10}</kbd> " if number <= NUM_KEYS else ""
     return (
-        f"<li><span><b>{escape(label)}</b> <small>{escape(rate)}</small></span>"
+        f'<li><button type="button" aria-pressed="false">{key}<b>{escape(label)}</b> '
+        f"<small>{escape(rate)}</small></button>"
         f'<audio controls preload="metadata" aria-label="{escape(f"{label}: {utterance_id}")}" '
         f'src="{sound_uri(samples, grid.sample_rate_hz)}"></audio></li>'
     )

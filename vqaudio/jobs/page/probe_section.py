@@ -6,9 +6,10 @@ from html import escape
 from pathlib import Path
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.jobs.evaluate.charts import drawing, inline_svg
+from vqaudio.jobs.evaluate.charts import inline_svg
+from vqaudio.jobs.page.graphs import page_drawing, page_sized
 from vqaudio.jobs.page.media import data_uri
-from vqaudio.jobs.page.tables import notes_list, table
+from vqaudio.jobs.page.tables import notes_list, scroll_box, table
 from vqaudio.jobs.probe import wording
 from vqaudio.jobs.probe.pictures import CONFUSIONS, HEAT_MAP, TIMELINE, bitrate_plot
 from vqaudio.jobs.probe.report import ProbeReport, read_probe_report
@@ -48,12 +49,8 @@ def read_findings(path: Path) -> ProbeFindings:
     return ProbeFindings(report, pictures)
 
 
-def probe_section(findings: ProbeFindings | None) -> str:
+def probe_section(findings: ProbeFindings) -> str:
     """Write coverage, the headline among its controls, the pictures, phones by class, and what else was probed."""
-    if findings is None:
-        return (
-            "<p>No probe was given (<code>--probe DIR</code>, which <code>vqaudio probe --out DIR</code> writes).</p>"
-        )
     report = findings.report
     before = notes_list([*wording.coverage_lines(report), *wording.gate_lines(report)])
     after = [*wording.prior_lines(report), *wording.rate_lines(report), *wording.further_lines(report), *report.notes]
@@ -71,7 +68,12 @@ def _headline(report: ProbeReport) -> str:
     if not report.rows:
         return ""
     rows = ([row.name, *wording.headline_cells(row)] for row in report.rows)
-    return table(f"Codes and their controls; {wording.HEADLINE_NOTE}", ["", *wording.HEADLINE_COLUMNS], rows)
+    return table(
+        f"Codes and their controls; {wording.HEADLINE_NOTE}",
+        ["", *wording.HEADLINE_COLUMNS],
+        rows,
+        wording.HEADLINE_GLOSSARY,
+    )
 
 
 def _classes(report: ProbeReport) -> str:
@@ -81,6 +83,7 @@ def _classes(report: ProbeReport) -> str:
             caption.format(kind),
             [kind, *wording.CLASS_COLUMNS],
             ([row.label, *wording.class_cells(row)] for row in rows),
+            wording.CLASS_GLOSSARY,
         )
         for kind, rows in report.classes.items()
     )
@@ -89,7 +92,9 @@ def _classes(report: ProbeReport) -> str:
 
 def _further(report: ProbeReport) -> str:
     return "".join(
-        table(f"{further.first.capitalize()}; {further.caption}", ["", *further.columns], further.rows)
+        table(
+            f"{further.first.capitalize()}; {further.caption}", ["", *further.columns], further.rows, further.glossary
+        )
         for further in wording.further_tables(report)
     )
 
@@ -99,8 +104,8 @@ def _figures(findings: ProbeFindings) -> Iterator[str]:
     if not report.rows:
         return
     scores = report.rows[0].information
-    with drawing():
-        chart = inline_svg(bitrate_plot(report), "pnmi", f"PNMI against bits a second: {_points(report)}")
+    with page_drawing():
+        chart = inline_svg(page_sized(bitrate_plot(report)), "pnmi", f"PNMI against bits a second: {_points(report)}")
     yield f'<div class="graphs"><figure>{chart}</figure></div>'
     captions = {
         HEAT_MAP: f"P(phone | code): {len(report.labels)} phones by manner and place, codes by their most likely "
@@ -122,8 +127,5 @@ def _picture(content: bytes, caption: str) -> str:
     width = (
         int.from_bytes(content[16:20], "big") * PAGE_PIXELS_AN_INCH // PIXELS_AN_INCH
     )  # PNG: the IHDR chunk is first
-    return (
-        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f'<img style="width:{width}px" src="{data_uri("image/png", content)}" alt="{escape(caption)}"></div>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    image = f'<img style="width:{width}px" src="{data_uri("image/png", content)}" alt="{escape(caption)}">'
+    return f'<figure class="plot">{scroll_box(caption, image)}<figcaption>{escape(caption)}</figcaption></figure>'

@@ -1,23 +1,42 @@
 """The page's tables: scores and codebook usage."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from vqaudio.jobs.evaluate.report import COLUMNS, Report
 from vqaudio.jobs.evaluate.wording import format_rate, format_score
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table that scrolls by itself, by keyboard too; the first cell of each row is its heading."""
+def table(
+    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], glossary: Mapping[str, str] | None = None
+) -> str:
+    """Write a table that scrolls by itself, by keyboard too; the first cell of each row is its heading.
+
+    glossary: what the columns are, to be opened under the table.
+    """
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
         for first, *rest in rows
     )
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="table"><p class="caption">{escape(caption)}</p>'
+        + scroll_box(caption, f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        + f"{_glossary(glossary or {})}</div>"
     )
+
+
+def scroll_box(label: str, content: str) -> str:
+    """Write a box that scrolls sideways; the page's script marks the edges behind which it goes on."""
+    box = f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">{content}</div>'
+    return f'<div class="wide">{box}</div>'
+
+
+def _glossary(glossary: Mapping[str, str]) -> str:
+    if not glossary:
+        return ""
+    rows = "".join(f"<dt>{escape(column)}</dt><dd>{escape(meaning)}</dd>" for column, meaning in glossary.items())
+    return f'<details class="glossary"><summary>What the columns are</summary><dl>{rows}</dl></details>'
 
 
 def notes_list(lines: Sequence[str]) -> str:
@@ -45,7 +64,9 @@ def score_table(report: Report) -> str:
 
 
 def codebook_table(report: Report) -> str:
-    """Write usage, perplexity, entropy and the most frequent code of every codebook."""
+    """Write usage, perplexity, entropy and the most frequent code of every codebook; nothing for none."""
+    if not report.codebooks:
+        return ""
     rows = (
         [
             f"{book.codec} #{book.codebook + 1}",
@@ -56,6 +77,5 @@ def codebook_table(report: Report) -> str:
         ]
         for book in report.codebooks
     )
-    num_frames = report.codebooks[0].num_frames if report.codebooks else 0
-    caption = f"Codebooks over {num_frames:,} frames; usage grows with their number"
+    caption = f"Codebooks over {report.codebooks[0].num_frames:,} frames; usage grows with their number"
     return table(caption, ["codebook", "used", "perplexity", "bits a frame", "top code"], rows)
