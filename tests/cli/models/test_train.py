@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -69,14 +71,11 @@ def test_a_run_goes_on_from_its_checkpoint(run, recordings, tmp_path):
 
 
 def test_help_after_a_recipe_lists_every_key_of_its_own(capfd):
-    with pytest.raises(SystemExit) as ended:
-        main(["train", "prior_tiny", "--help"])
-    assert ended.value.code == 0
+    assert main(["train", "prior_tiny", "--help"]) == 0
     said = capfd.readouterr().out
     assert "num_steps=60 " in said
     assert "network.context_tokens=128 " in said
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
+    assert main(["train", "--help"]) == 0
     assert "--processes" in capfd.readouterr().out
 
 
@@ -112,3 +111,31 @@ def test_every_recipe_that_ships_is_found_and_names_its_script():
     for name in names():
         assert load_mapping(find_recipe(name)).get("script", "train_codec") in SCRIPTS
     assert all((recipes_folder() / f"{script}.py").is_file() for script in SCRIPTS)
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """What would have been started."""
+    started = []
+    monkeypatch.setattr(
+        "vqaudio.cli.models.train.subprocess.Popen",
+        lambda command: started.append(command) or SimpleNamespace(wait=lambda: 0),
+    )
+    return started
+
+
+def test_keys_may_stand_after_an_option(commands):
+    assert main(["train", "tiny", "seed=1", "--processes", "1", "data.root=x", "out=y"]) == 0
+    assert commands[0][-3:] == ["seed=1", "data.root=x", "out=y"]
+
+
+def test_several_processes_are_started_from_outside_the_current_folder(commands):
+    assert main(["train", "tiny", "data.root=x", "--processes", "2"]) == 0
+    starts = [place for place, word in enumerate(commands[0]) if word == sys.executable]
+    assert [commands[0][place + 1] for place in starts] == ["-I", "-I"]
+
+
+def test_a_run_of_another_recipe_leaves_that_of_the_first_in_its_place(run, recordings):
+    before = (run / "recipe.yaml").read_text()
+    assert main(["train", "tiny", f"data.root={recordings}", f"out={run}", *SMALL, "codec.decoder.width=16"]) == 1
+    assert (run / "recipe.yaml").read_text() == before
