@@ -40,3 +40,10 @@ def find_on_hub(repo_id: str, *, revision: str | None = None, may_download: bool
             f"{repo_id} cannot be fetched: {(str(error) or type(error).__name__).splitlines()[0]}"
         ) from None
     return Path(folder)
+
+
+def not_opened(name: str, where: str, error: Exception) -> VqaudioError:
+    """Say why a model of transformers, in DIR or OWNER/NAME, was not opened, and how to fetch one that is not here."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    advice = "" if Path(where).exists() else f"; fetch it once with `hf download {where}`: nothing is downloaded here"
+    return VqaudioError(f"{name} cannot be opened: {reason}{advice}")

@@ -101,7 +101,7 @@ def sample_model(args: argparse.Namespace, sample: "FrameSample") -> "tuple[int,
 
     sources, start_s = sources_of_paths([args.audio]), time.monotonic()
     vectors = open_vectors(args.source, layer=args.layer, device=args.device)
-    summary = VectorSummary(vectors.facts)
+    summary = VectorSummary(facts=vectors.facts)
     make_folder(args.out)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
