@@ -53,6 +53,15 @@ def test_what_is_not_in_the_cache_is_not_downloaded_and_the_sentence_says_how(ca
         open_codec("ada/voiced")
 
 
+def test_a_download_that_was_asked_for_and_fails_is_not_advised_again(cache, monkeypatch):
+    def fail(*_, **__):
+        raise huggingface_hub.errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(VqaudioError, match=r"the hub cannot be reached$"):
+        open_codec("ada/voiced", may_download=True)
+
+
 def test_a_download_that_was_asked_for_takes_the_files_of_a_codec_only(make_voiced_codec, cache, tmp_path, monkeypatch):
     save_codec(make_voiced_codec(), tmp_path / "codec")
     asked = {}

@@ -31,6 +31,8 @@ def find_on_hub(repo_id: str, *, revision: str | None = None, may_download: bool
             repo_id, revision=revision, allow_patterns=list(FILES), local_files_only=not may_download
         )
     except LocalEntryNotFoundError:
+        if may_download:
+            raise VqaudioError(f"{repo_id} is not in the hub's local cache, and the hub cannot be reached") from None
         raise VqaudioError(
             f"{repo_id} is not in the hub's local cache; if it is a repository there, fetch it once with "
             f"`hf download {repo_id}` or open_codec({repo_id!r}, may_download=True)"

@@ -1,8 +1,11 @@
 """`vqaudio train` from outside: recipes by name and by path, any folder of recordings, and what a run leaves."""
 
 import json
+import os
 import shutil
+import signal
 import sys
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +22,9 @@ SMALL = [
     "data.crop_samples=6400", "data.num_eval_crops=1", "data.num_workers=1", "codec.encoder.widths=[8, 8]",
     "codec.quantizer.codebook_size=8", "codec.decoder.width=8", "codec.decoder.hidden=8",
 ]  # fmt: skip
+
+
+SLEEP = "import time; time.sleep(30)"
 
 
 def logged(out):
@@ -117,10 +123,9 @@ def test_every_recipe_that_ships_is_found_and_names_its_script():
 def commands(monkeypatch):
     """What would have been started."""
     started = []
-    monkeypatch.setattr(
-        "vqaudio.cli.models.train.subprocess.Popen",
-        lambda command: started.append(command) or SimpleNamespace(wait=lambda: 0),
-    )
+    process = SimpleNamespace(wait=lambda: 0, terminate=lambda: None)
+    starter = SimpleNamespace(Popen=lambda command: started.append(command) or process)
+    monkeypatch.setattr("vqaudio.cli.models.train.subprocess", starter)
     return started
 
 
@@ -133,6 +138,14 @@ def test_several_processes_are_started_from_outside_the_current_folder(commands)
     assert main(["train", "tiny", "data.root=x", "--processes", "2"]) == 0
     starts = [place for place, word in enumerate(commands[0]) if word == sys.executable]
     assert [commands[0][place + 1] for place in starts] == ["-I", "-I"]
+
+
+def test_a_signal_ends_the_run_too(monkeypatch):
+    monkeypatch.setattr("vqaudio.jobs.worker_process.isolated_python", lambda code: (sys.executable, "-c", SLEEP))
+    before = signal.getsignal(signal.SIGTERM)
+    Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert main(["train", "tiny", "data.root=x"]) == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_run_of_another_recipe_leaves_that_of_the_first_in_its_place(run, recordings):

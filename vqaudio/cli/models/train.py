@@ -11,6 +11,7 @@ same command again goes on where the last checkpoint was written.
 """
 
 import argparse
+import signal
 import subprocess
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the recipe's script in a process of its own; its exit status."""
+    """Run the recipe's script in a process of its own; its exit status, 128 + N after signal N."""
     from vqaudio.core.errors import VqaudioError
     from vqaudio.core.overlays import load_mapping
     from vqaudio.jobs.worker_process import isolated_python
@@ -60,11 +61,15 @@ def run(args: argparse.Namespace) -> int:
         command = [*isolated_python(LAUNCH), *options, *command]
     path = recipes_folder() / f"{script}.py"
     process = subprocess.Popen([*command, str(path), str(recipe), *args.overrides, *(["--help"] if args.help else [])])
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # else it would train on, an orphan
     try:
-        return process.wait()
+        status = process.wait()
     except KeyboardInterrupt:
         process.wait()  # Ctrl-C reaches it too
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return status if status >= 0 else 128 - status
 
 
 def recipes_folder() -> Path:
