@@ -88,8 +88,6 @@ def main(usage: str | None, config_class: type[Config], train: Callable[[Config,
         if config.script != name:
             raise VqaudioError(f"{arguments[0]} is a recipe of {config.script}.py, not of {name}.py")
         with launched(config.device) as launch:
-            if launch.is_main:
-                save_recipe(config)
             train(config, launch)
     except Exception as error:
         if (sentence := explain(error)) is None:
@@ -125,7 +123,9 @@ def restore(training: Training, out: str | Path) -> bool:
 
 
 def open_logbook(training: Training, config: RunConfig, launch: Launch) -> Logbook:
-    """Open the run's log; processes other than the first keep silent ones."""
+    """Open the run's log, and leave its recipe beside it; processes other than the first keep silent ones."""
+    if launch.is_main:
+        save_recipe(config)  # not before: the checkpoint there may be of another run, which stays as it is
     return Logbook(config.out, num_steps=config.num_steps, first_step=training.step, is_active=launch.is_main)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from vqaudio.codec.card import GENERATED
 from vqaudio.codec.hub import is_repo_id
 from vqaudio.codec.saving import open_codec, push_to_hub, save_codec
 from vqaudio.core.errors import VqaudioError
@@ -52,6 +53,15 @@ def test_what_is_not_in_the_cache_is_not_downloaded_and_the_sentence_says_how(ca
         open_codec("ada/voiced")
 
 
+def test_a_download_that_was_asked_for_and_fails_is_not_advised_again(cache, monkeypatch):
+    def fail(*_, **__):
+        raise huggingface_hub.errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(VqaudioError, match=r"the hub cannot be reached$"):
+        open_codec("ada/voiced", may_download=True)
+
+
 def test_a_download_that_was_asked_for_takes_the_files_of_a_codec_only(make_voiced_codec, cache, tmp_path, monkeypatch):
     save_codec(make_voiced_codec(), tmp_path / "codec")
     asked = {}
@@ -79,12 +89,29 @@ def test_what_is_pushed_opens_as_the_same_codec_with_a_card(make_voiced_codec, t
         "huggingface_hub.HfApi.create_repo", lambda self, *args, **options: made.append((args, options))
     )
     monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
+    monkeypatch.setattr("huggingface_hub.HfApi.file_exists", lambda self, repo_id, name: False)
     assert codec.push_to_hub("ada/voiced", is_private=True).endswith("ada/voiced/commit/1")
     assert made == [(("ada/voiced",), {"private": True, "exist_ok": True})]
     assert torch.equal(open_codec(tmp_path / "pushed").encode(AUDIO), codec.eval().encode(AUDIO))
     card = (tmp_path / "pushed" / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: vqaudio\n")
     assert codec.weights_sha256 in card
+
+
+@pytest.mark.parametrize(("there", "is_kept"), [("Mine.\n", True), (f"{GENERATED}\nold\n", False)])
+def test_a_card_that_somebody_wrote_on_the_hub_stays(make_voiced_codec, tmp_path, monkeypatch, there, is_kept):
+    (tmp_path / "README.md").write_text(there)
+    api, pushed = "huggingface_hub.HfApi", list[set[str]]()
+    monkeypatch.setattr(f"{api}.create_repo", lambda self, *args, **options: None)
+    monkeypatch.setattr(f"{api}.file_exists", lambda self, repo_id, name: True)
+    monkeypatch.setattr(f"{api}.hf_hub_download", lambda self, repo_id, name: str(tmp_path / name))
+    monkeypatch.setattr(
+        f"{api}.upload_folder",
+        lambda self, *, folder_path, **_: pushed.append({path.name for path in Path(folder_path).iterdir()}),
+    )
+    push_to_hub(make_voiced_codec(), "ada/voiced")
+    push_to_hub(make_voiced_codec(), "ada/voiced", card="All new.\n")
+    assert ["README.md" in names for names in pushed] == [not is_kept, True]
 
 
 def test_a_hub_that_refuses_is_a_sentence(make_voiced_codec, monkeypatch):

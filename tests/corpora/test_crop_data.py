@@ -51,7 +51,10 @@ def test_without_splits_the_first_of_so_many_is_held_out_and_no_other(root: Path
     plain = {"split": None, "eval_split": None, "held_out_every": every}
     held_out = names(opened(root, is_held_out=True, **plain))
     assert held_out == [f"{number}.wav" for number in range(0, 10, every)]
-    if every > 1:
+    if every == 1:
+        with pytest.raises(VqaudioError, match="leaves nothing"):
+            opened(root, **plain)
+    else:
         assert sorted(held_out + names(opened(root, **plain))) == sorted(f"{number}.wav" for number in range(10))
 
 

@@ -11,7 +11,7 @@ STAMP = CodecStamp("c", "0" * 64, 16_000, 320, num_codebooks=2, codebook_size=10
 
 
 def test_a_summary_counts_files_hours_codes_and_bits() -> None:
-    summary = Summary(STAMP, num_before=7)
+    summary = Summary(num_before=7, stamp=STAMP)
     for index in range(3):
         codes = np.zeros((2, 60_000), dtype=np.uint16)
         summary.add(Outcome(Source(f"{index}.wav", ""), codes, 19_200_000, 16_000, ("clipped: 3 samples",)))
@@ -24,7 +24,7 @@ def test_a_summary_counts_files_hours_codes_and_bits() -> None:
 
 
 def test_failures_are_counted_by_reason_whatever_their_numbers_and_names() -> None:
-    summary = Summary(STAMP)
+    summary = Summary(stamp=STAMP)
     for name, at_s in (("a.flac", 1.5), ("b.flac", 20.25)):
         summary.add(Outcome(Source(name, f"/x/{name}"), reason=f"{name} is damaged after {at_s} s"))
     summary.add(Outcome(Source("c.m4a", "/x/c.m4a"), reason="libsndfile does not read .m4a"))

@@ -25,10 +25,10 @@ def test_a_run_that_goes_on_from_a_checkpoint_logs_no_step_twice(tmp_path):
 
 
 def test_lines_of_others_stay_in_the_log(tmp_path):
-    (tmp_path / "log.jsonl").write_text('not JSON\n{"note": 1}\n{"step": 5}\n')
+    (tmp_path / "log.jsonl").write_text('not JSON\n{"note": 1}\n{"step": Infinity}\n{"step": 5}\n')
     with Logbook(tmp_path, num_steps=40, first_step=4):
         pass
-    assert (tmp_path / "log.jsonl").read_text() == 'not JSON\n{"note": 1}\n'
+    assert (tmp_path / "log.jsonl").read_text() == 'not JSON\n{"note": 1}\n{"step": Infinity}\n'
 
 
 def test_a_report_in_a_file_is_one_line_however_long(tmp_path, capsys):

@@ -85,8 +85,10 @@ def _run(arguments: list[str]) -> int:
             return 0
         parser.parse_args(arguments)  # --help, --version, or a word that is no verb: all end here
         parser.error("the verb comes first: vqaudio VERB [options]")
-    parsed = parser_of(arguments[0]).parse_args(arguments[1:])
-    return import_module(VERBS[arguments[0]].module).run(parsed)
+    parser = parser_of(arguments[0])
+    # A verb with any number of words lets them stand after an option too, which only the second way reads.
+    parse = parser.parse_intermixed_args if VERBS[arguments[0]].has_own_help else parser.parse_args
+    return import_module(VERBS[arguments[0]].module).run(parse(arguments[1:]))
 
 
 def parser_of(verb: str) -> argparse.ArgumentParser:

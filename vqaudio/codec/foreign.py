@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.codec.hub import not_opened
 from vqaudio.codec.locate import FOREIGN_PREFIX
 from vqaudio.codec.progress_bars import without_progress_bars
 from vqaudio.core.errors import VqaudioError
@@ -198,11 +199,7 @@ def open_foreign(name: str, device: str = "cpu") -> ForeignCodec:
     except VqaudioError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        advice = (
-            "" if Path(where).exists() else f"; fetch it once with `hf download {where}`: nothing is downloaded here"
-        )
-        raise VqaudioError(f"{name} cannot be opened: {reason}{advice}") from None
+        raise not_opened(name, where, error) from None
     settings = {key: value for key, value in config.to_dict().items() if not key.startswith("_")}
     settings.pop("transformers_version", None)
     return ForeignCodec(

@@ -31,6 +31,8 @@ def find_on_hub(repo_id: str, *, revision: str | None = None, may_download: bool
             repo_id, revision=revision, allow_patterns=list(FILES), local_files_only=not may_download
         )
     except LocalEntryNotFoundError:
+        if may_download:
+            raise VqaudioError(f"{repo_id} is not in the hub's local cache, and the hub cannot be reached") from None
         raise VqaudioError(
             f"{repo_id} is not in the hub's local cache; if it is a repository there, fetch it once with "
             f"`hf download {repo_id}` or open_codec({repo_id!r}, may_download=True)"
@@ -40,3 +42,10 @@ def find_on_hub(repo_id: str, *, revision: str | None = None, may_download: bool
             f"{repo_id} cannot be fetched: {(str(error) or type(error).__name__).splitlines()[0]}"
         ) from None
     return Path(folder)
+
+
+def not_opened(name: str, where: str, error: Exception) -> VqaudioError:
+    """Say why a model of transformers, in DIR or OWNER/NAME, was not opened, and how to fetch one that is not here."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    advice = "" if Path(where).exists() else f"; fetch it once with `hf download {where}`: nothing is downloaded here"
+    return VqaudioError(f"{name} cannot be opened: {reason}{advice}")

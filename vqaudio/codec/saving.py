@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False, card: str | None = None) -> str:
     """Write the codec to a folder; with is_half the networks' weights become float16 (the codebooks stay float32).
 
-    card: its README.md; with None one is made, unless somebody has written one there.
+    card: its README.md; with None one is made.  One of `card_of` never replaces what somebody has written there.
     Returns the weights' SHA-256 as they will be read back.
     """
     folder = Path(folder)
@@ -54,8 +54,8 @@ def save_codec(codec: Codec, folder: str | Path, *, is_half: bool = False, card:
     replace_durably(folder / "model.safetensors", lambda path: path.write_bytes(save(tensors)))
     replace_durably(folder / "config.json", lambda path: path.write_text(json.dumps(header, indent=2) + "\n"))
     save_speakers(folder, codec.known_speakers, sha256)
-    if card is not None or _is_ours(folder / CARD):
-        text = card_of(stored) if card is None else card
+    text = card_of(stored) if card is None else card
+    if GENERATED not in text or _is_ours(folder / CARD):
         replace_durably(folder / CARD, lambda path: path.write_text(text, encoding="utf-8"))
     return sha256
 
@@ -120,8 +120,9 @@ def open_speaking(name_or_folder: str | Path = "speech-16k", device: str = "cpu"
 def push_to_hub(codec: Codec, repo_id: str, *, is_private: bool = False, card: str | None = None) -> str:
     """Write the codec, as `save_codec` does, to the hub's repository `OWNER/NAME`, which is made if it is not there.
 
-    card: the README.md; None writes one from the codec.  Uses the token of `hf auth login`.  Returns the address of the
-    commit.  Raises VqaudioError without huggingface_hub, or where the hub refuses.
+    card: the README.md; None writes one from the codec, unless somebody has written one there.  Uses the token of
+    `hf auth login`.  Returns the address of the commit.  Raises VqaudioError without huggingface_hub, or where the hub
+    refuses.
     """
     if not is_repo_id(repo_id):
         raise VqaudioError(f"a repository of the hub is called OWNER/NAME, got {repo_id!r}")
@@ -135,6 +136,12 @@ def push_to_hub(codec: Codec, repo_id: str, *, is_private: bool = False, card: s
         try:
             api = HfApi()
             api.create_repo(repo_id, private=is_private, exist_ok=True)
+            if (
+                card is None
+                and api.file_exists(repo_id, CARD)
+                and not _is_ours(Path(api.hf_hub_download(repo_id, CARD)))
+            ):
+                (Path(name) / CARD).unlink()
             return str(api.upload_folder(repo_id=repo_id, folder_path=name, allow_patterns=list(FILES)))
         except (HfHubHTTPError, OSError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -144,7 +151,7 @@ def push_to_hub(codec: Codec, repo_id: str, *, is_private: bool = False, card: s
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether a card may be written: there is none, or one that `card_of` wrote and nobody changed since."""
+    """Return whether a card may be written: there is none, or one of `card_of` with its mark still in it."""
     return not path.exists() or GENERATED in path.read_text(encoding="utf-8", errors="replace")
 
 

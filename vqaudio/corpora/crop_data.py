@@ -76,4 +76,7 @@ def read_utterances(data: DataConfig, *, is_held_out: bool) -> list[Utterance]:
         return utterances
     if len(utterances) < 2:
         raise VqaudioError(f"{data.root} holds one recording; one is left for evaluation, so give two or more")
-    return [utterance for index, utterance in enumerate(utterances) if (index % every == 0) == is_held_out]
+    chosen = [utterance for index, utterance in enumerate(utterances) if (index % every == 0) == is_held_out]
+    if not chosen:
+        raise VqaudioError(f"held_out_every={every} leaves nothing of {data.root} to train on; wanted 0, or 2 or more")
+    return chosen

@@ -112,7 +112,7 @@ def forget_later(path: Path, step: int) -> None:
 def _step_of(line: bytes) -> int:
     try:
         return int(parse_json(line)["step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return 0  # not ours to remove
 
 

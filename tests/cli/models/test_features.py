@@ -94,3 +94,27 @@ def test_options_of_the_other_sort_are_refused(
     ):
         assert write(codec, recordings, tmp_path / "out", *flags) == 1
         assert sentence in capsys.readouterr().err
+
+
+def test_nothing_of_another_codec_is_taken_for_done_after_an_overwriting_run_was_stopped(
+    tiny_codec: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert write(tiny_codec, recordings, tmp_path) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "vqaudio.jobs.features.run.VectorTask.encode", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        write(tiny_codec, recordings, tmp_path, "--overwrite", "--kind", "codebook")
+    assert write(tiny_codec, recordings, tmp_path, "--resume", "--kind", "codebook") == 0
+    other = tmp_path / "other"
+    assert write(tiny_codec, recordings, other, "--kind", "codebook") == 0
+    for path in sorted(other.rglob("*.npy")):
+        assert np.array_equal(read_vectors(tmp_path / path.relative_to(other)), read_vectors(path))
+
+
+def test_files_without_features_json_are_not_taken_for_done(tiny_codec: Path, recordings: Path, tmp_path: Path) -> None:
+    assert write(tiny_codec, recordings, tmp_path) == 0
+    (tmp_path / "features.json").unlink()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.npy")}
+    assert write(tiny_codec, recordings, tmp_path, "--resume", "--kind", "codebook") == 0
+    assert all(path.read_bytes() != content for path, content in before.items())

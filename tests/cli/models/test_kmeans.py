@@ -87,3 +87,12 @@ def test_what_makes_no_sense_is_told(
         assert fit(source, out, *flags) == 1
         assert sentence in capsys.readouterr().err
     assert not (tmp_path / "a" / CENTROIDS).exists()
+
+
+def test_a_codec_keeps_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((20, 2), np.float32))
+    (tmp_path / "codec").mkdir()
+    (tmp_path / "codec" / "config.json").write_text('{"codec": {}}')
+    assert fit(tmp_path, tmp_path / "codec", "--overwrite") == 1
+    assert "holds something else" in capsys.readouterr().err
+    assert (tmp_path / "codec" / "config.json").exists()

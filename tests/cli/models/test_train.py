@@ -1,7 +1,12 @@
 """`vqaudio train` from outside: recipes by name and by path, any folder of recordings, and what a run leaves."""
 
 import json
+import os
 import shutil
+import signal
+import sys
+from threading import Timer
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +22,9 @@ SMALL = [
     "data.crop_samples=6400", "data.num_eval_crops=1", "data.num_workers=1", "codec.encoder.widths=[8, 8]",
     "codec.quantizer.codebook_size=8", "codec.decoder.width=8", "codec.decoder.hidden=8",
 ]  # fmt: skip
+
+
+SLEEP = "import time; time.sleep(30)"
 
 
 def logged(out):
@@ -69,14 +77,11 @@ def test_a_run_goes_on_from_its_checkpoint(run, recordings, tmp_path):
 
 
 def test_help_after_a_recipe_lists_every_key_of_its_own(capfd):
-    with pytest.raises(SystemExit) as ended:
-        main(["train", "prior_tiny", "--help"])
-    assert ended.value.code == 0
+    assert main(["train", "prior_tiny", "--help"]) == 0
     said = capfd.readouterr().out
     assert "num_steps=60 " in said
     assert "network.context_tokens=128 " in said
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
+    assert main(["train", "--help"]) == 0
     assert "--processes" in capfd.readouterr().out
 
 
@@ -112,3 +117,38 @@ def test_every_recipe_that_ships_is_found_and_names_its_script():
     for name in names():
         assert load_mapping(find_recipe(name)).get("script", "train_codec") in SCRIPTS
     assert all((recipes_folder() / f"{script}.py").is_file() for script in SCRIPTS)
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """What would have been started."""
+    started = []
+    process = SimpleNamespace(wait=lambda: 0, terminate=lambda: None)
+    starter = SimpleNamespace(Popen=lambda command: started.append(command) or process)
+    monkeypatch.setattr("vqaudio.cli.models.train.subprocess", starter)
+    return started
+
+
+def test_keys_may_stand_after_an_option(commands):
+    assert main(["train", "tiny", "seed=1", "--processes", "1", "data.root=x", "out=y"]) == 0
+    assert commands[0][-3:] == ["seed=1", "data.root=x", "out=y"]
+
+
+def test_several_processes_are_started_from_outside_the_current_folder(commands):
+    assert main(["train", "tiny", "data.root=x", "--processes", "2"]) == 0
+    starts = [place for place, word in enumerate(commands[0]) if word == sys.executable]
+    assert [commands[0][place + 1] for place in starts] == ["-I", "-I"]
+
+
+def test_a_signal_ends_the_run_too(monkeypatch):
+    monkeypatch.setattr("vqaudio.jobs.worker_process.isolated_python", lambda code: (sys.executable, "-c", SLEEP))
+    before = signal.getsignal(signal.SIGTERM)
+    Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert main(["train", "tiny", "data.root=x"]) == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_run_of_another_recipe_leaves_that_of_the_first_in_its_place(run, recordings):
+    before = (run / "recipe.yaml").read_text()
+    assert main(["train", "tiny", f"data.root={recordings}", f"out={run}", *SMALL, "codec.decoder.width=16"]) == 1
+    assert (run / "recipe.yaml").read_text() == before

@@ -280,3 +280,30 @@ def test_a_manifest_of_another_length_and_unknown_files_are_refused(
     told = capsys.readouterr().err
     for part in ("has no x.tsv beside it", "ends before line 2", "name one with --format", "does not exist"):
         assert part in told
+
+
+def test_kaldi_names_may_end_at_a_tab(tmp_path: Path) -> None:
+    (tmp_path / "units").write_text("u1\t17 17 3\nu2 4\n")
+    assert run(tmp_path / "units", tmp_path / "out") == 0
+    assert codes_in(tmp_path / "out") == {"u1": [[17, 17, 3]], "u2": [[4]]}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"units": f"<sosp><{'1' * 5000}><eosp>"},
+        {"units": [1, 2, 3, 4], "durations": [2**62] * 4},
+        {"units": [1], "durations": [2**31 - 1]},
+    ],
+)
+def test_a_row_of_absurd_numbers_stops_nothing(tmp_path: Path, row: dict) -> None:
+    path = write_objects(tmp_path / "units.jsonl", [{"id": "a", **row}, {"id": "b", "units": [3]}])
+    assert run(path, tmp_path / "out", "--max-failures", "1") == 0
+    assert codes_in(tmp_path / "out") == {"b": [[3]]}
+
+
+def test_a_damaged_array_stops_nothing(tmp_path: Path) -> None:
+    folder = write_npy(tmp_path / "npy", 1)
+    (folder / "bad.npy").write_bytes(b"PK\x03\x04 no archive")
+    assert run(folder, tmp_path / "out", "--max-failures", "1") == 0
+    assert codes_in(tmp_path / "out").keys() == wanted().keys()

@@ -63,7 +63,11 @@ def test_npy_and_safetensors_are_read_and_nothing_else(tmp_path: Path) -> None:
     np.save(tmp_path / "wide.npy", np.zeros((4, 2), np.float32))
     np.save(tmp_path / "whole.npy", np.zeros((4, 3), int))
     np.save(tmp_path / "object.npy", np.array([{}], dtype=object), allow_pickle=True)
-    for name, sentence in {"wide": "2 numbers, others 3", "whole": "wanted finite floats", "object": "pickle"}.items():
+    for name, sentence in {
+        "wide": "2 numbers, others 3",
+        "whole": "wanted finite floats",
+        "object": "Python objects",
+    }.items():
         with pytest.raises(VqaudioError, match=sentence):
             given_vectors(given, ["one.wav", f"{name}.wav"], [4, 4], GRID)
 

@@ -57,5 +57,5 @@ def test_an_encoder_that_fails_is_a_reason_and_a_mistake_of_the_program_is_none(
 
 
 def test_the_rate_of_a_summary_is_that_of_all_codebooks() -> None:
-    summary = Summary(CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024), num_frames=500)
+    summary = Summary(num_frames=500, stamp=CodecStamp("speech", "ab" * 32, 16_000, 320, 4, 1_024))
     assert "codes     2,000: 4 codebooks at 50 Hz, 2.00 kbit/s" in summary.lines(1.0)

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         stop = stack.enter_context(stop_on_signals())
         folder = stack.enter_context(FeatureFolder(args.out, vectors.facts, sources, mode))
         readers = start_readers(args.workers, len(folder.todo), stack)
-        summary = VectorSummary(vectors.facts, folder.num_before)
+        summary = VectorSummary(folder.num_before, facts=vectors.facts)
         run = vector_run(folder.todo, vectors, folder.write, readers=readers, device=args.device, stop=stop)
 
         def keep(outcome: Outcome) -> None:

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Fit and write means; 0 when all went well, 2 with more failures than --max-failures, 128 + N after signal N."""
     from vqaudio.cli.terminal.outcomes import require_counts
     from vqaudio.codec.locate import UNITS_PREFIX
-    from vqaudio.codec.units.naming import CENTROIDS
+    from vqaudio.codec.units.naming import CENTROIDS, is_units_folder
     from vqaudio.core.errors import VqaudioError
     from vqaudio.core.printable import printable
     from vqaudio.jobs.features.means import FrameSample, fit_means, write_means
@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         raise VqaudioError(f"-k {args.num_means} is above {MAX_CODEBOOK_SIZE}, the most that a token store keeps")
     if (args.out / CENTROIDS).exists() and not args.overwrite:
         raise VqaudioError(f"{args.out / CENTROIDS} is there already; choose another --out, or --overwrite")
+    if (args.out / "config.json").exists() and not is_units_folder(args.out):
+        raise VqaudioError(f"{args.out} holds something else, by its config.json; choose another --out")
     sample = FrameSample(args.max_frames, args.share, args.seed)
     is_model = args.source.startswith(UNITS_PREFIX)
     if is_model != (args.audio is not None) or (args.layer is not None and not is_model):
@@ -99,7 +101,7 @@ def sample_model(args: argparse.Namespace, sample: "FrameSample") -> "tuple[int,
 
     sources, start_s = sources_of_paths([args.audio]), time.monotonic()
     vectors = open_vectors(args.source, layer=args.layer, device=args.device)
-    summary = VectorSummary(vectors.facts)
+    summary = VectorSummary(facts=vectors.facts)
     make_folder(args.out)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())

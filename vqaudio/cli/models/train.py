@@ -11,11 +11,9 @@ same command again goes on where the last checkpoint was written.
 """
 
 import argparse
+import signal
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 SCRIPTS = ("train_codec", "train_units", "train_prior")
 # What lies beside the script is the recipes' own; what lies in the current folder is not run.
@@ -25,22 +23,13 @@ sys.argv = sys.argv[1:]
 sys.path.insert(0, {folder!r})
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-
-
-class _Help(argparse.Action):
-    """The action of --help: that of the verb, or of a recipe that stands before it."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
-        if not namespace.recipe:
-            parser.print_help()
-            parser.exit()
-        sys.stdout.flush()
-        parser.exit(run(namespace, ["--help"]))
+LAUNCH = "from torch.distributed.run import main\nmain()"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
-    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="this, or with a recipe before it, all its keys")
+    parser.add_argument("-h", "--help", action="store_true", help="this, or with a recipe all its keys")
+    parser.set_defaults(print_help=parser.print_help)
     parser.add_argument("recipe", metavar="RECIPE", nargs="?", help=f"a YAML file, or one of: {', '.join(names())}")
     parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="data.root=DIR, out=DIR, num_steps=N ...")
     processes = (
@@ -49,12 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=1, metavar="N", help=processes)
 
 
-def run(args: argparse.Namespace, further: Sequence[str] = ()) -> int:
-    """Run the recipe's script in a process of its own; its exit status."""
+def run(args: argparse.Namespace) -> int:
+    """Run the recipe's script in a process of its own; its exit status, 128 + N after signal N."""
     from vqaudio.core.errors import VqaudioError
     from vqaudio.core.overlays import load_mapping
     from vqaudio.jobs.worker_process import isolated_python
 
+    if args.help and not args.recipe:
+        args.print_help()
+        return 0
     if not args.recipe:
         raise VqaudioError(f"vqaudio train needs a recipe: a YAML file, or one of {', '.join(names())}")
     if args.processes < 1:
@@ -64,16 +56,20 @@ def run(args: argparse.Namespace, further: Sequence[str] = ()) -> int:
     if script not in SCRIPTS:
         raise VqaudioError(f"{recipe}: script is {script!r}; wanted one of {', '.join(SCRIPTS)}")
     command = list(isolated_python(RUN_SCRIPT.format(folder=str(recipes_folder()))))
-    if args.processes > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(args.processes)]
-        command = [sys.executable, *launcher, "--no-python", *command]
+    if args.processes > 1 and not args.help:
+        options = ["--standalone", "--nproc-per-node", str(args.processes), "--no-python"]
+        command = [*isolated_python(LAUNCH), *options, *command]
     path = recipes_folder() / f"{script}.py"
-    process = subprocess.Popen([*command, str(path), str(recipe), *args.overrides, *further])
+    process = subprocess.Popen([*command, str(path), str(recipe), *args.overrides, *(["--help"] if args.help else [])])
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # else it would train on, an orphan
     try:
-        return process.wait()
+        status = process.wait()
     except KeyboardInterrupt:
         process.wait()  # Ctrl-C reaches it too
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return status if status >= 0 else 128 - status
 
 
 def recipes_folder() -> Path:

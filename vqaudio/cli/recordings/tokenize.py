@@ -224,7 +224,7 @@ def prepare(
         from vqaudio.jobs.tokenize.ray_data import RayRun
 
         options = {"device": args.device, "num_workers": args.workers, "address": args.ray_address, "stop": stop}
-        return writer, Summary(stamp, num_before), RayRun(todo, args.codec, stamp, **options)
+        return writer, Summary(num_before, stamp=stamp), RayRun(todo, args.codec, stamp, **options)
     tokenizer, num_threads = tokenizer_of(codec, args.codebooks)
     run = LocalRun(
         todo,
@@ -235,7 +235,7 @@ def prepare(
         stop=stop,
         on_early=lambda outcome: save_early(outcome, writer),
     )
-    return writer, Summary(stamp, num_before), run
+    return writer, Summary(num_before, stamp=stamp), run
 
 
 def write_outcome(outcome: "Outcome", writer: "TokenWriter") -> None:

@@ -7,8 +7,8 @@ For example:
     vqaudio compare speech-16k --peers hf:kyutai/mimi --audio DIR --metrics none
 
 Scores are at 16 kHz; codecs of other rates hear resampled sound.  Speeds are those of this machine, relative to the
-first codec's, one recording at a time.  `length` and `in batches` of models of transformers are those of the model's
-own calls: behind the commands of vqaudio both are exact.
+first codec's, one recording at a time.  `length` and `in batches` of codecs of transformers are those of the model's
+own calls: behind the commands of vqaudio both are exact.  Units are told as vqaudio makes them, never in a batch.
 """
 
 import argparse

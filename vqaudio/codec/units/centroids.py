@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 from vqaudio.core.durable import replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.npy import read_npy
 from vqaudio.tokens.schema import MAX_CODEBOOK_SIZE
 
 TENSOR = "centroids"
@@ -48,7 +49,7 @@ def read_centroids(path: str | Path) -> Centroids:
         raise VqaudioError(
             f"{path} holds {len(centroids):,} means; a token store keeps codes below {MAX_CODEBOOK_SIZE}"
         )
-    return np.ascontiguousarray(centroids, dtype=np.float32)
+    return np.array(centroids, dtype=np.float32, order="C")
 
 
 def centroids_sha256(centroids: Centroids) -> str:
@@ -60,7 +61,7 @@ def _read(path: Path) -> NDArray:
     with open(path, "rb") as file:
         start = file.read(8)
     if path.suffix == ".npy" or start.startswith(b"\x93NUMPY"):
-        return np.load(path, allow_pickle=False)
+        return read_npy(path)
     if path.suffix != ".safetensors":
         raise VqaudioError(
             f"{path} is no .npy and no .safetensors, and pickles (joblib's .bin, .pkl, .pt) are never read; whoever "

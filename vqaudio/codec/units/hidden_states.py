@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from vqaudio.codec.fingerprint import fingerprint
+from vqaudio.codec.hub import not_opened
 from vqaudio.codec.progress_bars import without_progress_bars
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
@@ -99,11 +100,7 @@ def open_hidden_states(where: str, layer: int, device: str = "cpu") -> HiddenSta
     except VqaudioError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        advice = (
-            "" if Path(where).exists() else f"; fetch it once with `hf download {where}`: nothing is downloaded here"
-        )
-        raise VqaudioError(f"{where} cannot be opened: {reason}{advice}") from None
+        raise not_opened(where, where, error) from None
     if not hasattr(extractor, "do_normalize"):
         raise VqaudioError(f"{where} is prepared by {type(extractor).__name__}, which takes no plain samples")
     if missing := sorted(name for name in facts["missing_keys"] if not name.endswith(DRAWN)):

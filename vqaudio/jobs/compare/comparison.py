@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.saving import open_tokenizer
@@ -84,16 +86,17 @@ def compare(
     """Compare codecs, opened by their names, on recordings.
 
     on_step: called with what begins now.  on_file: see `evaluate`.
-    Raises VqaudioError for a codec or a recording that cannot be opened, and for two codecs of one name.
+    A recording that cannot be read, or that a codec refuses, is left out of what is measured, and counted in `report`.
+    Raises VqaudioError for a codec that cannot be opened, two codecs of one name, and where no recording can be read.
     """
     codecs = {name: open_tokenizer(name) for name in [*names, *options.peers]}
     called = [codec.name for codec in codecs.values()]
     if len(set(called)) < len(called):
         raise VqaudioError(f"two of these codecs have one name: {', '.join(called)}; compare one of them at a time")
-    facts, timed = [], spread(sources, options.num_timed)
+    facts = []
     for name, codec in codecs.items():
         on_step(f"{name}: speed, lengths, batches")
-        facts.append(measure_facts(codec, name, [read_audio(s.path, codec.grid.sample_rate_hz) for s in timed]))
+        facts.append(measure_facts(codec, name, timed_recordings(codec, sources, options.num_timed)))
     own, report, probes = {codecs[name].name: codecs[name] for name in names}, None, {}
     coders = [] if options.metrics == () else quality_coders(own, options)
     missing = missing_metrics(RATE_HZ) if coders and options.metrics is None else {}
@@ -104,13 +107,32 @@ def compare(
     for name, codec in own.items() if options.alignments else ():
         on_step(f"{name}: phones")
         assert options.alignments is not None
-        probes[name] = probe_codes(codec, sources, options.alignments, options.labels)
+        probes[name] = probe_codes(codec, sources, options.alignments, options.labels, on_step)
     return Comparison(tuple(facts), report, probes, {name: missing[name] for name in METRICS if name in missing})
 
 
 def spread(sources: Sequence[Source], count: int) -> Sequence[Source]:
     """Choose recordings evenly over all of them."""
-    return sources[:: max(1, len(sources) // count)][:count]
+    count = min(count, len(sources))
+    return [sources[place * len(sources) // count] for place in range(count)]
+
+
+def timed_recordings(codec: AudioTokenizer, sources: Sequence[Source], count: int) -> list[NDArray[np.float32]]:
+    """Read up to count recordings `n`, evenly over all, that can be read and that the codec takes.
+
+    Raises VqaudioError, that of the last one, if there is none.
+    """
+    found, reason = [], None
+    for source in spread(sources, count):
+        try:
+            samples = read_audio(source.path, codec.grid.sample_rate_hz)
+            codec.encode(torch.from_numpy(samples)[None, None])
+            found.append(samples)
+        except VqaudioError as error:
+            reason = error
+    if reason is not None and not found:
+        raise reason
+    return found
 
 
 def quality_coders(codecs: Mapping[str, AudioTokenizer], options: CompareOptions) -> list[ReferenceCodec]:
@@ -124,14 +146,24 @@ def quality_coders(codecs: Mapping[str, AudioTokenizer], options: CompareOptions
     return [*coders, *(parse_reference_codec(text, RATE_HZ) for text in options.against)]
 
 
-def probe_codes(codec: AudioTokenizer, sources: Sequence[Source], alignments: Path, labels: str) -> ProbeReport:
-    """Probe the first codebook's codes of all recordings against phones."""
+def probe_codes(
+    codec: AudioTokenizer,
+    sources: Sequence[Source],
+    alignments: Path,
+    labels: str,
+    on_step: Callable[[str], None] = lambda what: None,
+) -> ProbeReport:
+    """Probe the first codebook's codes of all recordings against phones.  on_step: called with what is left out."""
     rate_hz = codec.grid.sample_rate_hz
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         with TokenWriter(Path(folder) / "tokens", stamp_of(codec, 1)) as writer:
             for source in sources:
-                samples = read_audio(source.path, rate_hz)
-                codes = codec.encode(torch.from_numpy(samples)[None, None], num_codebooks=1)[0].cpu().numpy()
+                try:
+                    samples = read_audio(source.path, rate_hz)
+                    codes = codec.encode(torch.from_numpy(samples)[None, None], num_codebooks=1)[0].cpu().numpy()
+                except VqaudioError as error:
+                    on_step(f"{codec.name}: {source.id} is left out: {error}")
+                    continue
                 facts = {"num_samples": len(samples), "source_rate_hz": rate_hz, "seconds": len(samples) / rate_hz}
                 writer.append(TokenRow(source.id, codes, **facts))
         store = TokenStore.open(Path(folder) / "tokens")

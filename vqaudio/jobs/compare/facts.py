@@ -22,7 +22,7 @@ _START_UP = """
 import resource, sys
 from vqaudio.codec.saving import open_tokenizer
 open_tokenizer({name!r})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 
 
@@ -35,8 +35,8 @@ class Facts:
     short, None where a length is refused.  batch_changes: share of codes that are others in a padded batch.  start_s,
     start_bytes: of a process that opens it.
 
-    Lengths and batches of a model of transformers are those of its own calls; behind this package's commands both are
-    exact.
+    Lengths and batches of a codec of transformers are those of its own calls; behind this package's commands both are
+    exact.  Batches of units are those of this package, one recording at a time.
     """
 
     name: str
@@ -130,7 +130,7 @@ def measure_start(name: str) -> tuple[float, int]:
     done = subprocess.run(isolated_python(_START_UP.format(name=name)), capture_output=True, text=True, check=False)
     if done.returncode:
         raise VqaudioError(f"{name} cannot be opened in a process of its own: {done.stderr.strip()[-200:]}")
-    return time.perf_counter() - start_s, int(done.stdout.split()[-1]) << 10
+    return time.perf_counter() - start_s, int(done.stdout.split()[-1])
 
 
 def _audio(samples: Samples) -> torch.Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vqaudio.core.durable import make_folder, remove_temporaries, replace_durably
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.npy import read_npy
 from vqaudio.core.plain_files import parse_json, require_format
 from vqaudio.jobs.features.vectors import FeatureFacts, Vectors
 from vqaudio.jobs.naming import output_names
@@ -25,7 +26,8 @@ FORMAT_VERSION = 1
 class FeatureFolder:
     """The output folder of a run.
 
-    mode: "new" refuses a folder of features, "resume" goes on with one of the same facts, "overwrite" replaces it.
+    mode: "new" refuses a folder of features, "resume" goes on with one of the same facts, "overwrite" removes all that
+    it holds first: what is there is always of the facts in features.json.
     Raises VqaudioError by the mode, if the folder cannot be written, or if another run writes it.
     """
 
@@ -33,16 +35,19 @@ class FeatureFolder:
         self.folder = folder
         names = output_names([source.id for source in sources], SUFFIX)
         self._paths = {row_id: folder / name for row_id, name in names.items()}
-        if (folder / RECORD).exists() and mode == "new":
+        holds_features = (folder / RECORD).exists()
+        if holds_features and mode == "new":
             raise VqaudioError(f"{folder} holds features; --resume goes on with them, --overwrite replaces them")
-        if (folder / RECORD).exists() and mode == "resume":
+        if holds_features and mode == "resume":
             _require_same(folder, facts)
         make_folder(folder)
         self._failures = FailureLog(folder, is_fresh=mode != "resume")  # the lock
         try:
             for place in {folder, *(path.parent for path in self._paths.values())}:
                 remove_temporaries(place)
-            is_done = _is_whole if mode == "resume" else lambda path: False
+            if holds_features and mode == "overwrite":
+                _remove_features(folder)
+            is_done = _is_whole if holds_features and mode == "resume" else lambda path: False
             self.todo = [source for source in sources if not is_done(self._paths[source.id])]
             self.num_before = len(sources) - len(self.todo)
             for row_id in {source.id for source in sources} - {source.id for source in self.todo}:
@@ -73,6 +78,13 @@ class FeatureFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._failures.close()
+
+
+def _remove_features(folder: Path) -> None:
+    """Remove features.json, then the .npy files: what a kill leaves here, no later run takes for its own."""
+    (folder / RECORD).unlink()
+    for path in folder.rglob(f"*{SUFFIX}"):
+        path.unlink()
 
 
 def facts_to_json(facts: FeatureFacts) -> dict[str, Any]:
@@ -130,12 +142,12 @@ def read_vectors(path: Path) -> Vectors:
                 raise ValueError(f"it holds {len(tensors)} tensors, wanted one")
             (found,) = tensors.values()
         else:
-            found = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError, SafetensorError) as error:
+            found = read_npy(path)
+    except (OSError, ValueError, SafetensorError) as error:
         raise VqaudioError(f"{path} cannot be read as features: {str(error).splitlines()[0]}") from None
     if found.ndim != 2 or not np.issubdtype(found.dtype, np.floating) or not np.isfinite(found).all():
         raise VqaudioError(f"{path} holds {found.dtype} of shape {found.shape}; wanted finite floats, frames x width")
-    return np.ascontiguousarray(found, dtype=np.float32)
+    return np.array(found, dtype=np.float32, order="C")
 
 
 def _save(path: Path, vectors: Vectors) -> None:
@@ -146,8 +158,8 @@ def _save(path: Path, vectors: Vectors) -> None:
 def _is_whole(path: Path) -> bool:
     """Return whether a file is there as `_save` leaves it; its numbers are not read."""
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError):
+        found = read_npy(path)
+    except (OSError, ValueError):
         return False
     return found.ndim == 2 and found.dtype == np.float32
 

@@ -7,8 +7,7 @@ from threading import Event
 from vqaudio.jobs.features.task import VectorTask
 from vqaudio.jobs.features.vectors import FeatureFacts, FrameVectors, Vectors
 from vqaudio.jobs.sources import Source
-from vqaudio.jobs.summary import Kinds
-from vqaudio.jobs.tokenize.file_tokenizer import Outcome
+from vqaudio.jobs.tokenize.file_tokenizer import Counts
 from vqaudio.jobs.tokenize.local import LocalRun, num_available_cpus
 from vqaudio.jobs.tokenize.readers import AudioFileReader
 
@@ -34,32 +33,10 @@ def vector_run(
 
 
 @dataclass
-class VectorSummary:
-    """The counts of one run.  num_before: recordings whose vectors were there already."""
+class VectorSummary(Counts):
+    """The counts of one run that computes vectors."""
 
-    facts: FeatureFacts
-    num_before: int = 0
-    num_files: int = 0
-    num_samples: int = 0
-    num_frames: int = 0
-    failures: Kinds = field(default_factory=Kinds)
-    warnings: Kinds = field(default_factory=Kinds)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one file."""
-        if outcome.codes is None:
-            self.failures.add(outcome.source, outcome.reason or "")
-            return
-        self.num_files += 1
-        self.num_samples += outcome.num_samples
-        self.num_frames += outcome.codes.shape[1]
-        for warning in outcome.warnings:
-            self.warnings.add(outcome.source, warning)
-
-    @property
-    def num_failures(self) -> int:
-        """Files without vectors."""
-        return self.failures.counts.total()
+    facts: FeatureFacts = field(kw_only=True)
 
     def lines(self, wall_s: float) -> list[str]:
         """Format the summary.  wall_s: how long the run took, in seconds."""

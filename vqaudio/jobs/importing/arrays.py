@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.npy import read_npy
 from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.importing.objects import objects_in
 from vqaudio.jobs.importing.rows import FoundRow, Rows
@@ -87,10 +86,8 @@ def _check_times(cut: Mapping[str, Any], found: Mapping[str, Any], grid: FrameGr
 def _with_array(row_id: str, place: str, path: Path, *, is_turned: bool = False, **known: Any) -> FoundRow:
     """Make a row of a file.  is_turned: frames stand in its first axis."""
     try:
-        codes = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+        codes = read_npy(path)
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
         return FoundRow(row_id, place, reason=f"{path} cannot be read: {reason}")
-    if not isinstance(codes, np.ndarray):
-        return FoundRow(row_id, place, reason=f"{path} holds several arrays; wanted one")
     return FoundRow(row_id, place, codes=codes.T if is_turned and codes.ndim == 2 else codes, **known)

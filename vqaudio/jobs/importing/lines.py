@@ -52,7 +52,7 @@ def kaldi_rows(path: Path) -> Rows:
     with open_text(path) as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                named, _, units = line.strip().partition(" ")
+                named, units = (*line.split(None, 1), "")[:2]
                 speaker, mark, name = named.partition(MARK)
                 row_id = unquote(name if mark else named)
                 place = f"line {number} of {path}"

@@ -14,7 +14,7 @@ from vqaudio.core.units import FrameGrid
 
 AXES = ("kt", "tk")
 MAX_FRAMES_OFF = 2  # beside a recording's length: models without padding give one or two frames fewer
-MAX_FRAMES = 2**31 - 1  # of one recording, after its durations: more would be a damaged file
+MAX_FRAMES = 2**24  # of one recording, after its durations: more would be a damaged file
 _BRACKETED = re.compile(r"<(\d+)>")
 
 
@@ -59,7 +59,7 @@ def codes_of(row: FoundRow, codebook_size: int, axes: str = AXES[0]) -> NDArray[
     if row.durations is None:
         return np.ascontiguousarray(codes)
     durations = _numbers(row.durations, "durations")
-    if durations.shape != codes.shape[1:] or durations.min() < 1 or float(durations.sum()) > MAX_FRAMES:
+    if durations.shape != codes.shape[1:] or durations.min() < 1 or durations.sum(dtype=float) > MAX_FRAMES:
         raise VqaudioError(
             f"has durations of shape {durations.shape} for codes {codes.shape}; wanted 1 or more for each"
         )
@@ -123,9 +123,9 @@ def _parsed(text: str, what: str) -> list[int]:
         rest = _BRACKETED.sub("", text.replace("<sosp>", "").replace("<eosp>", "")).strip()
         if rest:
             raise VqaudioError(f"has the text {rest[:20]!r} between its {what}")
-        return [int(number) for number in _BRACKETED.findall(text)]
+    words = _BRACKETED.findall(text) if text.lstrip().startswith("<") else text.replace(",", " ").split()
     try:
-        return [int(word) for word in text.replace(",", " ").split()]
+        return [int(word) for word in words]
     except ValueError as error:
         raise VqaudioError(f"has {what} that are no whole numbers: {error}") from None
 

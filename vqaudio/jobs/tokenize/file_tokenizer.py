@@ -84,10 +84,9 @@ def _narrow(codes: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class Summary:
-    """The counts of one run.  `num_before`: rows that were in the store already."""
+class Counts:
+    """The counts of one run.  num_before: recordings whose results were there already."""
 
-    stamp: CodecStamp
     num_before: int = 0
     num_files: int = 0
     num_samples: int = 0
@@ -108,8 +107,15 @@ class Summary:
 
     @property
     def num_failures(self) -> int:
-        """Files without a row."""
+        """Files without a result."""
         return self.failures.counts.total()
+
+
+@dataclass
+class Summary(Counts):
+    """The counts of one run that makes codes."""
+
+    stamp: CodecStamp = field(kw_only=True)
 
     @property
     def audio_s(self) -> float:
