@@ -25,7 +25,7 @@ from vqaudio.quantizers.residual import ResidualQuantizer
 FILE = Path(__file__).with_name("golden.safetensors")
 GOLDEN = load_file(FILE)
 SHA256 = {
-    "speech-16k": "a5a5740c429ce669c538c06f705389882856a8b42631f839ed7dce261cfc85ee",
+    "speech-16k": "2f0d67ae9ec1dda2295f93a99146ab4d2375a79fc8ffb1862727e51f0e479eed",
     "speech-16k@1": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
     "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
 }

@@ -45,7 +45,7 @@ class StreamingEncoder:
         block_frames: int | None = None,
     ) -> None:
         self.codec, self.num_codebooks, self.block_frames = codec, num_codebooks, checked_block(block_frames)
-        self._encode_window = encode or self._encode_alone
+        self._encode_shared = encode  # a method of its own here would be a circle: memory waits for the collector then
         self._state = codec.encoder.zero_state(1)
         self._window_samples = codec.window_frames * codec.grid.hop_samples
         self._waiting: list[NDArray[np.float32]] = []  # samples since the last full window
@@ -93,7 +93,7 @@ class StreamingEncoder:
     def _encode(self, window: NDArray[np.float32], num_ready: int | None = None) -> NDArray[np.int64]:
         """Encode a window, of which num_ready frames are whole; None: it is full, and the next one goes on from it."""
         audio = torch.from_numpy(window.copy()).to(self.codec.device)[None, None]
-        codes, state = self._encode_window((audio, self._state))
+        codes, state = (self._encode_shared or self._encode_alone)((audio, self._state))
         begin, end = self._num_given - self._num_encoded, codes.shape[-1] if num_ready is None else num_ready
         self._num_given = max(self._num_given, self._num_encoded + end)
         if end == codes.shape[-1]:
@@ -129,7 +129,7 @@ class StreamingDecoder:
         block_frames: int | None = None,
     ) -> None:
         self.codec, self._step_frames = codec, checked_block(block_frames) or codec.window_frames
-        self._decode_window = decode or self._decode_alone
+        self._decode_shared = decode
         self._state = codec.decoder.zero_state(1)
         speakers = None if speaker is None else torch.tensor([speaker], device=codec.device)
         self._embeddings = resolve_speaker_embeddings(codec, speakers, embedding, 1)
@@ -165,7 +165,7 @@ class StreamingDecoder:
         for window in windows:
             codes = torch.from_numpy(np.pad(window, ((0, 0), (0, self._step_frames - window.shape[1]))))
             row = (codes.to(self.codec.device)[None], window.shape[1], self._state, self._embeddings)
-            audio, self._state = self._decode_window(row)
+            audio, self._state = (self._decode_shared or self._decode_alone)(row)
             samples = audio[0, 0].cpu().numpy()
             parts.append(samples[max(0, -self._num_given) :])
             self._num_given += len(samples)

@@ -16,15 +16,12 @@ import numpy as np
 import torch
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.core.memory import release_free_memory
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.tokenize.file_tokenizer import FileEncoder, Outcome
 from vqaudio.jobs.tokenize.readers import AudioFileReader, Decoded
 from vqaudio.jobs.worker_process import POLL_S, count_cpus
 
 FILES_AHEAD = 4096  # finished files that may wait for an earlier one, beside those in flight
-
-RELEASE_EVERY = 64  # outcomes: then free memory goes back to the system, and a long run needs no more than a short one
 
 BLOCKS_HELD = 2  # of a file on its way from the thread that reads it to the thread that encodes it
 
@@ -155,8 +152,6 @@ class LocalRun:
                     self._on_early(result[1])
             yield waiting.pop(index)
             self._ahead.release()
-            if (index + 1) % RELEASE_EVERY == 0:
-                release_free_memory()
 
     def _guard(self, work: Callable[..., None], *args: AudioFileReader) -> None:
         """Run a thread's work; its error ends the run, raised by `outcomes`."""
