@@ -57,7 +57,7 @@ def levels_of(amplitudes: Amplitudes) -> NDArray[np.float32]:
     power = torch.from_numpy(np.square(amplitudes).sum(axis=0) / 1.5)[None]
     follower = LevelFollower(RATE_HZ / HOP)
     levels, _ = follower.step(power, follower.zero_state(power))
-    return 10.0 ** levels[0].numpy()
+    return np.power(10.0, levels[0].numpy()).astype(np.float32)
 
 
 def cut(amplitudes: Amplitudes, floor: float, *, is_filled: bool) -> Amplitudes:
