@@ -95,10 +95,15 @@ def main(usage: str | None, config_class: type[Config], train: Callable[[Config,
         sys.exit(f"{name}: {sentence}")
 
 
+def recipe_text(config: RunConfig) -> str:
+    """Format the recipe as it is run, bases and overrides resolved: it makes the same run again."""
+    return yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True)
+
+
 def save_recipe(config: RunConfig) -> None:
-    """Write the recipe as it is run, bases and overrides resolved, beside the run: it makes the same run again."""
+    """Write the recipe beside the run."""
     make_folder(Path(config.out))
-    text = yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True)
+    text = recipe_text(config)
     replace_durably(Path(config.out) / RESOLVED, lambda path: path.write_text(text, encoding="utf-8"))
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
-from run import RunConfig, main, open_logbook, restore, run_crops
+from run import RunConfig, main, open_logbook, recipe_text, restore, run_crops
 from torch import Tensor
 
 from vqaudio.codec.build import build_codec
@@ -138,8 +137,8 @@ class CodecTraining:
     def save_codec(self, folder: Path) -> None:
         """Writes the codec with averaged weights, as users open it."""
         with self.average.applied(self.codec):
-            recipe = yaml.safe_dump(to_mapping(self.config), sort_keys=False, allow_unicode=True)
-            save_codec(self.codec, folder, card=card_of(self.codec, recipe=recipe, figures=self.held_out))
+            card = card_of(self.codec, recipe=recipe_text(self.config), figures=self.held_out)
+            save_codec(self.codec, folder, card=card)
 
     def evaluate(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> dict[str, float]:
         """`held_out_figures` of audio `b 1 n` with the averaged weights."""

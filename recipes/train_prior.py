@@ -123,11 +123,6 @@ class PriorTraining:
             return corpus.bits(log2_probabilities(self.prior, corpus.held_out))
 
     @property
-    def num_skipped(self) -> int:
-        """Steps left out because a gradient was not finite."""
-        return self.learner.num_skipped
-
-    @property
     def figures(self) -> dict[str, float]:
         """See `Learner.figures`."""
         return self.learner.figures

@@ -225,11 +225,6 @@ class UnitsTraining:
         codebook.sums[first:] = centres * codebook.counts[first:, None]
 
     @property
-    def num_skipped(self) -> int:
-        """Steps left out because a gradient was not finite."""
-        return self.learner.num_skipped
-
-    @property
     def figures(self) -> dict[str, float]:
         """See `Learner.figures`."""
         return self.learner.figures

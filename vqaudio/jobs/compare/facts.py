@@ -15,6 +15,7 @@ from vqaudio.codec.units.tokenizer import UnitsTokenizer
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.jobs.worker_process import isolated_python
+from vqaudio.metrics.usage import nominal_bitrate_bps
 
 Samples = NDArray[np.float32]
 ODD_SAMPLES = (7, 501, 1_003)  # beyond whole hops: lengths that must come back
@@ -57,12 +58,12 @@ def measure_facts(codec: AudioTokenizer, opened_as: str, recordings: Sequence[Sa
 
     opened_as: the name it is opened by.  recordings: `n` each, at the codec's rate.
     """
-    bits = codec.num_codebooks * np.log2(codec.codebook_size)
+    bitrate_bps = nominal_bitrate_bps(codec.num_codebooks, codec.codebook_size, codec.grid.frame_rate_hz)
     encode_speed, decode_speed = measure_speed(codec, recordings)
     start_s, start_bytes = measure_start(opened_as)
     return Facts(
         name=codec.name,
-        kbps=float(codec.grid.frame_rate_hz * bits / 1000),
+        kbps=bitrate_bps / 1000,
         frame_rate_hz=codec.grid.frame_rate_hz,
         num_codebooks=codec.num_codebooks,
         codebook_size=codec.codebook_size,
