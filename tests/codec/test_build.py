@@ -39,6 +39,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("encoder", {"lookahead_frames": 2}),
     ("decoder", {"lookahead_frames": 3}),
     ("decoder", {"phase_iterations": 1}),
+    ("decoder", {"phase_start": "gradient"}),
     ("decoder", {"width": 16}),
     ("decoder", {"hidden": 32}),
     ("decoder", {"slow_dilations": (3,)}),

@@ -62,7 +62,10 @@ def _fourier(config: CodecConfig) -> FourierDecoder:
             config.num_speakers, embedding_width=config.speaker_width, unit_widths=unit_widths
         )
     head = ISTFTHead(
-        decoder.width, hop=config.hop_samples // decoder.upsampling, num_iterations=decoder.phase_iterations
+        decoder.width,
+        hop=config.hop_samples // decoder.upsampling,
+        num_iterations=decoder.phase_iterations,
+        phase_start=decoder.phase_start,
     )
     return FourierDecoder(
         head,

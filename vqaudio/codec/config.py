@@ -38,7 +38,8 @@ class DecoderConfig:
 
     kind: `fourier` (width, hidden, slow and fast dilations) or `mirror` (widths, strides, dilations).
     lookahead_frames: sound may depend on so many frames after it; it comes that much later.
-    phase_iterations: of fast Griffin-Lim, when speech is decoded.  width: channels of the ConvNeXt blocks.
+    phase_iterations: of fast Griffin-Lim, when speech is decoded.  phase_start: what they start from, phases of the
+    `network` or integrated from the `gradient` of the magnitudes.  width: channels of the ConvNeXt blocks.
     hidden: channels inside them.  slow_dilations: of the blocks at the frame rate.
     fast_dilations: of those at `upsampling` times that rate.  upsampling: spectra for each frame.
     widths, strides, dilations: as the encoder's, in the decoder's own order.
@@ -47,6 +48,7 @@ class DecoderConfig:
     kind: str = "fourier"
     lookahead_frames: int = field(default=4, metadata=FRAMES)
     phase_iterations: int = field(default=24, metadata=FRAMES)
+    phase_start: str = "network"
     width: int = field(default=384, metadata=SIZES)
     hidden: int = field(default=768, metadata=SIZES)
     slow_dilations: tuple[int, ...] = field(default=(1, 3), metadata=SIZES)

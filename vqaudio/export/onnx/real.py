@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqaudio.nn.conv import State
-from vqaudio.nn.fourier import MOMENTUM, OVERLAP, QUIET, ISTFTHead
+from vqaudio.nn.fourier import OVERLAP, QUIET, ISTFTHead
+from vqaudio.nn.phases import integrate_phases
 from vqaudio.nn.stem import QUIETEST, LevelFollower, SpectralStem, StemOutput
 
-MAX_DOUBLINGS = 14  # a running maximum over up to 16,384 frames of the stem
+MAX_DOUBLINGS = 14  # a running maximum, and phases, over up to 16,384 frames of the stem
 
 
 class RealStem(nn.Module):
@@ -103,6 +104,12 @@ class RealHead(nn.Module):
         """Synthesize audio `b 1 t*hop` of x `b d t` as `ISTFTHead.step` does."""
         log_magnitudes, phases = self.head.spectrum(x)
         overlap_tail, held = state
+        if self.head.phase_start == "gradient":
+            real, imaginary = held[:, -1].chunk(2, dim=-1)
+            before = 0.5 * torch.log(self._power(held[:, -1])) - math.log(self.head.scale)
+            phases = integrate_phases(
+                log_magnitudes, before, torch.atan2(imaginary, real), hop=self.hop, num_doublings=MAX_DOUBLINGS
+            )
         magnitudes = torch.exp(log_magnitudes) * self.head.scale
         new = torch.cat([magnitudes * torch.cos(phases), magnitudes * torch.sin(phases)], dim=-1)
         frames = torch.cat([held, new], dim=1)
@@ -129,7 +136,7 @@ class RealHead(nn.Module):
             sound = self._overlap_add(frames, overlap_tail) * full_level
             windows = torch.cat([sound[:, at : at + num_frames] for at in range(OVERLAP)], dim=-1)
             consistent = windows @ self.forward_matrix
-            accelerated = consistent - MOMENTUM / (1 + MOMENTUM) * previous
+            accelerated = consistent - self.head.momentum / (1 + self.head.momentum) * previous
             previous = consistent
             scale = magnitudes * torch.rsqrt(self._power(accelerated) + QUIET)
             frames = accelerated * torch.cat([scale, scale], dim=-1)
