@@ -36,6 +36,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("encoder", {"stem_bands": 30}),
     ("encoder", {"has_level_split": False}),
     ("encoder", {"soft_share": 0.5}),
+    ("encoder", {"sustain_frames": 4}),
     ("encoder", {"lookahead_frames": 2}),
     ("decoder", {"lookahead_frames": 3}),
     ("decoder", {"phase_iterations": 1}),

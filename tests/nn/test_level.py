@@ -8,8 +8,8 @@ from vqaudio.nn.encoder import Encoder
 from vqaudio.nn.stem import NOMINAL, QUIETEST, LevelFollower, SpectralStem
 
 
-def follow(power):
-    follower = LevelFollower(100)
+def follow(power, sustain_frames=0):
+    follower = LevelFollower(100, sustain_frames)
     return follower.step(power, follower.zero_state(power))[0]
 
 
@@ -27,8 +27,20 @@ def test_the_level_of_silence_is_the_quietest_however_long_it_lasts():
     assert_close(follow(torch.zeros(1, 500)), torch.full((1, 500), QUIETEST))
 
 
-def test_more_volume_moves_every_level_alike_and_no_feature():
-    stem = SpectralStem(16_000, window_samples=640, hop=160, num_bands=40, has_level_split=True)
+def test_a_click_does_not_hold_the_level_and_what_lasts_does():
+    speech, loud = torch.full((1, 400), 1e-4), torch.ones(1, 400)
+    click = torch.where(torch.arange(400) // 5 == 20, loud, speech)  # five frames, 50 ms
+    lasting = torch.where(torch.arange(400) // 10 == 10, loud, speech)  # ten frames
+    assert_close(follow(click, 8)[0, [99, 104, 124, 154]], torch.tensor([-2.0, 0.0, -1.0, -2.0]))
+    assert_close(follow(lasting, 8)[0, [109, 209, 309]], torch.tensor([0.0, -0.5, -1.0]))
+    assert_close(follow(click)[0, 204], torch.tensor(-0.5))
+    assert_close(follow(click, 1), follow(click))
+
+
+@pytest.mark.parametrize("sustain_frames", [0, 8])
+def test_more_volume_moves_every_level_alike_and_no_feature(sustain_frames):
+    sizes = {"window_samples": 640, "hop": 160, "num_bands": 40}
+    stem = SpectralStem(16_000, **sizes, has_level_split=True, sustain_frames=sustain_frames)
     audio = loud_then_quiet()
     loud, soft = stem(audio), stem(audio / 4)
     assert_close(loud.levels - soft.levels, torch.full_like(loud.levels, 0.60206), atol=1e-4, rtol=0)
@@ -54,15 +66,16 @@ def test_a_frame_sends_the_level_that_it_ends_with(lookahead_frames):
     assert_close(offset, encoder.level[:, None] * levels[:, None, 3::4])
 
 
-def test_the_level_goes_on_where_a_block_ended():
-    power, follower = 10 ** torch.linspace(-2, -6, 60).repeat(2, 1), LevelFollower(100)
+@pytest.mark.parametrize("sustain_frames", [0, 1, 5, 20])
+def test_the_level_goes_on_where_a_block_ended(sustain_frames):
+    power, follower = 10 ** torch.linspace(-2, -6, 60).repeat(2, 1), LevelFollower(100, sustain_frames)
     power[1] = power[1].flip(0)
     state, parts = follower.zero_state(power), []
     for block in power.split(7, dim=-1):
         levels, state = follower.step(block, state)
         parts.append(levels)
-        assert torch.equal(state, levels[:, -1:])
-    assert_close(torch.cat(parts, dim=-1), follow(power))
+        assert torch.equal(state[:, :2].amax(dim=1, keepdim=True), levels[:, -1:])
+    assert_close(torch.cat(parts, dim=-1), follow(power, sustain_frames))
 
 
 def test_an_encoder_sends_the_level_apart_from_the_vectors():

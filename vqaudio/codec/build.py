@@ -39,6 +39,7 @@ def _encoder(config: CodecConfig) -> Encoder:
             hop=encoder.strides[0],
             num_bands=encoder.stem_bands,
             has_level_split=encoder.has_level_split,
+            sustain_frames=encoder.sustain_frames,
             soft_share=encoder.soft_share,
         )
     return Encoder(

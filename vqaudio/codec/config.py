@@ -18,8 +18,9 @@ class EncoderConfig:
     widths: channels after each stride.  strides: of the convolutions.  dilations: of the residual units after each
     stride.  stem_window: samples of a spectral stem that takes the first stride; 0 for none.  stem_bands: its mel
     bands.  has_level_split: the stem normalises the running level of the signal, and in a residual stack the codebooks
-    after the first code it.  soft_share: of levels below the stem's floor, see `SpectralStem`.  lookahead_frames: the
-    code of a frame may depend on so many frames after it; codes come that much later.
+    after the first code it.  sustain_frames: of the stem, that a sound must last to hold the level for long; 0 lets a
+    click hold it, see `LevelFollower`.  soft_share: of levels below the stem's floor, see `SpectralStem`.
+    lookahead_frames: the code of a frame may depend on so many frames after it; codes come that much later.
     """
 
     widths: tuple[int, ...] = field(default=(256, 384), metadata=SIZES)
@@ -28,6 +29,7 @@ class EncoderConfig:
     stem_window: int = field(default=640, metadata=between(0, 65_536))
     stem_bands: int = field(default=100, metadata=SIZES)
     has_level_split: bool = True
+    sustain_frames: int = field(default=0, metadata=FRAMES)
     soft_share: float = field(default=0.0, metadata=between(0, 1))
     lookahead_frames: int = field(default=0, metadata=FRAMES)
 

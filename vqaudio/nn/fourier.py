@@ -10,7 +10,7 @@ from vqaudio.nn.phases import integrate_phases
 MAX_LOG_MAGNITUDE = 1.0  # of a sinusoid of amplitude 1 it is 0; the limit keeps a wild start finite
 OVERLAP = 4  # hops per window
 MOMENTUM = 0.99  # Perraudin et al. 2013, "A fast Griffin-Lim algorithm"
-GENTLE_MOMENTUM = 0.7  # of phases that are nearly right
+GENTLE_MOMENTUM = 0.9  # of phases that are nearly right
 QUIET = 1e-18  # power
 PHASE_STARTS = ("network", "gradient")
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 TURN = 2 * math.pi
 HANN_GAUSSIAN = 0.25645  # time-frequency ratio of the Gaussian nearest to a Hann window, over its length squared
-SOFTEST = math.log(1e-5)  # log magnitude under which there is no slope
+SOFTEST = math.log(1e-10)  # log magnitude: silence has no slope
 HILL_DOUBLINGS = 5  # a hill reaches at most 32 bins to each side
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqaudio.core.errors import VqaudioError
@@ -17,6 +18,7 @@ CENTRE, SPREAD = -3.0, 0.7  # about the mean and the standard deviation of the f
 QUIETEST = -5.0  # log10 amplitude: -100 dB, what is left of digital silence; below it there is no level to follow
 NOMINAL = -1.2  # log10 amplitude: the level that speech is brought to, about its mean in read speech
 RELEASE_PER_S = 0.5  # log10 amplitude: 10 dB, so that a pause between words hardly moves the level
+PEAK_RELEASE_PER_S = 5.0  # 100 dB: what a click leaves behind is gone after half a second
 
 
 class StemOutput(NamedTuple):
@@ -32,7 +34,8 @@ class SpectralStem(nn.Module):
     A convolution with windowed cosines and sines, stride `hop`, computed by a fast Fourier transform; then the
     magnitude of each pair, mel bands, and a logarithm as the activation: what the ear, STOI and phonemes look at, from
     the first step of training on.  With has_level_split the features are those of the signal brought to a nominal
-    level, and the level comes beside them: features then do not depend on the volume.  soft_share: see `compressed`.
+    level, and the level comes beside them: features then do not depend on the volume.
+    sustain_frames: see `LevelFollower`.  soft_share: see `compressed`.
     Source: learnable front ends start from the same filters, arXiv:2101.08596; mel bands: O'Shaughnessy 1987.
     """
 
@@ -47,6 +50,7 @@ class SpectralStem(nn.Module):
         hop: int,
         num_bands: int,
         has_level_split: bool = False,
+        sustain_frames: int = 0,
         soft_share: float = 0.0,
     ) -> None:
         super().__init__()
@@ -57,7 +61,7 @@ class SpectralStem(nn.Module):
         window = torch.hann_window(window_samples)
         self.register_buffer("window", window / (window.sum() / 2), persistent=False)
         self.register_buffer("bands", mel_bands(sample_rate_hz, window_samples // 2 + 1, num_bands), persistent=False)
-        self.follower = LevelFollower(sample_rate_hz / hop) if has_level_split else None
+        self.follower = LevelFollower(sample_rate_hz / hop, sustain_frames) if has_level_split else None
 
     def zero_state(self, batch: int) -> State:
         """Make the state before the first sample: past samples `b 1 context`, and the level's state or None."""
@@ -103,23 +107,44 @@ class LevelFollower(nn.Module):
 
     A change of volume moves every level by the same amount, so the signal divided by its level does not change at all.
     It is causal and needs one number of memory: a peak programme meter (IEC 60268-10) on a logarithmic scale.
+    With sustain_frames only what lasts so long, the least of so many amplitudes, falls that slowly; a shorter peak, a
+    click, falls ten times as fast, and the level is the higher of the two.
     """
 
-    def __init__(self, frame_rate_hz: float) -> None:
+    def __init__(self, frame_rate_hz: float, sustain_frames: int = 0) -> None:
         super().__init__()
-        self.release = RELEASE_PER_S / frame_rate_hz
+        self.sustain_frames = sustain_frames
+        self.release, self.peak_release = RELEASE_PER_S / frame_rate_hz, PEAK_RELEASE_PER_S / frame_rate_hz
 
     def zero_state(self, like: Tensor) -> Tensor:
-        """Make the level after endless silence, `b 1`, for signals `b ...` like this one."""
-        return like.new_full((like.shape[0], 1), QUIETEST)
+        """Make the state after endless silence for signals `b ...` like this one.
+
+        `b 1`, the level; with sustain_frames `b s+1`: what lasted, the peak, and the last s - 1 amplitudes.
+        """
+        return like.new_full((like.shape[0], 1 + self.sustain_frames), QUIETEST)
 
     def step(self, power: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Follow the level of frames of power `b t`, squared amplitude.  Returns levels `b t` and the next state."""
         loudness = 0.5 * torch.log10(power.clamp(min=10 ** (2 * QUIETEST)))
-        fallen = self.release * torch.arange(power.shape[-1] + 1, device=power.device)
-        levels = torch.cummax(torch.cat([state, loudness], dim=-1) + fallen, dim=-1).values - fallen
-        levels = levels[:, 1:].clamp(min=QUIETEST)
-        return levels, levels[:, -1:]
+        if not self.sustain_frames:
+            levels = self._fall(loudness, state, self.release)
+            return levels, levels[:, -1:]
+        joined = torch.cat([state[:, 2:], loudness], dim=-1)
+        lasting = -F.max_pool1d(-joined[:, None], self.sustain_frames, stride=1)[:, 0]
+        held = self._fall(lasting, state[:, :1], self.release)
+        peaks = self._fall(loudness, state[:, 1:2], self.peak_release)
+        recent = joined[:, joined.shape[-1] - self.sustain_frames + 1 :]
+        return torch.maximum(held, peaks), torch.cat([held[:, -1:], peaks[:, -1:], recent], dim=-1)
+
+    def _fall(self, loudness: Tensor, level: Tensor, release: float) -> Tensor:
+        """Follow amplitudes `b t` from a level `b 1` on: rises at once, falls by the release in each frame."""
+        fallen = release * torch.arange(loudness.shape[-1] + 1, device=loudness.device)
+        levels = self._running_maximum(torch.cat([level, loudness], dim=-1) + fallen) - fallen
+        return levels[:, 1:].clamp(min=QUIETEST)
+
+    def _running_maximum(self, values: Tensor) -> Tensor:
+        """Compute the largest of values `b t` so far."""
+        return torch.cummax(values, dim=-1).values
 
 
 def compressed(amplitudes: Tensor, soft_share: float) -> Tensor:

@@ -8,9 +8,10 @@ from vqaudio.nn.fourier import ISTFTHead
 from vqaudio.nn.stem import LevelFollower, SpectralStem
 
 
+@pytest.mark.parametrize("sustain_frames", [0, 1, 8])
 @pytest.mark.parametrize("num_frames", [1, 2, 7, 200, 1_025])
-def test_the_followed_level_is_the_same_bit_for_bit(num_frames):
-    follower = LevelFollower(100.0)
+def test_the_followed_level_is_the_same_bit_for_bit(num_frames, sustain_frames):
+    follower = LevelFollower(100.0, sustain_frames)
     power, state = 10 ** torch.empty(2, num_frames).uniform_(-12, 1), follower.zero_state(torch.zeros(2, 1))
     power[1, 1:] = 1e-12  # a click whose level falls for a thousand frames
     for _ in range(3):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vqaudio.nn.conv import State
 from vqaudio.nn.fourier import OVERLAP, QUIET, ISTFTHead
 from vqaudio.nn.phases import integrate_phases
-from vqaudio.nn.stem import QUIETEST, LevelFollower, SpectralStem, StemOutput
+from vqaudio.nn.stem import LevelFollower, SpectralStem, StemOutput
 
 MAX_DOUBLINGS = 14  # a running maximum, and phases, over up to 16,384 frames of the stem
 
@@ -53,19 +53,14 @@ class RealFollower(LevelFollower):
 
     def __init__(self, follower: LevelFollower) -> None:
         nn.Module.__init__(self)
-        self.release = follower.release
+        self.sustain_frames, self.release = follower.sustain_frames, follower.release
+        self.peak_release = follower.peak_release
 
-    def step(self, power: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Follow the level of frames of power `b t` as `LevelFollower.step` does."""
-        loudness = 0.5 * torch.log10(power.clamp(min=10 ** (2 * QUIETEST)))
-        fallen = self.release * torch.arange(power.shape[-1] + 1, device=power.device)
-        highest = torch.cat([state, loudness], dim=-1) + fallen
-        num_frames = highest.shape[-1]
+    def _running_maximum(self, values: Tensor) -> Tensor:
         for doubling in range(MAX_DOUBLINGS):
-            earlier = F.pad(highest, (2**doubling, 0), value=-torch.inf)[:, :num_frames]
-            highest = torch.maximum(highest, earlier)
-        levels = (highest - fallen)[:, 1:].clamp(min=QUIETEST)
-        return levels, levels[:, -1:]
+            earlier = F.pad(values, (2**doubling, 0), value=-torch.inf)[:, : values.shape[-1]]
+            values = torch.maximum(values, earlier)
+        return values
 
 
 class RealHead(nn.Module):
