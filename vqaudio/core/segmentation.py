@@ -53,6 +53,14 @@ class SegmentSetting:
             raise VqaudioError(f"segments have the setting {mapping!r}; wanted numbers")
         return cls(*map(float, numbers), max_delay_frames=delay)
 
+    def require_one_codebook(self, name: str, num_codebooks: int) -> None:
+        """Check that there is one code for each frame.  Raises VqaudioError that says what to do."""
+        if num_codebooks != 1:
+            raise VqaudioError(
+                f"segments have one code each, {name} has {num_codebooks} for every frame: take the first codebook "
+                "alone, --codebooks 1, or a codec of one, --codec units-16k"
+            )
+
     def __str__(self) -> str:
         delay = "at the end" if self.max_delay_frames is None else f"within {self.max_delay_frames} frames"
         return f"penalty {self.penalty:g}, off peak x {self.off_peak:g}, softness {self.softness:g}, decided {delay}"

@@ -36,7 +36,7 @@ class SegmentEncoder:
         block_frames: int | None = None,
     ) -> None:
         self._distances = StreamingEncoder(
-            codec, 1, distances or partial(_distances_alone, codec, distances_of(codec)), block_frames=block_frames
+            codec, 1, distances or partial(distances_alone, codec, distances_of(codec)), block_frames=block_frames
         )
         self._segmenter = Segmenter(setting)
 
@@ -86,7 +86,6 @@ def distance_rows(
     return [(found[at : at + 1], row_of_state(state, at)) for at in range(len(rows))]
 
 
-def _distances_alone(
-    codec: NeuralCodec, distances: Callable[[Tensor], Tensor], row: EncoderRow
-) -> tuple[Tensor, State]:
+def distances_alone(codec: NeuralCodec, distances: Callable[[Tensor], Tensor], row: EncoderRow) -> tuple[Tensor, State]:
+    """Compute the distances of a window `1 v t`, and the next state, with no other stream beside it."""
     return distance_rows(codec, distances, [row], num_rows=rows_at_once(codec.device))[0]
