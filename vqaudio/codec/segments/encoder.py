@@ -68,6 +68,12 @@ class WholeSegmentEncoder:
         return segment_codes(distances.cpu().numpy(), self._setting)[None]
 
 
+def encode_segments(codec: NeuralCodec, samples: NDArray[np.float32], setting: SegmentSetting) -> NDArray[np.int64]:
+    """Encode samples `n` of a recording to the frame codes `1 t` of its segments."""
+    encoder = SegmentEncoder(codec, setting)
+    return np.concatenate([encoder.push(samples), encoder.finish()], axis=1)
+
+
 def distances_of(codec: NeuralCodec) -> Callable[[Tensor], Tensor]:
     """Make the function of a codec's latents that gives their distances; see `quantizer_distances`."""
     return quantizer_distances(codec.quantizer)
