@@ -152,12 +152,14 @@ class PriorTraining:
             save_prior(self.prior, folder, is_half=self.config.is_half, facts=facts)
 
     def _with_noise(self, tokens: Tensor) -> Tensor:
-        """Some units as other units of the batch: the network learns not to trust every one of them."""
+        """Some units as others of the batch, durations as durations: the network learns not to trust every one."""
         if not self.config.data.noise:
             return tokens
         is_unit = tokens < self.prior.language.vocabulary.num_units
         others = tokens.flatten()[torch.randperm(tokens.numel(), device=tokens.device)].view_as(tokens)
         is_noisy = (torch.rand(tokens.shape, device=tokens.device) < self.config.data.noise) & is_unit
+        if (language := self.prior.language).has_durations:
+            is_noisy &= (tokens < language.stamp.codebook_size) == (others < language.stamp.codebook_size)
         return torch.where(is_noisy & (others < self.prior.language.vocabulary.num_units), others, tokens)
 
 

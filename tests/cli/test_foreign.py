@@ -60,3 +60,10 @@ def test_tokenize_decode_and_export(codec_name: str, recordings: Path, tmp_path:
     assert main(["decode", str(tokens), "--out", str(tmp_path / "no"), "--codec", codec_name, "--speaker", "0"]) == 1
     assert "no speaker conditioning" in capsys.readouterr().err
     assert main(["export", str(tokens), "--out", str(tmp_path / "lm"), "--format", "jsonl"]) == 0
+
+
+def test_segments_of_a_model_that_shows_no_distances_are_refused(codec_name, recordings, tmp_path, capsys):
+    command = ["tokenize", str(recordings), "--out", str(tmp_path / "tokens"), "--codec", codec_name]
+    assert main([*command, "--codebooks", "1", "--segments"]) == 1
+    assert "gives codes and no distances to them; segments need" in capsys.readouterr().err
+    assert not (tmp_path / "tokens").exists()

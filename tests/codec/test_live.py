@@ -13,6 +13,7 @@ from vqaudio.codec.live import LiveDecoder, LiveEncoder, open_stream
 from vqaudio.codec.saving import open_codec
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.segmentation import SegmentSetting
 
 HOP, WINDOW = 320, 20
 
@@ -211,3 +212,22 @@ def test_a_voice_is_heard_on_the_line(make_voiced_codec):
     assert np.array_equal(np.concatenate([decoder.push(codes), decoder.finish()]), sounds[2])
     assert not np.allclose(sounds[0], sounds[1])
     assert not np.allclose(sounds[1], sounds[2])
+
+
+def test_the_codes_of_segments_keep_the_delay_that_the_stream_tells(codec, samples):
+    stream = open_stream(codec, 1, 2, segments=SegmentSetting(0.5, max_delay_frames=9))
+    parts, counts = pushed(stream.encoder, samples, random_sizes(2_000))
+    assert all((pushed_samples - stream.encoder.delay_samples) // HOP <= num_out for pushed_samples, num_out in counts)
+    codes = np.concatenate([*parts, stream.encoder.finish()], axis=1)
+    whole = open_stream(codec, 1, 50, segments=SegmentSetting(0.5, max_delay_frames=9)).encoder
+    assert codes.tolist() == np.concatenate([whole.push(samples), whole.finish()], axis=1).tolist()
+    assert codes.shape == (1, -(-len(samples) // HOP))
+
+
+@pytest.mark.parametrize(
+    ("num_codebooks", "setting", "told"),
+    [(None, SegmentSetting(), "--codebooks 1"), (1, SegmentSetting(max_delay_frames=None), "have no stream")],
+)
+def test_segments_that_have_no_stream_are_refused(codec, num_codebooks, setting, told):
+    with pytest.raises(VqaudioError, match=told):
+        open_stream(codec, num_codebooks, segments=setting)

@@ -7,6 +7,7 @@ import pytest
 
 from vqaudio.codec.model import Codec
 from vqaudio.codec.saving import open_codec
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.jobs.codec_streams import decoders_of, tokenizer_of
 from vqaudio.jobs.decoding import sound_of
 from vqaudio.jobs.sources import find_sources
@@ -20,8 +21,10 @@ def codec() -> Codec:
     return open_codec("speech-16k")
 
 
-def codes_of(recordings: Path, codec: Codec, num_lanes: int, **options: int) -> dict[str, np.ndarray]:
-    tokenizer, num_threads = tokenizer_of(codec, num_lanes=num_lanes)
+def codes_of(
+    recordings: Path, codec: Codec, num_lanes: int, segments: SegmentSetting | None = None
+) -> dict[str, np.ndarray]:
+    tokenizer, num_threads = tokenizer_of(codec, num_lanes=num_lanes, segments=segments)
     readers = [InlineReader(0.5), InlineReader(0.07)]
     run = LocalRun(find_sources(recordings), tokenizer, readers, num_threads=num_threads, num_in_flight=12)
     return {outcome.source.id: outcome.codes for outcome in run.outcomes() if outcome.codes is not None}
@@ -33,6 +36,15 @@ def test_a_run_in_lanes_has_the_codes_of_a_run_without(recordings, codec, bounde
     assert alone.keys() == together.keys()
     num_different = sum(int((alone[name] != together[name]).sum()) for name in alone)
     assert num_different <= 2  # near ties: the shape of the batch is another one
+
+
+def test_segments_in_lanes_are_those_of_a_run_without(recordings, codec, bounded):
+    setting = SegmentSetting(2.0)
+    alone = bounded(lambda: codes_of(recordings, codec, 1, setting))
+    together = bounded(lambda: codes_of(recordings, codec, 3, setting))
+    assert {name: codes.shape[0] for name, codes in alone.items()} == dict.fromkeys(together, 1)
+    num_different = sum(int((alone[name] != together[name]).sum()) for name in alone)
+    assert num_different <= 4  # near ties: the shape of the batch is another one
 
 
 def test_sound_decoded_in_lanes_is_that_decoded_alone(recordings, codec, bounded):

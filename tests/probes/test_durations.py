@@ -36,3 +36,8 @@ def test_merged_codes_cost_the_entropy_of_runs_and_not_of_frames() -> None:
     share = np.array([7 / 8, 1 / 8])
     assert rates.unigram_bps == pytest.approx(50 * -(share * np.log2(share)).sum())
     assert rates.merged_bps == pytest.approx(2 / 8 * 50 * 1.0)
+
+
+def test_lengths_of_runs_cost_their_entropy() -> None:
+    rates = bitrates([np.repeat(np.tile(np.arange(4), 50), np.tile([1, 1, 3, 3], 50))], num_codes=4, frame_rate_hz=50.0)
+    assert (rates.merged_bps, rates.timed_bps) == pytest.approx((25 * 2, 25 * (2 + 1)))

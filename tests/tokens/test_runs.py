@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from vqaudio.core.errors import VqaudioError
-from vqaudio.tokens.runs import from_runs, to_runs
+from vqaudio.tokens.runs import from_runs, from_timed_units, to_runs, to_timed_units
 
 
 @given(arrays(np.uint16, array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=30), elements=st.integers(0, 2)))
@@ -32,3 +32,18 @@ def test_durations_that_do_not_fit_are_refused(codes, durations):
         from_runs(np.array(codes), np.array(durations))
     with pytest.raises(VqaudioError, match="shape t or k t"):
         to_runs(np.zeros((1, 1, 1)))
+
+
+@given(arrays(np.uint16, st.integers(0, 60), elements=st.integers(0, 2)), st.integers(1, 9))
+def test_timed_units_are_undone_exactly_however_long_a_duration_may_be(codes, longest):
+    units = to_timed_units(codes, 3, longest)
+    assert from_timed_units(units, 3).tolist() == codes.tolist()
+    assert (units[::2] < 3).all()
+    assert ((units[1::2] >= 3) & (units[1::2] < 3 + longest)).all()
+    assert len(units) == 2 * sum(-(-duration // longest) for duration in to_runs(codes)[1].tolist())
+
+
+@pytest.mark.parametrize("units", [[1], [3, 1], [1, 2], [1, 3, 3, 3]])
+def test_a_code_without_its_duration_is_refused(units):
+    with pytest.raises(VqaudioError, match="code and duration in turn"):
+        from_timed_units(np.array(units), 3)

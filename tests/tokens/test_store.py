@@ -120,7 +120,7 @@ def test_a_manifest_that_cannot_be_opened_is_told_in_words(tmp_path):
         TokenStore.open(tmp_path)
 
 
-@pytest.mark.parametrize("version", [2, 99])
+@pytest.mark.parametrize("version", [3, 99])
 def test_a_store_of_a_later_version_is_refused(store_dir, version):
     content = json.loads((store_dir / "vqaudio.json").read_text())
     (store_dir / "vqaudio.json").write_text(json.dumps({**content, "format_version": version}))

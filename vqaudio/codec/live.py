@@ -15,11 +15,13 @@ from vqaudio.audio.samples import from_int16
 from vqaudio.codec.foreign import ForeignCodec
 from vqaudio.codec.locate import FOREIGN_PREFIX
 from vqaudio.codec.saving import open_codec
+from vqaudio.codec.segments.encoder import SegmentEncoder
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder
 from vqaudio.codec.units.naming import is_units
 from vqaudio.codec.units.tokenizer import UnitsTokenizer
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.quantizers.frames import check_num_codebooks
 
 
@@ -29,10 +31,21 @@ class LiveEncoder:
     num_samples: that were pushed.  delay_samples: a sample's code is out when so many more were pushed, at the latest.
     """
 
-    def __init__(self, codec: NeuralCodec, num_codebooks: int | None = None, block_frames: int = 1) -> None:
-        self._encoder = StreamingEncoder(codec, num_codebooks, block_frames=block_frames)
+    def __init__(
+        self,
+        codec: NeuralCodec,
+        num_codebooks: int | None = None,
+        block_frames: int = 1,
+        segments: SegmentSetting | None = None,
+    ) -> None:
+        self._encoder = (
+            StreamingEncoder(codec, num_codebooks, block_frames=block_frames)
+            if segments is None
+            else SegmentEncoder(codec, segments, block_frames=block_frames)
+        )
         self.num_samples, self._is_finished = 0, False
         num_frames = min(block_frames, codec.window_frames) + codec.encoder.lookahead_frames
+        num_frames += 0 if segments is None else segments.max_delay_frames or 0
         self.delay_samples = num_frames * codec.grid.hop_samples
 
     def push(self, samples: Any) -> NDArray[np.int64]:
@@ -130,13 +143,16 @@ def open_stream(
     speaker: int | None = None,
     embedding: Tensor | None = None,
     device: str = "cpu",
+    segments: SegmentSetting | None = None,
 ) -> CodecStream:
     """Open a stream through a codec, for one recording or one side of a talk.
 
     codec: one that is open, or what `open_codec` opens on device.  num_codebooks: that are encoded, all if None.
     block_frames: frames that are computed at a time: each block costs the encoder a whole window, and the codes are
-    the same.  speaker, embedding: who speaks, see `StreamingDecoder`.
-    Raises VqaudioError for a codec that has whole recordings only, and what `open_codec` raises.
+    the same.  speaker, embedding: who speaks, see `StreamingDecoder`.  segments: of the first codebook, each of one
+    code, which come up to max_delay_frames later; None for each frame's nearest codes.
+    Raises VqaudioError for a codec that has whole recordings only, for segments of several codebooks, of a codec
+    without a codebook of vectors or without max_delay_frames, and what `open_codec` raises.
     """
     is_name = isinstance(codec, str | Path)
     if isinstance(codec, ForeignCodec | UnitsTokenizer) or (is_name and _is_whole(codec)):
@@ -146,7 +162,11 @@ def open_stream(
         )
     opened = open_codec(codec, device) if isinstance(codec, str | Path) else codec
     check_num_codebooks(num_codebooks, opened.num_codebooks)
-    encoder = LiveEncoder(opened, num_codebooks, block_frames)
+    if segments is not None:
+        segments.require_one_codebook(opened.name, num_codebooks or opened.num_codebooks)
+        if segments.max_delay_frames is None:
+            raise VqaudioError("segments that are decided at the end have no stream; set max_delay_frames, such as 50")
+    encoder = LiveEncoder(opened, num_codebooks, block_frames, segments)
     return CodecStream(opened, encoder, LiveDecoder(opened, block_frames, speaker=speaker, embedding=embedding))
 
 

@@ -106,8 +106,9 @@ class StreamingEncoder:
         return encode_rows(self.codec, [row], self.num_codebooks, num_rows=num_rows)[0]
 
     def _joined(self, parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-        num_codebooks = self.num_codebooks or self.codec.num_codebooks
-        return np.concatenate([np.zeros((num_codebooks, 0), dtype=np.int64), *parts], axis=1)
+        if parts:
+            return np.concatenate(parts, axis=1)
+        return np.zeros((self.num_codebooks or self.codec.num_codebooks, 0), dtype=np.int64)
 
 
 class StreamingDecoder:
@@ -194,10 +195,15 @@ def encode_rows(
 
     Returns the codes `1 k t` and the next state of each.
     """
-    audio = F.pad(torch.cat([row for row, _ in rows]), (0, 0, 0, 0, 0, num_rows - len(rows)))
-    states = [state for _, state in rows] + [codec.encoder.zero_state(1)] * (num_rows - len(rows))
-    codes, _, state = encode_window(codec.encoder, codec.quantizer, audio, join_states(states), num_codebooks)
+    audio, states = filled_rows(codec, rows, num_rows)
+    codes, _, state = encode_window(codec.encoder, codec.quantizer, audio, states, num_codebooks)
     return [(codes[at : at + 1], row_of_state(state, at)) for at in range(len(rows))]
+
+
+def filled_rows(codec: NeuralCodec, rows: Sequence[EncoderRow], num_rows: int) -> tuple[Tensor, State]:
+    """Join windows and their states to one batch of num_rows, filled up with silence: audio `b 1 n`, and states."""
+    audio = F.pad(torch.cat([row for row, _ in rows]), (0, 0, 0, 0, 0, num_rows - len(rows)))
+    return audio, join_states([state for _, state in rows] + [codec.encoder.zero_state(1)] * (num_rows - len(rows)))
 
 
 def decode_rows(codec: NeuralCodec, rows: Sequence[DecoderRow], *, num_rows: int) -> list[tuple[Tensor, State]]:

@@ -10,9 +10,18 @@ from torch import Tensor
 
 from vqaudio.codec.foreign import ForeignCodec, WholeDecoder, WholeEncoder
 from vqaudio.codec.lanes import Lanes
+from vqaudio.codec.segments.encoder import (
+    SegmentEncoder,
+    WholeSegmentEncoder,
+    distance_rows,
+    distances_alone,
+    distances_of,
+)
 from vqaudio.codec.streaming import StreamingDecoder, StreamingEncoder, decode_rows, encode_rows, rows_at_once
 from vqaudio.codec.units.tokenizer import UnitsTokenizer
+from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.jobs.decoding import BlockDecoder
 from vqaudio.jobs.tokenize.file_tokenizer import FileTokenizer
 from vqaudio.jobs.tokenize.local import num_available_cpus
@@ -23,11 +32,15 @@ def tokenizer_of(
     num_codebooks: int | None = None,
     *,
     num_lanes: int | None = None,
+    segments: SegmentSetting | None = None,
 ) -> tuple[FileTokenizer, int]:
     """Make a FileTokenizer and choose how many threads are to call it, each with a file of its own.
 
-    num_lanes: files that share a batch, see `vqaudio.codec.lanes`; by the device, if None.
+    num_lanes: files that share a batch, see `vqaudio.codec.lanes`; by the device, if None.  segments: of the first
+    codebook, see `SegmentEncoder`.  Raises VqaudioError for segments of a codec that does not show its codebook.
     """
+    if segments is not None:
+        return _segments_of(codec, segments, num_lanes)
     if isinstance(codec, ForeignCodec | UnitsTokenizer):
         tokenizer = FileTokenizer(lambda: WholeEncoder(codec, num_codebooks), codec.grid.sample_rate_hz)
         return tokenizer, _num_threads_whole(codec)
@@ -37,6 +50,25 @@ def tokenizer_of(
         encode = Lanes(partial(encode_rows, codec, num_codebooks=num_codebooks, num_rows=num_lanes), num_lanes).run
     tokenizer = FileTokenizer(lambda: StreamingEncoder(codec, num_codebooks, encode), codec.grid.sample_rate_hz)
     return tokenizer, _num_threads(num_lanes)
+
+
+def _segments_of(
+    codec: NeuralCodec | ForeignCodec | UnitsTokenizer, segments: SegmentSetting, num_lanes: int | None
+) -> tuple[FileTokenizer, int]:
+    if isinstance(codec, ForeignCodec):
+        raise VqaudioError(
+            f"{codec.name} is a model of transformers, which gives codes and no distances to them; segments need a "
+            "codec of vqaudio, such as units-16k, or --codec units:MODEL"
+        )
+    rate_hz = codec.grid.sample_rate_hz
+    if isinstance(codec, UnitsTokenizer):
+        return FileTokenizer(lambda: WholeSegmentEncoder(codec, segments), rate_hz), _num_threads_whole(codec)
+    num_lanes = num_lanes or rows_at_once(codec.device)
+    distances = distances_of(codec)
+    compute = partial(distances_alone, codec, distances)
+    if num_lanes > 1:
+        compute = Lanes(partial(distance_rows, codec, distances, num_rows=num_lanes), num_lanes).run
+    return FileTokenizer(lambda: SegmentEncoder(codec, segments, compute), rate_hz), _num_threads(num_lanes)
 
 
 def decoders_of(

@@ -9,6 +9,7 @@ from vqaudio.codec.foreign import ForeignCodec
 from vqaudio.codec.units.tokenizer import UnitsTokenizer
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.jobs.codec_streams import decoders_of, tokenizer_of
 from vqaudio.jobs.decoding import decode_rows
 from vqaudio.jobs.sources import Source
@@ -25,13 +26,15 @@ def encode_recording(
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
+    segments: SegmentSetting | None = None,
 ) -> tuple[CodesFile, tuple[str, ...]]:
     """Encode a recording or a segment of it to the codes that `vqaudio tokenize` gives it; returns warnings too.
 
+    segments: how frames become segments, if they do; see `tokenizer_of`.
     Raises VqaudioError if it cannot be read, or the codec does not have that many codebooks.
     """
-    stamp = stamp_of(codec, num_codebooks)
-    tokenizer, _ = tokenizer_of(codec, num_codebooks)
+    stamp = stamp_of(codec, num_codebooks, segments)
+    tokenizer, _ = tokenizer_of(codec, num_codebooks, segments=segments)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

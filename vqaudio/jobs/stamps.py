@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vqaudio.codec.locate import find_shipped
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.tokens.schema import CodecStamp
 
 if TYPE_CHECKING:
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from vqaudio.codec.units.tokenizer import UnitsTokenizer
 
 
-def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecStamp:
+def stamp_of(
+    codec: AudioTokenizer, num_codebooks: int | None = None, segments: SegmentSetting | None = None
+) -> CodecStamp:
     """Make the stamp for a store of this codec's codes.  num_codebooks: how many are stored, all if None.
 
-    Raises VqaudioError if the codec does not have that many.
+    segments: how frames become segments, if they do.
+    Raises VqaudioError if the codec does not have that many, or for segments of more than one.
     """
     num_codebooks = codec.num_codebooks if num_codebooks is None else num_codebooks
     if not 1 <= num_codebooks <= codec.num_codebooks:
@@ -30,6 +34,7 @@ def stamp_of(codec: AudioTokenizer, num_codebooks: int | None = None) -> CodecSt
         num_codebooks=num_codebooks,
         codebook_size=codec.codebook_size,
         config_sha256=codec.config_sha256,
+        segments=segments,
     )
 
 

@@ -31,7 +31,8 @@ class CodeCorpus:
         """Add up what the held-out documents cost.  log2s: of every symbol of each of them."""
         num_ends = len(self.held_out)
         num_units = sum(len(scores) for scores in log2s) - num_ends
-        return Bits.of(log2s, num_codes=num_units, seconds=self.seconds)
+        num_codes = num_units // 2 if self.language.has_durations else num_units
+        return Bits.of(log2s, num_codes=num_codes, seconds=self.seconds)
 
     def symbols(self, documents: Sequence[Tokens]) -> list[Tokens]:
         """Convert documents to the symbols that n-gram models read."""

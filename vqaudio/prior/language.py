@@ -1,6 +1,6 @@
 """Sequences of codes for a language model: which tokens they have, and which may come next.
 
-<|bos|> [speaker] units <|eos|>         units: the codes in the order of the pattern
+<|bos|> [speaker] units <|eos|>         units: the codes in the order of the pattern, or code, duration, code ...
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from vqaudio.core.errors import VqaudioError
 from vqaudio.prior.config import SequenceConfig
 from vqaudio.tokens.patterns import from_units, keeps_padding, to_units
+from vqaudio.tokens.runs import from_timed_units, to_timed_units
 from vqaudio.tokens.schema import CodecStamp
 from vqaudio.tokens.vocabulary import Vocabulary
 
 Tokens = NDArray[np.int64]
+LONGEST_FRAMES = 32  # of a duration that has a unit; a longer segment is said in parts
 
 
 @dataclass(frozen=True)
 class CodeLanguage:
     """The tokens and sequences of the codes of one codec; of one codebook, token == code.
 
+    Of segments each code is followed by a unit for its duration; these units come after those of the codes.
     stamp: of the codec, its num_codebooks those of the sequences.  speakers: those that have a token; none if sequences
     have no speaker token.  One that is not among them is `<|unk|>`.
     """
@@ -38,11 +41,17 @@ class CodeLanguage:
         """Codes of a frame."""
         return self.stamp.num_codebooks
 
+    @property
+    def has_durations(self) -> bool:
+        """Whether the codes are those of segments, each followed by its duration."""
+        return self.stamp.segments is not None
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The numbers of all tokens, as `vqaudio export` gives them."""
+        """The numbers of all tokens, as `vqaudio export` gives them but for the durations."""
         has_pad = self.num_codebooks > 1 and keeps_padding(self.pattern)
-        return Vocabulary(self.num_codebooks * self.stamp.codebook_size, has_pad=has_pad, speakers=self.speakers)
+        num_units = self.num_codebooks * self.stamp.codebook_size + LONGEST_FRAMES * self.has_durations
+        return Vocabulary(num_units, has_pad=has_pad, speakers=self.speakers)
 
     @property
     def eos(self) -> int:
@@ -68,17 +77,26 @@ class CodeLanguage:
         return np.array(head, dtype=np.int64)
 
     def units(self, codes: NDArray[np.integer]) -> Tokens:
-        """Order the codes `k t` by the pattern.
+        """Order the codes `k t` by the pattern, or write the segments with their durations.
 
         Raises VqaudioError for fewer codebooks than the language's.
         """
         if codes.ndim != 2 or len(codes) < self.num_codebooks:
             raise VqaudioError(f"wanted codes k t of {self.num_codebooks} codebooks or more, got {codes.shape}")
+        if self.has_durations:
+            return to_timed_units(codes[0], self.stamp.codebook_size, LONGEST_FRAMES)
         return to_units(codes[: self.num_codebooks], self.pattern, self.stamp.codebook_size)
 
     def codes(self, units: Tokens) -> Tokens:
         """Recover the codes `k t` from units, the inverse of `units`."""
+        if self.has_durations:
+            return from_timed_units(units, self.stamp.codebook_size)[None]
         return from_units(units, self.pattern, self.num_codebooks, self.stamp.codebook_size)
+
+    def begun(self, codes: NDArray[np.integer]) -> Tokens:
+        """Return the first units of a longer sequence that begins with codes `k t`: what these frames decide."""
+        units = self.units(codes)
+        return units if self.has_durations else units[: codes.shape[1] * self.num_codebooks]
 
     def document(self, codes: NDArray[np.integer], speaker: str | None = None) -> Tokens:
         """Make the whole sequence of a recording with codes `k t`."""
@@ -139,6 +157,10 @@ class Grammar:
             self._num_frames = step if self._num_frames is None else self._num_frames
         if symbol != self.language.num_symbols - 1:
             self.units.append(symbol)
+
+    def recent(self, num_frames: int) -> list[int]:
+        """Return the units of the last frames."""
+        return self.units[-num_frames * self.language.num_codebooks :]
 
     def codes(self) -> Tokens:
         """Return the codes `k t` of a finished sequence."""

@@ -11,6 +11,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.prior.checkpoint import CheckpointPrior
 from vqaudio.prior.language import Grammar, Tokens
 from vqaudio.prior.model import Prior, new_cache
+from vqaudio.prior.segment_grammar import SegmentGrammar, grammar_of
 
 RECENT_FRAMES = 50  # what counts as repeated: one second at 50 Hz
 
@@ -70,7 +71,7 @@ def sample_codes(
         raise VqaudioError(f"the prior does not know the speaker {speaker!r}; it knows {known} ...")
     # Each sample has a grammar and a generator of its own; all start from the same prompt.
     bounds = {"min_frames": lengths.min_frames, "max_frames": lengths.max_frames}
-    grammars = [Grammar(language, **bounds) for _ in range(num_samples)]
+    grammars = [grammar_of(language, **bounds) for _ in range(num_samples)]
     begun = _begin(prior, grammars, prompt, lengths)
     reader = Reader(prior, has_cache=has_cache)
     generators = [np.random.default_rng((seed, number)) for number in range(num_samples)]
@@ -114,12 +115,15 @@ class Reader:
 
 
 def draw(
-    scores: NDArray[np.float64], grammar: Grammar, options: SamplingOptions, generator: np.random.Generator
+    scores: NDArray[np.float64],
+    grammar: Grammar | SegmentGrammar,
+    options: SamplingOptions,
+    generator: np.random.Generator,
 ) -> int:
     """Draw one symbol that the grammar allows, and push it to the grammar.  scores: log-probabilities `v`."""
     scores = np.where(grammar.allowed(), scores, -np.inf)
     if options.repetition != 1:
-        recent = np.unique(grammar.units[-RECENT_FRAMES * grammar.language.num_codebooks :]).astype(np.int64)
+        recent = np.unique(grammar.recent(RECENT_FRAMES)).astype(np.int64)
         scores[recent] *= options.repetition
     symbol = int(scores.argmax())
     if options.temperature > 0 and options.top_k != 1:
@@ -147,7 +151,10 @@ def chances_of(scores: NDArray[np.float64], options: SamplingOptions) -> NDArray
 
 
 def _begin(
-    prior: Prior | CheckpointPrior, grammars: Sequence[Grammar], prompt: NDArray[np.integer] | None, lengths: Lengths
+    prior: Prior | CheckpointPrior,
+    grammars: Sequence[Grammar | SegmentGrammar],
+    prompt: NDArray[np.integer] | None,
+    lengths: Lengths,
 ) -> Tokens:
     """Push the units of a prompt to every grammar.
 
@@ -155,12 +162,12 @@ def _begin(
     """
     if prompt is None:
         return np.zeros(0, dtype=np.int64)
-    num_frames, num_codebooks = prompt.shape[1], prior.language.num_codebooks
+    num_frames = prompt.shape[1]
     if num_frames >= lengths.max_frames:
         raise VqaudioError(
             f"the prompt has {num_frames} frames, which leaves nothing of {lengths.max_frames}; ask for more seconds"
         )
-    units = prior.language.units(prompt)[: num_frames * num_codebooks]
+    units = prior.language.begun(prompt)
     for grammar in grammars:
         for unit in units:
             grammar.push(int(unit))

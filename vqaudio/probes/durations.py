@@ -32,11 +32,13 @@ class Bitrates:
 
     nominal: log2(v) for every frame.  unigram: as ZeroSpeech 2019 counts, symbols a second times the entropy of a
     symbol (Dunbar et al. 2019, arXiv:1904.11469).  merged: the same when repeats are written once, without lengths.
+    timed: of the repeats written once, with the entropy of their lengths; NaN in reports from before it was measured.
     """
 
     nominal_bps: float
     unigram_bps: float
     merged_bps: float
+    timed_bps: float = math.nan
 
 
 def run_statistics(codes: Sequence[NDArray[np.integer]], frame_rate_hz: float) -> RunStatistics:
@@ -66,11 +68,14 @@ def bitrates(codes: Sequence[NDArray[np.integer]], num_codes: int, frame_rate_hz
     if not num_frames:
         raise VqaudioError("there are no codes to measure; give at least one utterance")
     seconds = num_frames / frame_rate_hz
-    merged = [to_runs(utterance)[0] for utterance in codes]
+    runs = [to_runs(utterance) for utterance in codes]
+    merged, lengths = [symbols for symbols, _ in runs], [durations for _, durations in runs]
+    runs_per_second, merged_bits = sum(map(len, merged)) / seconds, symbol_entropy_bits(merged)
     return Bitrates(
         math.log2(num_codes) * frame_rate_hz,
         num_frames / seconds * symbol_entropy_bits(codes),
-        sum(len(utterance) for utterance in merged) / seconds * symbol_entropy_bits(merged),
+        runs_per_second * merged_bits,
+        runs_per_second * (merged_bits + symbol_entropy_bits(lengths)),
     )
 
 

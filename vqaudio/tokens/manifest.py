@@ -13,7 +13,7 @@ from vqaudio.tokens.schema import CodecStamp
 
 MANIFEST = "vqaudio.json"
 FORMAT = "vqaudio tokens"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 where frames have codes: what read these before segments came still reads them
 MAKE_ONE = "`vqaudio tokenize WAV_DIR --out DIR` makes one"
 
 
@@ -58,7 +58,7 @@ class Manifest:
         return replace(self, shards=(*self.shards[:number], shard, *self.shards[number + 1 :]))
 
     def counts(self) -> dict[str, Any]:
-        """Count rows, samples, seconds, frames, codes and failures."""
+        """Count rows, samples, seconds, frames, codes (segments have fewer, which are not counted) and failures."""
         samples = sum(shard.num_samples for shard in self.shards)
         frames = sum(shard.num_frames for shard in self.shards)
         return {
@@ -66,7 +66,7 @@ class Manifest:
             "samples": samples,
             "seconds": samples / self.stamp.sample_rate_hz,
             "frames": frames,
-            "codes": frames * self.stamp.num_codebooks,
+            **({} if self.stamp.segments else {"codes": frames * self.stamp.num_codebooks}),
             "failures": self.num_failures,
         }
 
@@ -74,7 +74,7 @@ class Manifest:
         """Replace vqaudio.json in one step."""
         content = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": 1 if self.stamp.segments is None else FORMAT_VERSION,
             "codec": self.stamp.to_json(),
             **({"run_shard": self.run_shard.to_json()} if self.run_shard else {}),
             "counts": self.counts(),

@@ -38,3 +38,28 @@ def from_runs(codes: np.ndarray, durations: np.ndarray) -> np.ndarray:
     if durations.size and int(durations.min()) < 1:
         raise VqaudioError(f"every duration must be 1 frame or more, got {durations.min()}")
     return np.repeat(codes, durations, axis=-1)
+
+
+def to_timed_units(codes: np.ndarray, num_codes: int, longest_frames: int) -> np.ndarray:
+    """Write the runs of codes `t` as units, code and duration in turn; a run that is too long is said in parts.
+
+    A duration of n frames is the unit num_codes + n - 1, up to longest_frames.  Returns 1-D int64, twice the parts.
+
+    >>> to_timed_units(np.array([7, 7, 7, 2]), 10, 2)
+    array([ 7, 11,  7, 10,  2, 10])
+    """
+    runs, durations = to_runs(np.asarray(codes, dtype=np.int64))
+    num_parts = -(-durations // longest_frames)
+    lengths = np.full(int(num_parts.sum()), longest_frames, dtype=np.int64)
+    lengths[np.cumsum(num_parts) - 1] = durations - (num_parts - 1) * longest_frames
+    return np.stack([np.repeat(runs, num_parts), num_codes + lengths - 1], axis=1).reshape(-1)
+
+
+def from_timed_units(units: np.ndarray, num_codes: int) -> np.ndarray:
+    """Recover the codes `t`, the exact inverse of `to_timed_units`.
+
+    Raises VqaudioError if a code has no duration.
+    """
+    if len(units) % 2 or (units[::2] >= num_codes).any() or (units[1::2] < num_codes).any():
+        raise VqaudioError("the units of segments are code and duration in turn; these are in another order")
+    return from_runs(units[::2], units[1::2] - num_codes + 1)

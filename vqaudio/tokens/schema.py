@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.plain_files import parse_json
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.core.units import FrameGrid
 from vqaudio.tokens.arrays import array_of_numbers, array_of_texts, numbers_of
+from vqaudio.tokens.runs import from_runs, to_runs
 
 MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
 
@@ -22,6 +24,7 @@ class CodecStamp:
 
     num_codebooks: the codebooks that are stored; the codec may have more.  config_sha256: of the whole effective
     configuration, which shapes codes and sound beside the weights; "" in stores from before it was kept.
+    segments: how frames of one codebook became segments of one code, None where each frame has its nearest code.
     """
 
     name: str
@@ -31,8 +34,11 @@ class CodecStamp:
     num_codebooks: int
     codebook_size: int
     config_sha256: str = ""
+    segments: SegmentSetting | None = None
 
     def __post_init__(self) -> None:
+        if self.segments is not None:
+            self.segments.require_one_codebook(self.name, self.num_codebooks)
         if self.num_codebooks < 1 or not 1 <= self.codebook_size <= MAX_CODEBOOK_SIZE:
             raise VqaudioError(
                 f"a token store keeps 1 or more codebooks of at most {MAX_CODEBOOK_SIZE} codes, "
@@ -50,8 +56,11 @@ class CodecStamp:
         return self.grid.frame_rate_hz
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to a mapping of plain values, the fields by their names."""
-        return asdict(self)
+        """Convert to a mapping of plain values, the fields by their names; no segments are not named."""
+        content = asdict(self)
+        if self.segments is None:
+            del content["segments"]
+        return content
 
     @classmethod
     def from_json(cls, mapping: Any) -> "CodecStamp":
@@ -62,22 +71,26 @@ class CodecStamp:
         try:
             values = {field.name: mapping[field.name] for field in fields(cls) if field.default is MISSING}
             values["config_sha256"] = mapping.get("config_sha256", "")
+            segments = mapping.get("segments")
         except (TypeError, KeyError, AttributeError) as error:
             raise VqaudioError(
                 f"the codec stamp has no {error}; wanted {[field.name for field in fields(cls)]}"
             ) from None
         for field in fields(cls):
-            if not isinstance(values[field.name], str if field.type in (str, "str") else int):
+            if field.name != "segments" and not isinstance(
+                values[field.name], str if field.type in (str, "str") else int
+            ):
                 raise VqaudioError(f"the codec stamp has {field.name} = {values[field.name]!r}; wanted {field.type}")
-        return cls(**values)
+        return cls(**values, segments=None if segments is None else SegmentSetting.from_json(segments))
 
     def require_same(self, codec: "CodecStamp") -> None:
         """Check that these codes were made by `codec`, with all of its codebooks or only the first ones.
 
-        Weights, configuration, grid and codebook size count, the name does not.  Raises VqaudioError that names both.
+        Weights, configuration, grid and codebook size count, the name does not, nor do segments: the codec decodes
+        them as it does frames.  Raises VqaudioError that names both.
         """
         books = min(self.num_codebooks, codec.num_codebooks)
-        if not self.is_same(replace(codec, num_codebooks=books)):
+        if not self.is_same(replace(codec, num_codebooks=books, segments=self.segments)):
             raise VqaudioError(f"these codes were made by {self}, not by {codec}; use the codec that made them")
 
     def is_same(self, other: "CodecStamp") -> bool:
@@ -88,9 +101,10 @@ class CodecStamp:
 
     def __str__(self) -> str:
         config = self.config_sha256[:12] or "not known"
+        segments = "" if self.segments is None else f", segments: {self.segments}"
         return (
             f"{self.name} (weights {self.weights_sha256[:12]}, config {config}, {self.sample_rate_hz} Hz, "
-            f"hop {self.hop_samples}, {self.num_codebooks} x {self.codebook_size} codes)"
+            f"hop {self.hop_samples}, {self.num_codebooks} x {self.codebook_size} codes{segments})"
         )
 
 
@@ -98,7 +112,8 @@ class CodecStamp:
 class TokenRow:
     """The codes of one recording.
 
-    codes: `k t` uint16 · num_samples: at the codec's rate · source_rate_hz: of the file · seconds: the file's length.
+    codes: `k t` uint16, of segments the code of each of their frames · num_samples: at the codec's rate ·
+    source_rate_hz: of the file · seconds: the file's length.
     """
 
     id: str
@@ -108,6 +123,11 @@ class TokenRow:
     seconds: float
     speaker: str | None = None
     text: str | None = None
+
+    @property
+    def segments(self) -> tuple[np.ndarray, np.ndarray]:
+        """The codes of the segments, `k s`, and their durations in frames, `s` int64; see `to_runs`."""
+        return to_runs(self.codes)
 
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -119,11 +139,17 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("text", pa.string()),
     ("codes", pa.list_(pa.list_(pa.uint16()))),
 ]
+_DURATIONS = ("durations", pa.list_(pa.uint32()))  # frames; a pause of 22 minutes would not fit 16 bits
+
+
+def columns_of(stamp: CodecStamp) -> list[tuple[str, pa.DataType]]:
+    """List the columns of a shard; of segments there are codes once, and durations beside them."""
+    return _COLUMNS if stamp.segments is None else [*_COLUMNS, _DURATIONS]
 
 
 def arrow_schema(stamp: CodecStamp) -> pa.Schema:
     """Make the columns of a shard, with the stamp in the metadata: a shard alone still names its codec."""
-    return pa.schema(_COLUMNS, metadata={"vqaudio_codec": json.dumps(stamp.to_json(), sort_keys=True)})
+    return pa.schema(columns_of(stamp), metadata={"vqaudio_codec": json.dumps(stamp.to_json(), sort_keys=True)})
 
 
 def stamp_in(schema: pa.Schema) -> CodecStamp:
@@ -139,15 +165,21 @@ def stamp_in(schema: pa.Schema) -> CodecStamp:
 
 def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
     """Convert rows to one Arrow table."""
-    books = stamp.num_codebooks
-    lengths = np.repeat([row.codes.shape[1] for row in rows], books)
-    flat = np.concatenate([row.codes.ravel() for row in rows]) if rows else np.zeros(0, dtype=np.uint16)
-    ends = array_of_numbers(np.cumsum([0, *lengths]).astype(np.int32))
-    frames = pa.ListArray.from_arrays(ends, array_of_numbers(flat))
+    books, kept, more = stamp.num_codebooks, [row.codes for row in rows], []
+    if stamp.segments is not None:
+        segments = [row.segments for row in rows]
+        kept = [codes for codes, _ in segments]
+        more = [_lists([durations.astype(np.uint32) for _, durations in segments], np.uint32)]
     rows_at = array_of_numbers(np.arange(0, books * len(rows) + 1, books, dtype=np.int32))
-    codes = pa.ListArray.from_arrays(rows_at, frames)
+    codes = pa.ListArray.from_arrays(rows_at, _lists([book for codes in kept for book in codes], np.uint16))
     columns = [_column([vars(row)[name] for row in rows], kind) for name, kind in _COLUMNS[:-1]]
-    return pa.Table.from_arrays([*columns, codes], schema=arrow_schema(stamp))
+    return pa.Table.from_arrays([*columns, codes, *more], schema=arrow_schema(stamp))
+
+
+def _lists(numbers: Sequence[np.ndarray], kind: type[np.integer]) -> pa.ListArray:
+    """Make an array of lists of numbers."""
+    ends = array_of_numbers(np.cumsum([0, *map(len, numbers)]).astype(np.int32))
+    return pa.ListArray.from_arrays(ends, array_of_numbers(np.concatenate([np.zeros(0, dtype=kind), *numbers])))
 
 
 def _column(values: list, kind: pa.DataType) -> pa.Array:
@@ -163,19 +195,23 @@ def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     those that the stamp says.
     """
     columns = [(field.name, field.type) for field in batch.schema]
-    if columns != _COLUMNS:
+    if columns != columns_of(stamp):
         names = ", ".join(name for name, _ in columns)
         raise VqaudioError(f"a shard has other columns, or of other types, than vqaudio writes: {names}; it is damaged")
-    plain = batch.drop_columns(["codes"]).to_pylist()
+    plain = batch.select([name for name, _ in _COLUMNS[:-1]]).to_pylist()
     outer = batch.column("codes")
     inner = outer.values
     books, frames, flat = numbers_of(outer.offsets), numbers_of(inner.offsets), numbers_of(inner.values)
+    times = None if stamp.segments is None else batch.column(_DURATIONS[0])
+    ends, durations = (flat, flat) if times is None else (numbers_of(times.offsets), numbers_of(times.values))
     for number, values in enumerate(plain):
         edges = frames[books[number] : books[number + 1] + 1]
         if len(edges) < 2 or len(set(np.diff(edges).tolist())) != 1:
             raise VqaudioError(f"row {values['id']!r} does not hold codebooks of one length; the shard is damaged")
         codes = flat[edges[0] : edges[-1]].reshape(len(edges) - 1, -1).copy()
         wanted = (stamp.num_codebooks, stamp.grid.num_frames(values["num_samples"]))
+        if times is not None:
+            codes = _expanded(codes, durations[ends[number] : ends[number + 1]], wanted[1], values["id"])
         if codes.shape != wanted or (codes.size and int(codes.max()) >= stamp.codebook_size):
             raise VqaudioError(
                 f"row {values['id']!r} holds {codes.shape[0]} codebooks of {codes.shape[1]} frames with codes up to "
@@ -183,3 +219,14 @@ def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
                 "the shard is damaged, or was not written by vqaudio"
             )
         yield TokenRow(codes=codes, **values)
+
+
+def _expanded(codes: np.ndarray, durations: np.ndarray, num_frames: int, row_id: str) -> np.ndarray:
+    """Repeat the codes of segments `k s` for their durations.  Raises VqaudioError unless they make up the frames."""
+    total, least = int(durations.sum(dtype=np.int64)), int(durations.min(initial=1))
+    if len(durations) != codes.shape[1] or total != num_frames or least < 1:
+        raise VqaudioError(
+            f"row {row_id!r} holds {codes.shape[1]} segments with {len(durations)} durations from {least} on, of "
+            f"{total} frames in all, wanted as many, from 1 on, of {num_frames}; the shard is damaged"
+        )
+    return from_runs(codes, durations)

@@ -95,7 +95,7 @@ class TokenStore:
             return row_at(file, row_number, self.stamp)
 
     def to_arrow(self) -> pa.Table:
-        """Read all rows as one Arrow table, the codes as lists of lists (codebooks of frames).
+        """Read all rows as one Arrow table, the codes as lists of lists: codebooks of frames, or of segments.
 
         Raises VqaudioError for a damaged shard.
         """
@@ -106,7 +106,7 @@ class TokenStore:
         return pa.concat_tables([arrow_schema(self.stamp).empty_table(), *tables])
 
     def to_pandas(self) -> "DataFrame":
-        """Read all rows as a pandas DataFrame; in the column `codes` are arrays `k t` uint16.
+        """Read all rows as a pandas DataFrame; in the column `codes` are arrays `k t` uint16, a code for each frame.
 
         Raises VqaudioError without pandas, and for a damaged shard.
         """
@@ -118,7 +118,7 @@ class TokenStore:
         return DataFrame([[getattr(row, name) for name in names] for row in self], columns=names)
 
     def to_dataset(self) -> "Dataset":
-        """Read all rows as a Dataset of the library `datasets`; `codes` are lists of codebooks of frames.
+        """Read all rows as a Dataset of the library `datasets`; `codes` as in `to_arrow`.
 
         Raises VqaudioError without datasets, and for a damaged shard.
         """

@@ -163,8 +163,8 @@ def _require_same(folder: Path, stamp: CodecStamp, run_shard: RunShard | None) -
     written = read_manifest(folder)
     if not written.stamp.is_same(stamp):
         raise VqaudioError(
-            f"{folder} was written by {written.stamp}, not by {stamp}; give the same codec and --codebooks, "
-            "or --overwrite to start again"
+            f"{folder} was written by {written.stamp}, not by {stamp}; give the same codec, --codebooks and "
+            "--segments, or --overwrite to start again"
         )
     if written.run_shard == run_shard:
         return

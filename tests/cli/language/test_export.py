@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vqaudio.cli.main import main
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.writer import TokenWriter
 
@@ -142,3 +143,20 @@ def test_without_the_library_tokenizers_the_extra_is_named(export, capsys, monke
     assert export("--format", "hf", "--bpe", "4") == 1
     assert "vqaudio[lm]" in capsys.readouterr().err
     assert export("--format", "hf", "--check") == 0
+
+
+def test_segments_are_exported_once_with_their_durations_beside_them(tmp_path, capsys):
+    stamp = CodecStamp("tiny", "0" * 64, 16_000, 320, 1, 16, segments=SegmentSetting())
+    rows = {"a": [3, 3, 3, 7, 7, 1], "b": [2, 2, 3]}
+    with TokenWriter(tmp_path / "tokens", stamp) as writer:
+        for name, codes in rows.items():
+            writer.append(TokenRow(name, np.array([codes]), 320 * len(codes), 16_000, len(codes) / 50, name))
+    command = ["export", str(tmp_path / "tokens"), "--format", "jsonl", "--check", "--quiet", "--validation", "0"]
+    lines = {}
+    for name, more in (("segments", []), ("frames", ["--no-deduplicate"])):
+        assert main([*command, "--out", str(tmp_path / name), *more]) == 0
+        read = map(json.loads, (tmp_path / name / "train.jsonl").read_text().splitlines())
+        lines[name] = {line["id"]: line for line in read}
+    assert lines["segments"]["a"]["input_ids"] == [3, 7, 1]
+    assert lines["segments"]["a"]["durations"] == [3, 2, 1]
+    assert {name: line["input_ids"] for name, line in lines["frames"].items()} == rows

@@ -27,7 +27,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
 
 def report(num_rows: int) -> Any:
     rows = [SimpleNamespace(name=f"r{row}", information=SimpleNamespace(pnmi=0.1 * row)) for row in range(num_rows)]
-    return SimpleNamespace(rows=rows, counts="counts", labels="labels", bitrates=SimpleNamespace(nominal_bps=500.0))
+    return SimpleNamespace(
+        rows=rows,
+        counts="counts",
+        labels="labels",
+        bitrates=SimpleNamespace(nominal_bps=500.0),
+        stamp=SimpleNamespace(segments=None),
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from vqaudio.audio.degradations import DEGRADATIONS
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.core.units import FrameGrid
 from vqaudio.jobs.probe.mfcc_control import MfccCodes, mfcc_vectors
 from vqaudio.jobs.probe.stability import choose_utterances, codec_encoder, stability_scores
 from vqaudio.jobs.stamps import stamp_of
+from vqaudio.tokens.runs import to_runs
 
 GRID = FrameGrid(16_000, 320)
 
@@ -151,3 +153,11 @@ def test_vectors_of_a_codec_belong_to_its_codes(tmp_path: Path) -> None:
         distances = ((found.encoder[:, None] - table) ** 2).sum(axis=-1)
         own = distances[np.arange(32), np.searchsorted(list(of_code), found.codes)]
         np.testing.assert_allclose(own, distances.min(axis=1), rtol=1e-4)
+
+
+def test_the_codes_of_a_store_of_segments_are_compared_with_segments(make_voiced_codec) -> None:
+    codec, samples = make_voiced_codec(), 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    frames = codec_encoder(codec, stamp_of(codec), 0)(samples)
+    segments = codec_encoder(codec, stamp_of(codec, segments=SegmentSetting()), 0)(samples)
+    assert len(segments) == len(frames)
+    assert len(to_runs(segments)[0]) < len(to_runs(frames)[0])

@@ -6,8 +6,11 @@ import pytest
 import soundfile
 import torch
 
+from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
+from vqaudio.codec.segments.encoder import encode_segments
 from vqaudio.core.errors import VqaudioError
+from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.voice import sampling
 from vqaudio.jobs.voice.sampling import Request, choose_voice, decode_samples, sample_speech
@@ -110,3 +113,15 @@ def test_another_codecs_prior_and_a_prompt_without_sound_are_refused(prior, code
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
     with pytest.raises(VqaudioError, match=r"empty\.wav: holds no samples"):
         sample_speech(prior, codec, Request(1, 0.6, tmp_path / "empty.wav"))
+
+
+def test_a_prior_of_segments_continues_the_segments_of_a_prompt(codec, prompt) -> None:
+    setting = SegmentSetting(1.0)
+    shape = NetworkConfig(width=16, num_layers=1, num_heads=2, hidden=24, context_tokens=32)
+    torch.manual_seed(0)
+    prior = Prior(shape, CodeLanguage(stamp_of(codec, segments=setting))).eval()
+    samples = sample_speech(prior, codec, Request(1, 0.6, prompt))
+    heard_codes = encode_segments(codec, read_audio(prompt), setting)
+    assert samples.codes[0][:, : samples.prompt_frames].tolist() == heard_codes.tolist()
+    (sound,) = decode_samples(codec, samples)
+    assert len(sound) == samples.codes[0].shape[1] * codec.grid.hop_samples

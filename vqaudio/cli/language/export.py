@@ -47,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     grid = "codes as rows, one for each codebook, with padding (jsonl --style lists, webdataset)"
     parser.add_argument("--grid", action="store_true", help=grid)
-    parser.add_argument("--deduplicate", action="store_true", help="merge equal neighbours; durations are kept apart")
+    deduplicate = (
+        "merge equal neighbours; durations are kept apart (default: of segments, `vqaudio tokenize --segments`)"
+    )
+    parser.add_argument("--deduplicate", action=argparse.BooleanOptionalAction, help=deduplicate)
     parser.add_argument(
         "--bpe", metavar="N", type=int, default=0, help="N merges of frequent neighbours into one token"
     )
@@ -89,8 +92,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def options_of(args: argparse.Namespace) -> "ExportOptions":
-    """Read the command line as options.  Raises VqaudioError for a value that is none."""
+def options_of(args: argparse.Namespace, *, are_segments: bool) -> "ExportOptions":
+    """Read the command line as options.  Raises VqaudioError for a value that is none.
+
+    are_segments: what the store holds; each is then exported once.
+    """
     import os
 
     from vqaudio.export.formats.table import format_of, named_format
@@ -103,7 +109,7 @@ def options_of(args: argparse.Namespace) -> "ExportOptions":
         num_codebooks=args.codebooks,
         pattern=args.interleave,
         is_grid=args.grid,
-        is_deduplicated=args.deduplicate,
+        is_deduplicated=are_segments if args.deduplicate is None else args.deduplicate,
         bpe_merges=args.bpe,
         has_bos=args.bos,
         has_eos=format_of(name, style).has_eos if args.eos is None else args.eos,
@@ -118,7 +124,7 @@ def export(args: argparse.Namespace, store: "TokenStore") -> "ExportRecord":
     """Write the export, with progress."""
     from vqaudio.export.run import export_store
 
-    options = options_of(args)
+    options = options_of(args, are_segments=store.stamp.segments is not None)
     try:
         with rows_shown(store, is_quiet=args.quiet) as finish:
             return export_store(

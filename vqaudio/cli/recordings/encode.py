@@ -13,6 +13,7 @@ import argparse
 import sys
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.cli.terminal.segments import add_segments_argument, segments_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT.codes", type=path_of, help="file to write")
     parser.add_argument("--codec", metavar="NAME|DIR", default="speech-16k", help="a shipped codec or a folder")
     parser.add_argument("--codebooks", metavar="K", type=int, help="the first K codebooks only (default: all)")
+    add_segments_argument(parser)
     parser.add_argument("--start", metavar="S", type=float, default=0.0, help="from this second on (default: 0)")
     parser.add_argument("--end", metavar="S", type=float, help="up to this second, or to the end")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
@@ -39,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
 
     require_free(args.out, SUFFIX, args.audio, is_overwriting=args.overwrite)
     codec = open_tokenizer(args.codec, args.device)
-    content, warnings = encode_recording(codec, args.audio, args.codebooks, start_s=args.start, end_s=args.end)
+    times, segments = {"start_s": args.start, "end_s": args.end}, segments_of(args)
+    content, warnings = encode_recording(codec, args.audio, args.codebooks, **times, segments=segments)
     write_codes(args.out, content)
     for warning in warnings:
         print(printable(f"warning: {args.audio}: {warning}"), file=sys.stderr)

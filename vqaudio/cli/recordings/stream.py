@@ -9,8 +9,9 @@ and in a pipe:
 
 Samples are 16-bit little-endian integers, one channel, at the codec's rate, without a header.  Codes are those of the
 whole recording, bit for bit, in the format of `.codes` files (`vqaudio/tokens/wire/writing.py`): `vqaudio stream decode
-< in.codes` plays one.  Every block of --block-frames frames is sent at once.  When a signal ends `encode`, what came
-before is encoded to its end.
+< in.codes` plays one.  Every block of --block-frames frames is sent at once; with --segments a frame's code, which is
+that of its segment, is sent when it is decided, up to a second later.  When a signal ends `encode`, what came before is
+encoded to its end.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from vqaudio.cli.terminal.segments import add_segments_argument, segments_of
 
 if TYPE_CHECKING:
     from threading import Event
@@ -36,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     codec = "encode: a shipped codec or a folder, speech-16k if none is named; decode: where the codes' own codec is"
     parser.add_argument("--codec", metavar="NAME|DIR", help=codec)
     parser.add_argument("--codebooks", metavar="K", type=int, help="of the first K codebooks only (default: all)")
+    add_segments_argument(parser)
     block = "frames computed at a time (default: 1); more cost less and come later, and the codes stay the same"
     parser.add_argument("--block-frames", metavar="N", type=int, default=1, help=block)
     voice = "decode, of a codec with speaker conditioning: a speaker that it knows, or a recording of any"
@@ -68,8 +72,9 @@ def encode(args: argparse.Namespace, stop: "Event") -> None:
     if args.speaker is not None:
         raise VqaudioError("--speaker is for `stream decode`: codes have no voice until they are decoded")
     require_pipes("samples", "codes")
-    stream = open_stream(args.codec or "speech-16k", args.codebooks, args.block_frames, device=args.device)
-    encoder, writer, rest = stream.encoder, CodesWriter(stamp_of(stream.codec, args.codebooks)), b""
+    name, segments = args.codec or "speech-16k", segments_of(args)
+    stream = open_stream(name, args.codebooks, args.block_frames, device=args.device, segments=segments)
+    encoder, writer, rest = stream.encoder, CodesWriter(stamp_of(stream.codec, args.codebooks, segments)), b""
     send(writer.header())
     for content in arriving(stop):
         content = rest + content

@@ -9,6 +9,7 @@ For example:
     vqaudio tokenize data/samples --out tokens/
     vqaudio tokenize --manifest data/samples/metadata.csv --codec units-16k --out units/
     vqaudio tokenize CORPUS --codec units:facebook/hubert-base-ls960 --layer 6 --kmeans km500.npy --out hubert/
+    vqaudio tokenize data/samples --out segments/ --codec units-16k --segments
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli.terminal.paths import path_of
+from vqaudio.cli.terminal.segments import add_segments_argument, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kmeans", metavar="FILE", type=path_of, help="of --codec units:MODEL: means, .safetensors or .npy"
     )
     parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
+    add_segments_argument(parser)
     parser.add_argument("--metadata", metavar="CSV", type=path_of, help="columns path, speaker, text: kept with codes")
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
@@ -215,7 +218,9 @@ def prepare(
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.tokens.writer import TokenWriter
 
-    stamp = stamp_of(codec, args.codebooks)
+    segments = segments_of(args)
+    stamp = stamp_of(codec, args.codebooks, segments)
+    tokenizer, num_threads = tokenizer_of(codec, args.codebooks, segments=segments)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode, run_shard=run_shard))
     todo = [source for source in sources if not writer.has_row(source.id)]
@@ -225,7 +230,6 @@ def prepare(
 
         options = {"device": args.device, "num_workers": args.workers, "address": args.ray_address, "stop": stop}
         return writer, Summary(num_before, stamp=stamp), RayRun(todo, args.codec, stamp, **options)
-    tokenizer, num_threads = tokenizer_of(codec, args.codebooks)
     run = LocalRun(
         todo,
         tokenizer,

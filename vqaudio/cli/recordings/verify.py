@@ -115,7 +115,7 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
         known |= {source.id for source in todo}
         with ExitStack() as stack:
             readers = start_readers(args.workers, len(todo), stack)
-            tokenizer, num_threads = tokenizer_of(codec, books)
+            tokenizer, num_threads = tokenizer_of(codec, books, segments=manifest.stamp.segments)
             rows = []
             run = LocalRun(todo, tokenizer, readers, num_threads=num_threads, num_in_flight=32)
             for outcome in run.outcomes():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.codec.locate import UNITS_PREFIX
@@ -15,6 +16,7 @@ from vqaudio.codec.units.hidden_states import HiddenStates, open_hidden_states
 from vqaudio.codec.units.naming import CENTROIDS, UnitsName, read_units_folder
 from vqaudio.core.errors import VqaudioError
 from vqaudio.quantizers.search import nearest_codes, squared_norms
+from vqaudio.quantizers.segments.distances import scaled_distances
 
 NO_SOUND = "units hold what is said and no voice: there is no sound in them to decode; vocoders that were trained on "
 NO_SOUND += "such units read `vqaudio export --format gslm`"
@@ -61,11 +63,23 @@ class UnitsTokenizer:
         """Raise VqaudioError: units alone hold no sound."""
         raise VqaudioError(f"{self.name}: {NO_SOUND}")
 
+    @torch.inference_mode()
+    def distances(self, samples: NDArray[np.float32]) -> Tensor:
+        """Compute the scaled distances `t v` of the frames of a recording `n`; see `scaled_distances`."""
+        return self._on_grid(scaled_distances(self._centroids)(self._vectors(samples)), len(samples))
+
     def _encode_row(self, samples: Tensor) -> Tensor:
-        vectors = torch.from_numpy(self.states(samples.cpu().numpy().astype(np.float32)))
-        units = nearest_codes(vectors.to(self.device), self._centroids, self._norms)
-        num_frames = self.grid.num_frames(len(samples))
-        return torch.cat([units, units[-1:].expand(max(0, num_frames - len(units)))])[:num_frames]
+        vectors = self._vectors(samples.cpu().numpy().astype(np.float32))
+        return self._on_grid(nearest_codes(vectors, self._centroids, self._norms), len(samples))
+
+    def _vectors(self, samples: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(self.states(samples)).to(self.device)
+
+    def _on_grid(self, frames: Tensor, num_samples: int) -> Tensor:
+        """Repeat the last of frames `t ...` for those that the convolutions leave out."""
+        num_frames = self.grid.num_frames(num_samples)
+        last = frames[-1:].expand(max(0, num_frames - len(frames)), *frames.shape[1:])
+        return torch.cat([frames, last])[:num_frames]
 
 
 def open_units(name_or_folder: str | Path, device: str = "cpu") -> UnitsTokenizer:

@@ -55,7 +55,8 @@ def write_plots(folder: Path, report: ProbeReport, corpus: ProbeCorpus, audio: P
 
 def bitrate_plot(report: ProbeReport) -> "Figure":
     """Draw the PNMI of the codes and their controls against bits a second, beside what was published."""
-    points = {row.name: (report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
+    share = 1.0 if report.stamp.segments is None else 1 / report.runs.mean_frames  # of the frames, those that are kept
+    points = {row.name: (share * report.bitrates.nominal_bps, row.information.pnmi) for row in report.rows}
     return plots.pnmi_against_bitrate(points)
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.degradations import DEGRADATIONS, Degradation
 from vqaudio.audio.files import read_audio
+from vqaudio.codec.model import Codec
+from vqaudio.codec.segments.encoder import encode_segments
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import AudioTokenizer
 from vqaudio.core.units import FrameGrid
@@ -28,10 +30,16 @@ Encode = Callable[[NDArray[np.float32]], NDArray[np.int64]]  # samples `n` -> co
 
 
 def codec_encoder(codec: AudioTokenizer, stamp: CodecStamp, codebook: int) -> Encode:
-    """Make the encoder of one codebook's codes.  Raises VqaudioError if another codec made the store."""
+    """Make the encoder of one codebook's codes, or of segments, as the stamp says.
+
+    Raises VqaudioError if another codec made the store.
+    """
     import torch
 
     stamp.require_same(stamp_of(codec))
+    if (segments := stamp.segments) is not None:
+        assert isinstance(codec, Codec), "probes read codecs of vqaudio"
+        return lambda samples: encode_segments(codec, samples, segments)[0]
 
     def encode(samples: NDArray[np.float32]) -> NDArray[np.int64]:
         with torch.inference_mode():

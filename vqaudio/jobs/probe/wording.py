@@ -18,12 +18,13 @@ HEADLINE_GLOSSARY = {
     "speech": "the same without silence",
     "R-value": "changes of code as phone boundaries, within 20 ms: 1 is best, too many of them make it negative",
     "F1": "harmonic mean of precision and recall of those boundaries",
+    "precision": "changes of code that a phone boundary is within 20 ms of",
     "recall": "phone boundaries that a change of code is within 20 ms of",
 }
 HEADLINE_COLUMNS = tuple(HEADLINE_GLOSSARY)
 HEADLINE_NOTE = (
     "purity: phone purity, the code -> phone mapping on the frames it was fitted on; held out: on other speakers; "
-    "speech: without silence; R-value, F1, recall: boundaries within 20 ms"
+    "speech: without silence; R-value, F1, precision, recall: boundaries within 20 ms"
 )
 CLASS_GLOSSARY = {
     "frames": "labelled frames of the class",
@@ -45,8 +46,8 @@ def headline_cells(row: Headline) -> list[str]:
         information.v_measure,
         information.ami,
     )
-    scores = (row.mapping.accuracy, row.mapping_speech.accuracy, edges.r_value, edges.f1, edges.recall)
-    return [format_share(value) for value in (*shares, *scores)]
+    scores = (row.mapping.accuracy, row.mapping_speech.accuracy, edges.r_value, edges.f1)
+    return [format_share(value) for value in (*shares, *scores, edges.precision, edges.recall)]
 
 
 def class_cells(row: PhoneRow) -> list[str]:
@@ -99,6 +100,11 @@ def prior_lines(report: ProbeReport) -> Iterator[str]:
 def rate_lines(report: ProbeReport) -> Iterator[str]:
     """Format bitrates and run lengths of the codes."""
     rates, runs = report.bitrates, report.runs
+    if report.stamp.segments is not None:
+        yield (
+            f"segments: {runs.runs_per_second:.1f} a second, {rates.merged_bps:.0f} bits a second as ZeroSpeech counts "
+            f"them, {rates.timed_bps:.0f} with their durations"
+        )
     yield (
         f"bits a second: {rates.nominal_bps:.0f} nominal, {rates.unigram_bps:.0f} as ZeroSpeech counts, "
         f"{rates.merged_bps:.0f} with repeats merged"

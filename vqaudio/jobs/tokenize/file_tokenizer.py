@@ -11,6 +11,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.sources import Source
 from vqaudio.jobs.summary import Kinds
 from vqaudio.jobs.tokenize.readers import Decoded
+from vqaudio.tokens.runs import to_runs
 from vqaudio.tokens.schema import CodecStamp
 
 
@@ -113,9 +114,16 @@ class Counts:
 
 @dataclass
 class Summary(Counts):
-    """The counts of one run that makes codes."""
+    """The counts of one run that makes codes, or segments."""
 
     stamp: CodecStamp = field(kw_only=True)
+    num_segments: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file."""
+        super().add(outcome)
+        if outcome.codes is not None and self.stamp.segments is not None:
+            self.num_segments += len(to_runs(outcome.codes)[1])
 
     @property
     def audio_s(self) -> float:
@@ -127,9 +135,13 @@ class Summary(Counts):
         books, rate_hz = self.stamp.num_codebooks, self.stamp.frame_rate_hz
         kbit_s = books * rate_hz * math.log2(self.stamp.codebook_size) / 1000
         before = f", {self.num_before:,} were in the store already" if self.num_before else ""
+        codes = f"{self.num_frames * books:,}: {books} codebooks at {rate_hz:g} Hz, {kbit_s:.2f} kbit/s"
+        if self.stamp.segments is not None:
+            frequency_hz = self.num_segments / max(1, self.num_frames) * rate_hz
+            codes = f"{self.num_segments:,}: segments of {self.num_frames:,} frames, {frequency_hz:.1f} a second"
         lines = [
             f"files     {self.num_files:,} tokenized, {self.num_failures:,} failed{before}",
             f"audio     {self.audio_s / 3600:.2f} h in {wall_s:.0f} s, {self.audio_s / wall_s:.0f} x real time",
-            f"codes     {self.num_frames * books:,}: {books} codebooks at {rate_hz:g} Hz, {kbit_s:.2f} kbit/s",
+            f"codes     {codes}",
         ]
         return lines + self.failures.lines("failed") + self.warnings.lines("warnings")

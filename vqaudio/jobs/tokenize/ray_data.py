@@ -185,7 +185,7 @@ class BatchTokenizer:
         opened = open_tokenizer(codec, device)
         wanted = CodecStamp.from_json(stamp)
         wanted.require_same(stamp_of(opened, wanted.num_codebooks))
-        self.tokenizer, self.num_threads = tokenizer_of(opened, wanted.num_codebooks)
+        self.tokenizer, self.num_threads = tokenizer_of(opened, wanted.num_codebooks, segments=wanted.segments)
         num_readers = 1 if device == "cpu" else 4
         self.readers: list[AudioFileReader] = [KeptReader(ProcessReader()) for _ in range(num_readers)]
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.files import read_audio
 from vqaudio.codec.model import Codec
+from vqaudio.codec.segments.encoder import encode_segments
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.voice.conversion import find_voice
 from vqaudio.prior.checkpoint import CheckpointPrior
-from vqaudio.prior.language import Tokens
+from vqaudio.prior.language import CodeLanguage, Tokens
 from vqaudio.prior.model import Prior
 from vqaudio.prior.sampling import Lengths, SamplingOptions, sample_codes
 
@@ -69,7 +70,7 @@ def sample_speech(prior: Prior | CheckpointPrior, codec: Codec, request: Request
     language, grid = prior.language, codec.grid
     language.stamp.require_same(stamp_of(codec))
     embedding = choose_voice(prior, codec, request)
-    prompt = _prompt_codes(codec, request.prompt, language.num_codebooks)
+    prompt = _prompt_codes(codec, request.prompt, language)
     num_prompt = 0 if prompt is None else prompt.shape[1]
     lengths = Lengths(
         num_prompt + grid.num_frames(round(min(LEAST_S, request.seconds) * grid.sample_rate_hz)),
@@ -112,11 +113,16 @@ def decode_samples(codec: Codec, samples: Samples) -> Iterator[NDArray[np.float3
         yield sound[0, 0].cpu().numpy()
 
 
-def _prompt_codes(codec: Codec, prompt: Path | None, num_codebooks: int) -> Tokens | None:
-    """Encode a recording to codes `k t`.  Raises VqaudioError if it holds no sound."""
+def _prompt_codes(codec: Codec, prompt: Path | None, language: CodeLanguage) -> Tokens | None:
+    """Encode a recording to codes `k t`, as those are made that the prior has learned.
+
+    Raises VqaudioError if it holds no sound.
+    """
     if prompt is None:
         return None
     samples = read_audio(prompt, codec.grid.sample_rate_hz)
+    if language.stamp.segments is not None:
+        return encode_segments(codec, samples, language.stamp.segments)
     audio = torch.from_numpy(samples)[None, None].to(codec.device)
     with torch.inference_mode():
-        return codec.encode(audio, num_codebooks=num_codebooks)[0].cpu().numpy()
+        return codec.encode(audio, num_codebooks=language.num_codebooks)[0].cpu().numpy()

@@ -1,0 +1,1 @@
+"""Encoders whose codes are segments: runs of frames that share a code."""
