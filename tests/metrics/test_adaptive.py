@@ -58,6 +58,11 @@ def test_what_one_recording_teaches_serves_the_next() -> None:
     assert bits[1].shape == codes.shape
 
 
+def test_a_recording_begins_without_the_last_code_of_the_one_before() -> None:
+    recordings = [np.array([[3] + [0, 5] * 20 + [0]])] * 30  # after 0 comes 5, at a beginning 3
+    assert adaptive_bits(recordings, SIZE)[-1][0, 0] < 2.0
+
+
 @pytest.mark.parametrize(("lag", "books"), [("time", 1), ("below", 2)])
 def test_codes_that_the_last_one_or_the_codebook_below_decides_cost_little(lag: str, books: int) -> None:
     codes = np.cumsum(1 + (uniform(books, 6_000) == 0), axis=1) % SIZE if lag == "time" else uniform(2, 6_000)

@@ -53,7 +53,8 @@ class EntropyMeter:
         return CodedRates(adaptive, float(sum(one.sum() for one in frame_bits(self._prior, cut))) / seconds / 1000)
 
     def _adaptive_bits(self) -> NDArray[np.float64]:
-        if self._books is None:
+        books = self._books
+        if books is None:
             bits = adaptive_bits(self._recordings, self._codebook_size)
-            self._books = np.stack([one.sum(axis=1) for one in bits]).sum(axis=0)
-        return self._books
+            books = self._books = np.stack([one.sum(axis=1) for one in bits]).sum(axis=0)
+        return books
