@@ -26,7 +26,8 @@ RECIPES = sorted(
 )
 FRAME_RATES_HZ = {"vqvae2017_25hz.yaml": 25}
 WITH_ONE_CODEBOOK = {
-    "librispeech_single.yaml", "ljspeech_fsq.yaml", "units_16k.yaml", "vctk_speakers.yaml", "vqvae2017_25hz.yaml",
+    "librispeech_single.yaml", "ljspeech_fsq.yaml", "units_16k.yaml", "units_16k_pitch.yaml",
+    "vctk_speakers.yaml", "vqvae2017_25hz.yaml",
     "vqvae2017_50hz.yaml",
 }  # fmt: skip
 SMALL = [

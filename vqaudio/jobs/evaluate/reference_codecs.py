@@ -140,8 +140,9 @@ class TokenizerCodec:
     def _decode(self, codes: torch.Tensor, reference: Samples) -> torch.Tensor:
         if not isinstance(self.codec, Codec):
             return self.codec.decode(codes, length=len(reference))
-        voice = self.codec.speaker_embeddings(self._audio(reference), None)
-        return self.codec.decode(codes, len(reference), embeddings=voice)
+        audio = self._audio(reference)
+        voice, pitch = self.codec.speaker_embeddings(audio, None), self.codec.own_pitch(audio)
+        return self.codec.decode(codes, len(reference), embeddings=voice, pitch=pitch)
 
     def _same(self, first: NDArray[np.int64], samples: Samples) -> float:
         return float(code_agreement(first, self._encode(samples)[0, :1].cpu().numpy())[0])
