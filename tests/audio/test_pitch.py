@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vqaudio.audio.pitch import AHEAD_S, HEARD_S, track_f0, track_f0_nearby
+from vqaudio.audio.pitch import track_f0
 
 RATE_HZ = 16_000
 
@@ -38,35 +38,3 @@ def test_the_gate_stands_forty_decibels_below_the_loudest_frame(level_db: float,
     quiet = track_f0(samples, RATE_HZ)[110:-10]
     assert np.isfinite(quiet).all() if is_voiced else np.isnan(quiet).all()
     assert not is_voiced or np.abs(quiet - 150).max() < 1
-
-
-def test_f0_nearby_is_that_of_the_whole_where_nothing_was_louder_before(voice) -> None:
-    samples = voice(np.full(RATE_HZ, 150.0)) * np.linspace(0.1, 1, RATE_HZ)
-    samples[:4000] = 0
-    np.testing.assert_array_equal(track_f0_nearby(samples, RATE_HZ), track_f0(samples, RATE_HZ))
-
-
-def test_f0_nearby_does_not_change_by_what_is_farther_away(voice) -> None:
-    generator = np.random.default_rng(0)
-    samples = voice(150 + 40 * np.sin(np.arange(8 * RATE_HZ) / 4000)) * (generator.random(80) < 0.6).repeat(1600)
-    near = track_f0_nearby(samples, RATE_HZ)
-    here = slice(500, 520)  # frames; what counts begins HEARD_S before and ends AHEAD_S after them, and 50 ms
-    cut = samples.copy()
-    cut[: round((5.0 - HEARD_S - 0.05) * RATE_HZ)] = 0.9
-    cut[round((5.2 + AHEAD_S + 0.05) * RATE_HZ) :] = 0.9
-    np.testing.assert_allclose(track_f0_nearby(cut, RATE_HZ)[here], near[here], rtol=1e-9)
-    assert np.isfinite(near[here]).any()
-
-
-def test_the_gate_nearby_opens_again_after_a_loud_noise_and_never_for_what_is_below_its_floor(voice) -> None:
-    seconds = 6
-    samples = voice(np.full(seconds * RATE_HZ, 150.0)) * 5e-3
-    samples[: RATE_HZ // 2] = np.random.default_rng(0).normal(0, 0.3, RATE_HZ // 2)
-    found = track_f0_nearby(samples, RATE_HZ)
-    assert np.isnan(found[60:340]).all()
-    assert np.isfinite(found[370:-5]).all()
-    assert np.isnan(track_f0_nearby(samples * 1e-2, RATE_HZ)).all()
-
-
-def test_no_samples_have_no_frames() -> None:
-    assert len(track_f0(np.zeros(0), RATE_HZ)) == len(track_f0_nearby(np.zeros(0), RATE_HZ)) == 0

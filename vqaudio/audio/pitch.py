@@ -6,7 +6,6 @@ real time after half a minute of compilation; this is numpy, at a hundred times 
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 LOWEST_HZ = 60.0
 HIGHEST_HZ = 400.0
@@ -15,10 +14,6 @@ WINDOW_S = 0.032
 APERIODICITY = 0.2  # a frame is voiced below it; the paper's 0.1 loses a third of what pYIN calls voiced
 SMOOTHING_S = 0.001  # a box of 1 ms, twice: hiss must not hide the period.  Source: the paper's low-pass at 1 kHz
 SILENCE_DB = -40.0  # below the loudest frame: not voiced
-# Of the gate that needs no more than its surroundings: the loudest frame of so long before and after; beside it a floor
-# under full scale, for pauses that are longer, where hum is the loudest there is.
-HEARD_S, AHEAD_S = 3.0, 0.1
-FLOOR_DB = -70.0
 
 
 def normalized_differences(samples: NDArray[np.floating], window: int, longest: int, step: int) -> NDArray[np.float64]:
@@ -47,25 +42,16 @@ def track_f0(samples: NDArray[np.floating], sample_rate_hz: int) -> NDArray[np.f
     samples: `n`.  What is softer than the loudest frame of all by 40 dB is unvoiced.
     Source: de Cheveigne and Kawahara 2002, doi:10.1121/1.1458024, steps 1-5.
     """
-    f0_hz, power = _periods(samples, sample_rate_hz)
+    f0_hz, power = find_periods(samples, sample_rate_hz)
     return np.where(power > power.max(initial=0) * 10 ** (SILENCE_DB / 10), f0_hz, np.nan)
 
 
-def track_f0_nearby(samples: NDArray[np.floating], sample_rate_hz: int) -> NDArray[np.float64]:
-    """Track F0 as `track_f0` does, but of what stands HEARD_S before to AHEAD_S after a frame alone (and 30 ms): `t`.
-
-    So a stream has the F0 of the whole recording, AHEAD_S late.  The loudest frame is the loudest there.
-    """
-    f0_hz, power = _periods(samples, sample_rate_hz)
-    before, after = round(HEARD_S / STEP_S), round(AHEAD_S / STEP_S)
-    surroundings = np.pad(power, (before, after))
-    width = before + after + 1
-    loudest = maximum_filter1d(surroundings, width, mode="constant")[width // 2 :][: len(power)]
-    gate = np.maximum(loudest * 10 ** (SILENCE_DB / 10), 10 ** (FLOOR_DB / 10))
-    return np.where(power > gate, f0_hz, np.nan)
+def longest_period_s() -> float:
+    """Return the longest period that is looked for, in seconds."""
+    return 1 / LOWEST_HZ
 
 
-def _periods(samples: NDArray[np.floating], sample_rate_hz: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def find_periods(samples: NDArray[np.floating], sample_rate_hz: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find F0 in Hz every 10 ms, NaN where there is no period, and the power there: two of `t`."""
     step, window = round(STEP_S * sample_rate_hz), round(WINDOW_S * sample_rate_hz)
     shortest, longest = int(sample_rate_hz / HIGHEST_HZ), int(sample_rate_hz / LOWEST_HZ)

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.audio.pitch import STEP_S, track_f0_nearby
+from vqaudio.audio.pitch import STEP_S
+from vqaudio.audio.pitch_stream import track_f0_nearby
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 
@@ -75,9 +76,9 @@ def frame_f0(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.float
     It is the median of what was tracked within the frame, its edges included; voiced is what is so for the most part.
     """
     num_frames, tracked = grid.num_frames(len(samples)), track_f0_nearby(samples, grid.sample_rate_hz)
-    hop_s = grid.hop_samples / grid.sample_rate_hz
-    per_frame = max(1, round(hop_s / STEP_S))
-    first = np.round(np.arange(num_frames) * hop_s / STEP_S).astype(np.int64)
+    steps_per_frame = grid.hop_samples / round(STEP_S * grid.sample_rate_hz)
+    per_frame = max(1, round(steps_per_frame))
+    first = np.round(np.arange(num_frames) * steps_per_frame).astype(np.int64)
     inside = first[:, None] + np.arange(per_frame + 1)
     padded = np.pad(tracked, (0, max(0, int(inside.max(initial=0)) + 1 - len(tracked))), constant_values=np.nan)
     values = np.sort(padded[inside], axis=1)  # NaN last
