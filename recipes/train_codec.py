@@ -155,9 +155,10 @@ class CodecTraining:
             self.codec.eval()
             codes = self.codec.encode(audio, lengths)
             embeddings = self.codec.speaker_embeddings(audio, speakers, lengths)
+            pitch = self.codec.own_pitch(audio, lengths)
             for books in num_codebooks:
                 named[f"codebooks_{books}"] = self.codec.decode(
-                    codes[:, :books], audio.shape[-1], embeddings=embeddings
+                    codes[:, :books], audio.shape[-1], embeddings=embeddings, pitch=pitch
                 )
         return {
             f"speech_{row}/{name}": sound[row, 0].float().cpu().numpy()

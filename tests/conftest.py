@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 # Files of tests run side by side: each process, and each that it starts, has one thread, and none waits for another's.
@@ -141,3 +142,14 @@ def means_file(speech_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     path = tmp_path_factory.mktemp("means") / "km.npy"
     np.save(path, vectors[:: len(vectors) // 17][:17])
     return path
+
+
+@pytest.fixture(scope="session")
+def voice() -> Callable[[np.ndarray], np.ndarray]:
+    """A function: F0 in Hz for every sample, at 16 kHz -> seven harmonics, softer towards the top."""
+
+    def sound(f0_hz: np.ndarray) -> np.ndarray:
+        phase = 2 * np.pi * np.cumsum(f0_hz) / 16_000
+        return 0.1 * np.sum([np.sin(order * phase) / order for order in range(1, 8)], axis=0)
+
+    return sound

@@ -55,6 +55,13 @@ class Labels(NamedTuple):
         return None if found is None else frame_phones(found, self.kinds.numbers, codec.grid, num_frames)
 
 
+class Heard(NamedTuple):
+    """A voice as it was heard: its embedding `1 e`, and the median of its pitch in Hz, 0 where the codec takes none."""
+
+    embedding: torch.Tensor
+    median_hz: float
+
+
 class Bench:
     """A codec, the sound of a corpus, and its labels."""
 
@@ -69,10 +76,20 @@ class Bench:
         """`1 k t`."""
         return self.codec.encode(torch.from_numpy(samples)[None, None])
 
-    def voice(self, recordings: Sequence[NDArray[np.float32]]) -> torch.Tensor:
-        """The mean of what is heard in them, `1 e`."""
-        found = [self.codec.embed(torch.from_numpy(one)[None, None]) for one in recordings]
-        return torch.cat(found).mean(dim=0, keepdim=True)
+    def voice(self, recordings: Sequence[NDArray[np.float32]]) -> Heard:
+        """The mean of what is heard in them, and the median of their medians."""
+        audios = [torch.from_numpy(one)[None, None] for one in recordings]
+        embedding = torch.cat([self.codec.embed(audio) for audio in audios]).mean(dim=0, keepdim=True)
+        pitches = [self.codec.own_pitch(audio) for audio in audios]
+        medians = [float(pitch.median_hz) for pitch in pitches if pitch is not None and pitch.median_hz > 0]
+        return Heard(embedding, float(np.median(medians)) if medians else 0.0)
+
+    def speak(self, samples: NDArray[np.float32], codes: torch.Tensor, voice: Heard) -> NDArray[np.float32]:
+        """Codes of samples in a voice, with their melody around its median."""
+        pitch = self.codec.own_pitch(torch.from_numpy(samples)[None, None])
+        if pitch is not None and voice.median_hz:
+            pitch = pitch.around(voice.median_hz)
+        return self.codec.decode(codes, len(samples), embeddings=voice.embedding, pitch=pitch)[0, 0].numpy()
 
     def read_labels(self, utterances: Sequence[Utterance], alignments: Path, label_map: str) -> Labels:
         """Those of the utterances that have a sound alignment."""
@@ -92,9 +109,7 @@ class Bench:
                 table += count_pairs(codes, phones, *table.shape)
         return table
 
-    def versions(
-        self, one: Utterance, target: str, voices: Sequence[torch.Tensor], labels: Labels
-    ) -> Iterator[Version]:
+    def versions(self, one: Utterance, target: str, voices: Sequence[Heard], labels: Labels) -> Iterator[Version]:
         """As NAMES says.  voices: of the target, one for each kind of conversion."""
         samples = self.read(one)
         codes = self.codes(samples)
@@ -102,7 +117,7 @@ class Bench:
         assert one.speaker is not None, "speakers were grouped by name"
         yield Version(one.speaker, target, samples, codes[0, 0].numpy(), phones)
         for voice in (self.voice([samples]), *voices):
-            decoded = self.codec.decode(codes, len(samples), embeddings=voice)[0, 0].numpy()
+            decoded = self.speak(samples, codes, voice)
             yield Version(one.speaker, target, decoded, self.codes(decoded)[0, 0].numpy(), phones)
 
 

@@ -17,7 +17,8 @@ from vqaudio.training.batches import on_device, speaker_numbers
 from vqaudio.training.launch import launched
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = {"_units_codec.yaml", "units_16k_encoder.yaml"}  # a part of others; and test_train_units.py's
+# A part of others; and test_train_units.py's, test_train_frames.py's.
+OTHERS = {"_units_codec.yaml", "units_16k_encoder.yaml", "frames_speech.yaml"}
 RECIPES = sorted(
     path.name
     for path in (ROOT / "recipes").glob("*.yaml")
@@ -25,7 +26,8 @@ RECIPES = sorted(
 )
 FRAME_RATES_HZ = {"vqvae2017_25hz.yaml": 25}
 WITH_ONE_CODEBOOK = {
-    "librispeech_single.yaml", "ljspeech_fsq.yaml", "units_16k.yaml", "vctk_speakers.yaml", "vqvae2017_25hz.yaml",
+    "librispeech_single.yaml", "ljspeech_fsq.yaml", "units_16k.yaml", "units_16k_pitch.yaml",
+    "vctk_speakers.yaml", "vqvae2017_25hz.yaml",
     "vqvae2017_50hz.yaml",
 }  # fmt: skip
 SMALL = [
@@ -90,7 +92,9 @@ def test_a_recipe_is_a_short_overlay_whose_header_holds_its_command(name):
     assert name == "speech_16k.yaml" or "base" in yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("name", ["tiny", "vqvae2017_25hz", "ljspeech_fsq", "prior_tiny", "units_16k_encoder"])
+@pytest.mark.parametrize(
+    "name", ["tiny", "vqvae2017_25hz", "ljspeech_fsq", "prior_tiny", "units_16k_encoder", "frames_speech"]
+)
 def test_every_key_of_a_recipe_says_what_it_means(script, name):
     path = ROOT / "recipes" / f"{name}.yaml"
     module = script(f"{load_mapping(path).get('script', 'train_codec')}.py")

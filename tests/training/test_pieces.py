@@ -179,7 +179,8 @@ def test_health_warns_of_a_collapsed_codebook_and_not_of_a_live_one():
 def test_held_out_figures_compare_the_codes_of_decoded_speech_with_those_of_the_recording():
     """A codec of signs whose decoder turns two of eight samples round for each codebook."""
 
-    def decode(codes, length, embeddings):
+    def decode(codes, length, embeddings, pitch):
+        assert pitch == "its pitch"
         return torch.cat([-1.0 * codes[:, :1, : 2 * codes.shape[1]], 1.0 * codes[:, :1, 2 * codes.shape[1] :]], dim=-1)
 
     codec: Any = SimpleNamespace(
@@ -187,6 +188,7 @@ def test_held_out_figures_compare_the_codes_of_decoded_speech_with_those_of_the_
         encode=lambda audio, lengths: audio.sign().long().repeat(1, 2, 1),
         decode=decode,
         speaker_embeddings=lambda audio, speakers, lengths: None,
+        own_pitch=lambda audio, lengths: "its pitch",
     )
     figures = held_out_figures(codec, nn.L1Loss(), torch.randn(3, 1, 8).sign(), None, None)
     assert figures == {"mel_1": 0.5, "mel_2": 1.0, "same_first_codes": 0.5}
@@ -307,8 +309,9 @@ def test_held_out_speech_is_encoded_again_with_its_lengths():
     codec: Any = SimpleNamespace(
         num_codebooks=2,
         encode=encode,
-        decode=lambda codes, length, embeddings: codes[:, :1].float(),
+        decode=lambda codes, length, embeddings, pitch: codes[:, :1].float(),
         speaker_embeddings=lambda audio, speakers, lengths: None,
+        own_pitch=lambda audio, lengths: None,
     )
     lengths = torch.tensor([8, 5, 8])
     figures = held_out_figures(codec, nn.L1Loss(), torch.randn(3, 1, 8).sign(), None, lengths)

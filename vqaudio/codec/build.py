@@ -11,6 +11,7 @@ from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder
 from vqaudio.nn.fourier import ISTFTHead
+from vqaudio.nn.pitch import PitchConditioning
 from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.nn.stem import SpectralStem
 from vqaudio.quantizers.kinds import build_quantizer
@@ -77,11 +78,26 @@ def _fourier(config: CodecConfig) -> FourierDecoder:
         network_lookahead=decoder.lookahead_frames,
         upsampling=decoder.upsampling,
         conditioning=conditioning,
+        pitch=_pitch(config, head) if decoder.pitch_steps else None,
+    )
+
+
+def _pitch(config: CodecConfig, head: ISTFTHead) -> PitchConditioning:
+    decoder = config.decoder
+    return PitchConditioning(
+        decoder.pitch_steps,
+        width=decoder.width,
+        sample_rate_hz=config.sample_rate_hz,
+        n_fft=head.n_fft,
+        upsampling=decoder.upsampling,
+        dropout=decoder.pitch_dropout,
     )
 
 
 def _mirror(config: CodecConfig) -> ConvDecoder:
     decoder = config.decoder
+    if decoder.pitch_steps:
+        raise VqaudioError("a `mirror` decoder takes no pitch; set decoder.pitch_steps=0 or decoder.kind=fourier")
     return ConvDecoder(
         widths=decoder.widths,
         strides=decoder.strides,

@@ -45,6 +45,8 @@ class DecoderConfig:
     hidden: channels inside them.  slow_dilations: of the blocks at the frame rate.
     fast_dilations: of those at `upsampling` times that rate.  upsampling: spectra for each frame.
     widths, strides, dilations: as the encoder's, in the decoder's own order.
+    pitch_steps: of the pitch that a `fourier` decoder takes beside the codes, see `vqaudio.codec.pitch.coder`; 0: none.
+    pitch_dropout: the share of recordings in training whose pitch the decoder is not given.
     """
 
     kind: str = "fourier"
@@ -59,6 +61,8 @@ class DecoderConfig:
     widths: tuple[int, ...] = field(default=(256, 128, 64, 32), metadata=SIZES)
     strides: tuple[int, ...] = field(default=(2, 4, 5, 8), metadata=SIZES)
     dilations: tuple[int, ...] = field(default=(1, 3, 9), metadata=SIZES)
+    pitch_steps: int = field(default=0, metadata=between(0, 4_096))
+    pitch_dropout: float = field(default=0.15, metadata=between(0, 1))
 
 
 @dataclass(frozen=True)

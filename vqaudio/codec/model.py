@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import config_fingerprint, fingerprint
+from vqaudio.codec.pitch.coder import Pitch, encode_pitch
 from vqaudio.codec.speakers import KnownSpeakers, embed_speakers, resolve_speaker_embeddings
 from vqaudio.codec.streaming import decode_latents
 from vqaudio.codec.windows import decode_windows, encode_windows, real_frames, real_part
@@ -18,6 +19,7 @@ from vqaudio.core.protocols import CodecOutput
 from vqaudio.core.units import FrameGrid
 from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder, Latents
+from vqaudio.nn.pitch import PitchTrack
 from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.quantizers.interface import Quantized, Quantizer
 
@@ -102,7 +104,9 @@ class Codec(nn.Module):
         codes = rearrange(quantized.codes, "b t k -> b k t")
         embeddings, log_magnitudes = self.speaker_embeddings(audio, speakers, lengths), None
         if isinstance(self.decoder, FourierDecoder):
-            log_magnitudes, phases = self.decoder.spectrum(vectors, embeddings)
+            pitch, conditioning = self.own_pitch(audio, lengths), self.decoder.pitch
+            track = None if pitch is None or conditioning is None else conditioning.drop_out(_track_of(pitch))
+            log_magnitudes, phases = self.decoder.spectrum(vectors, embeddings, track)
             sound = self.decoder.synthesize(log_magnitudes, phases, num_frames=vectors.shape[-1])
         else:
             sound = self.decoder(vectors)
@@ -143,12 +147,14 @@ class Codec(nn.Module):
         speakers: Tensor | None = None,
         *,
         embeddings: Tensor | None = None,
+        pitch: Pitch | None = None,
     ) -> Tensor:
         """Decode codes to audio.
 
         audio_codes: `b k t`, or `k t` for one recording, integers of any type, numpy's included (a store's rows have
         uint16); k may be fewer than the codec's.  length: samples to return, t * hop if None;
         speakers, embeddings: for a codec with speaker conditioning, see `resolve_speaker_embeddings`.
+        pitch: for a codec that takes it, of the same frames, see `encode_pitch`; None leaves it to the decoder.
         Returns audio `b 1 length`.
         Raises VqaudioError for codes that are none of this codec's, or a length that does not end in the last frame.
         """
@@ -161,8 +167,28 @@ class Codec(nn.Module):
                 f"pass the length that was encoded"
             )
         embeddings = resolve_speaker_embeddings(self, speakers, embeddings, len(audio_codes))
+        track = None if pitch is None else self._checked_pitch(pitch, audio_codes)
         vectors = self.decode_latents(audio_codes)
-        return decode_windows(self.decoder, vectors, embeddings, window_frames=self.window_frames)[..., :length]
+        return decode_windows(self.decoder, vectors, embeddings, track, window_frames=self.window_frames)[..., :length]
+
+    @property
+    def pitch_steps(self) -> int:
+        """Steps of the pitch that the decoder takes beside the codes; 0 for a codec that takes none."""
+        return self.config.decoder.pitch_steps
+
+    def encode_pitch(self, audio: Tensor, lengths: Tensor | None = None, *, median_hz: float | None = None) -> Pitch:
+        """Encode the pitch of audio `b 1 n` around its speakers' medians, for `decode`.
+
+        lengths: `b` samples that are real (all, if None).  median_hz: of the speaker; None takes each recording's own.
+        Another voice speaks it by `pitch.around(its_median_hz)`.  Raises VqaudioError for a codec that takes no pitch.
+        """
+        if not self.pitch_steps:
+            raise VqaudioError(f"{self.name} takes no pitch beside its codes; it has decoder.pitch_steps 0")
+        return encode_pitch(self._checked(audio), self.grid, self.pitch_steps, lengths=lengths, median_hz=median_hz)
+
+    def own_pitch(self, audio: Tensor, lengths: Tensor | None = None) -> Pitch | None:
+        """Encode the pitch with which audio `b 1 n` is decoded in its own voices, or None, as `speaker_embeddings`."""
+        return self.encode_pitch(audio, lengths) if self.pitch_steps else None
 
     def push_to_hub(self, repo_id: str, *, is_private: bool = False, card: str | None = None) -> str:
         """Write the codec to the Hugging Face hub; see `vqaudio.codec.saving.push_to_hub`."""
@@ -192,9 +218,21 @@ class Codec(nn.Module):
 
     def _forward_eval(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> CodecOutput:
         codes, latents = self._encoded(audio, lengths, None)
-        sound = self.decode(codes, audio.shape[-1], embeddings=self.speaker_embeddings(audio, speakers, lengths))
+        embeddings = self.speaker_embeddings(audio, speakers, lengths)
+        pitch = self.own_pitch(audio, lengths)
+        sound = self.decode(codes, audio.shape[-1], embeddings=embeddings, pitch=pitch)
         commitment = self._quantized(latents, lengths).commitment
         return CodecOutput(sound, codes, latents.vectors, self.decode_latents(codes), commitment)
+
+    def _checked_pitch(self, pitch: Pitch, audio_codes: Tensor) -> PitchTrack:
+        """Take the pitch that goes with codes `b k t` as the decoder wants it."""
+        wanted = (len(audio_codes), audio_codes.shape[-1])
+        if pitch.num_steps != self.pitch_steps or pitch.codes.shape != wanted:
+            raise VqaudioError(
+                f"pitch of {pitch.num_steps} steps and shape {tuple(pitch.codes.shape)} does not fit: {self.name} "
+                f"takes {self.pitch_steps or 'no'} steps, and the codes have shape {wanted}"
+            )
+        return PitchTrack(*(values.to(self.device) for values in _track_of(pitch)))
 
     def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Latents]:
         """Encode the real samples of audio `b 1 n` to codes and latents."""
@@ -231,3 +269,7 @@ class Codec(nn.Module):
         if not audio.isfinite().all():
             raise VqaudioError("encode takes finite samples, got NaN or infinity; find where they come from")
         return audio.float()
+
+
+def _track_of(pitch: Pitch) -> PitchTrack:
+    return PitchTrack(pitch.codes, pitch.f0_hz)

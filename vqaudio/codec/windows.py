@@ -10,6 +10,7 @@ from torch import Tensor
 from vqaudio.codec.streaming import encode_window, rows_at_once
 from vqaudio.nn.conv import fixed_windows
 from vqaudio.nn.encoder import Encoder, Latents
+from vqaudio.nn.pitch import PitchTrack
 from vqaudio.quantizers.interface import Quantizer
 
 
@@ -62,18 +63,27 @@ def join_latents(parts: Sequence[Latents]) -> Latents:
     return Latents(vectors, torch.cat(offsets, dim=-1) if offsets else None)
 
 
-def decode_windows(decoder: Any, vectors: Tensor, embeddings: Tensor | None = None, *, window_frames: int) -> Tensor:
+def decode_windows(
+    decoder: Any,
+    vectors: Tensor,
+    embeddings: Tensor | None = None,
+    pitch: PitchTrack | None = None,
+    *,
+    window_frames: int,
+) -> Tensor:
     """Decode latents `b d t` in windows in a row; after the last frame the decoder gets zero vectors.
 
-    embeddings: `b e` or None.  Returns audio `b 1 t*hop`, in time.
+    embeddings: `b e` or None.  pitch: of the same frames, or None.  Returns audio `b 1 t*hop`, in time.
     """
     delay, num_frames = decoder.lookahead_frames, vectors.shape[-1]
     sound = []
     for at, row in enumerate(vectors.split(1)):
         state, parts = decoder.zero_state(1), []
         speaker = None if embeddings is None else embeddings[at : at + 1]
-        for window in fixed_windows(F.pad(row, (0, delay)), window_frames):
-            audio, state = decoder.step(window, state, speaker)
+        for number, window in enumerate(fixed_windows(F.pad(row, (0, delay)), window_frames)):
+            frames = slice(number * window_frames, (number + 1) * window_frames)
+            given = () if pitch is None else (PitchTrack(*(values[at : at + 1, frames] for values in pitch)),)
+            audio, state = decoder.step(window, state, speaker, *given)
             parts.append(audio)
         sound.append(torch.cat(parts, dim=-1))
     whole = torch.cat(sound)

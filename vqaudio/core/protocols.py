@@ -98,6 +98,10 @@ class NeuralCodec(AudioTokenizer, Protocol):
         """Compute the speaker embeddings `b e` with which audio `b 1 n` is decoded in its own voices, or None."""
         ...
 
+    def own_pitch(self, audio: Tensor, lengths: Tensor | None = None) -> Any:
+        """Encode the pitch with which audio `b 1 n` is decoded in its own voices; None for a codec that takes none."""
+        ...
+
     def decode(
         self,
         audio_codes: Tensor,
@@ -105,6 +109,7 @@ class NeuralCodec(AudioTokenizer, Protocol):
         speakers: Tensor | None = None,
         *,
         embeddings: Tensor | None = None,
+        pitch: Any = None,
     ) -> Tensor:
-        """Decode audio_codes `b k t` to audio `b 1 length`, with speaker embeddings `b e`."""
+        """Decode audio_codes `b k t` to audio `b 1 length`, with speaker embeddings `b e` and what `own_pitch` gave."""
         ...

@@ -6,6 +6,7 @@ output frame t extends to frame t + L: `forward` appends L zero vectors and drop
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from vqaudio.nn.blocks import ConvNeXtBlock, ResidualUnit
 from vqaudio.nn.conditioning import SpeakerConditioning
 from vqaudio.nn.conv import CausalConv1d, CausalConvTranspose1d, Chain, Pointwise, State
 from vqaudio.nn.fourier import OVERLAP, ISTFTHead
+from vqaudio.nn.pitch import FRAMES_UNDER, PitchConditioning, PitchTrack
 
 
 class ConvDecoder(nn.Module):
@@ -60,6 +62,7 @@ class FourierDecoder(nn.Module):
 
     All its work is done at 50 and 100 steps a second instead of 16,000: the cheapest decoder on a CPU.
     network_lookahead: future frames in the network's receptive field; the head's held frames come on top.
+    pitch: for decoders that take pitch beside the vectors; without it, such a decoder hears that none is given.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class FourierDecoder(nn.Module):
         network_lookahead: int,
         upsampling: int = 2,
         conditioning: SpeakerConditioning | None = None,
+        pitch: PitchConditioning | None = None,
     ) -> None:
         super().__init__()
         if network_lookahead * upsampling < OVERLAP - 1 or head.held_frames % upsampling:
@@ -85,7 +89,7 @@ class FourierDecoder(nn.Module):
         self.slow, self.fast = nn.ModuleList(slow), nn.ModuleList(fast)
         self.upsample = CausalConvTranspose1d(width, width, kernel=2 * upsampling, stride=upsampling)
         self.norm = _FrameNorm(width)
-        self.head, self.conditioning = head, conditioning
+        self.head, self.conditioning, self.pitch = head, conditioning, pitch
         self.network_lookahead, self.upsampling = network_lookahead, upsampling
 
     @property
@@ -96,16 +100,21 @@ class FourierDecoder(nn.Module):
     def zero_state(self, batch: int) -> State:
         """Make the state before the first vector: one per layer, in the order of `step`."""
         layers = [self.entry, *self.slow, self.upsample, *self.fast, self.head]
-        return tuple(layer.zero_state(batch) for layer in layers)
+        f0 = () if self.pitch is None else (self.entry.weight.new_zeros(batch, self.network_lookahead),)
+        return (*(layer.zero_state(batch) for layer in layers), *f0)
 
-    def step(self, vectors: Tensor, state: State, embeddings: Tensor | None = None) -> tuple[Tensor, State]:
+    def step(
+        self, vectors: Tensor, state: State, embeddings: Tensor | None = None, pitch: PitchTrack | None = None
+    ) -> tuple[Tensor, State]:
         """Decode vectors `b d t` to `b 1 t*hop`, delayed by the lookahead.  embeddings: `b e` or None.
 
-        Returns the next state too.
+        pitch: of the frames of the vectors, None for none given.  Returns the next state too.
         """
         modulations = iter(self._modulations(embeddings))
         before, after = iter(state), []
+        track = self._track(vectors, pitch)
         x, kept = self.entry.step(vectors, next(before))
+        x = self._with_pitch(x, track)
         after.append(kept)
         for unit in self._units(self.slow):
             x, kept = unit.step(x, next(before), next(modulations))
@@ -115,26 +124,40 @@ class FourierDecoder(nn.Module):
         for unit in self._units(self.fast):
             x, kept = unit.step(x, next(before), next(modulations))
             after.append(kept)
-        audio, kept = self.head.step(self.norm(x), next(before))
-        return audio, (*after, kept)
+        x, head_state = self.norm(x), next(before)
+        if self.pitch is None or track is None:
+            audio, kept = self.head.step(x, head_state)
+            return audio, (*after, kept)
+        f0_hz = torch.cat([next(before), track.f0_hz], dim=1)  # late by network_lookahead, as the spectra are
+        ripple = self.pitch.ripple(x, f0_hz[:, : vectors.shape[-1] + FRAMES_UNDER])
+        audio, kept = self.head.step(x, head_state, ripple)
+        return audio, (*after, kept, f0_hz[:, -self.network_lookahead :])
 
-    def forward(self, vectors: Tensor, embeddings: Tensor | None = None) -> Tensor:
+    def forward(self, vectors: Tensor, embeddings: Tensor | None = None, pitch: PitchTrack | None = None) -> Tensor:
         """Decode vectors `b d t` to `b 1 t*hop`, without delay and Griffin-Lim.  embeddings: `b e` or None."""
-        return self.synthesize(*self.spectrum(vectors, embeddings), num_frames=vectors.shape[-1])
+        return self.synthesize(*self.spectrum(vectors, embeddings, pitch), num_frames=vectors.shape[-1])
 
-    def spectrum(self, vectors: Tensor, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def spectrum(
+        self, vectors: Tensor, embeddings: Tensor | None = None, pitch: PitchTrack | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Predict log magnitudes and phases `b (t + lookahead) * upsampling f` of vectors `b d t`.
 
         Frame j covers the samples from (j - network_lookahead * upsampling) * head.hop on, for head.n_fft.
         """
         modulations = iter(self._modulations(embeddings))
-        x = self.entry(F.pad(vectors, (0, self.lookahead_frames)))
+        vectors = F.pad(vectors, (0, self.lookahead_frames))
+        track = self._track(vectors, pitch)
+        x = self._with_pitch(self.entry(vectors), track)
         for unit in self.slow:
             x = unit(x, next(modulations))
         x = self.upsample(x)
         for unit in self.fast:
             x = unit(x, next(modulations))
-        return self.head.spectrum(self.norm(x))
+        x = self.norm(x)
+        if self.pitch is None or track is None:
+            return self.head.spectrum(x)
+        late = F.pad(track.f0_hz, (self.network_lookahead, FRAMES_UNDER - self.network_lookahead))
+        return self.head.spectrum(x, self.pitch.ripple(x, late))
 
     def synthesize(self, log_magnitudes: Tensor, phases: Tensor, *, num_frames: int) -> Tensor:
         """Synthesize audio `b 1 num_frames*hop`, without delay, from the output of `spectrum`."""
@@ -145,6 +168,29 @@ class FourierDecoder(nn.Module):
     @staticmethod
     def _units(stage: nn.ModuleList) -> list[ConvNeXtBlock]:
         return cast(list[ConvNeXtBlock], list(stage))
+
+    def _track(self, vectors: Tensor, pitch: PitchTrack | None) -> PitchTrack | None:
+        """Check the pitch that was given for vectors `b d t`, and give none to the frames after it."""
+        if self.pitch is None:
+            if pitch is not None:
+                raise VqaudioError("this decoder takes no pitch; got one")
+            return None
+        batch, _, num_frames = vectors.shape
+        none = self.pitch.without(batch, num_frames)
+        if pitch is None:
+            return none
+        known = pitch.codes.shape[1]
+        if pitch.codes.shape != pitch.f0_hz.shape or len(pitch.codes) != batch or known > num_frames:
+            raise VqaudioError(
+                f"pitch of shape {tuple(pitch.codes.shape)} does not fit {batch} rows of {num_frames} frames"
+            )
+        return PitchTrack(
+            torch.cat([pitch.codes, none.codes[:, known:]], dim=1),
+            torch.cat([pitch.f0_hz.to(none.f0_hz.dtype), none.f0_hz[:, known:]], dim=1),
+        )
+
+    def _with_pitch(self, x: Tensor, track: PitchTrack | None) -> Tensor:
+        return x if self.pitch is None or track is None else x + self.pitch.embed(track.codes)
 
     def _modulations(self, embeddings: Tensor | None) -> tuple[Tensor | None, ...]:
         if (self.conditioning is None) != (embeddings is None):

@@ -66,14 +66,21 @@ class ISTFTHead(nn.Module):
         held = self.project.weight.new_zeros(batch, self.held_frames, self.n_fft // 2 + 1, dtype=torch.complex64)
         return overlap_tail, held
 
-    def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict natural log magnitudes (0 is a sinusoid of amplitude 1) and phases, `b t f` float32, of x `b d t`."""
+    def spectrum(self, x: Tensor, ripple: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Predict natural log magnitudes (0 is a sinusoid of amplitude 1) and phases, `b t f` float32, of x `b d t`.
+
+        ripple: `b t f`, added to the log magnitudes.
+        """
         log_magnitudes, phases = self.project(x.transpose(1, 2)).float().chunk(2, dim=-1)
+        log_magnitudes = log_magnitudes if ripple is None else log_magnitudes + ripple
         return log_magnitudes.clamp(max=MAX_LOG_MAGNITUDE), phases
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Synthesize audio `b 1 t*hop` of x `b d t`, delayed by the held frames.  Returns the next state too."""
-        log_magnitudes, phases = self.spectrum(x)
+    def step(self, x: Tensor, state: State, ripple: Tensor | None = None) -> tuple[Tensor, State]:
+        """Synthesize audio `b 1 t*hop` of x `b d t`, delayed by the held frames.  ripple: see `spectrum`.
+
+        Returns the next state too.
+        """
+        log_magnitudes, phases = self.spectrum(x, ripple)
         overlap_tail, held = state
         with torch.autocast(x.device.type, enabled=False):
             if self.phase_start == "gradient":

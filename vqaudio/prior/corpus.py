@@ -10,6 +10,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.prior.config import SequenceConfig
 from vqaudio.prior.language import CodeLanguage, Tokens
 from vqaudio.prior.scoring import Bits
+from vqaudio.tokens.schema import TokenRow
 from vqaudio.tokens.splits import speaker_share
 from vqaudio.tokens.store import TokenStore
 
@@ -48,12 +49,31 @@ def read_codes(
     part: `train` for all other speakers, `second` for that share alone.
     Raises VqaudioError if a part has no documents or the store fewer codebooks than are wanted.
     """
-    if not 0 < validation < 1 or not 0 <= second < 1 - validation:
-        raise VqaudioError(f"wanted shares of speakers between 0 and 1, got validation {validation}, second {second}")
     num_codebooks = sequence.num_codebooks or store.stamp.num_codebooks
     if num_codebooks > store.stamp.num_codebooks:
         raise VqaudioError(f"{store.folder} holds {store.stamp.num_codebooks} codebooks, {num_codebooks} are wanted")
-    # The split, by a hash of the speaker.
+    train, held_out = split_rows(store, validation=validation, second=second, part=part)
+    # The language has tokens for the speakers of the training part only: held-out ones are unknown.
+    speakers = sorted({row.speaker for row in train if row.speaker}) if sequence.has_speakers else []
+    language = CodeLanguage(replace(store.stamp, num_codebooks=num_codebooks), sequence.pattern, tuple(speakers))
+    return CodeCorpus(
+        language,
+        [language.document(row.codes, row.speaker) for row in train],
+        [language.document(row.codes, row.speaker) for row in held_out],
+        sum(row.codes.shape[1] for row in held_out) / store.stamp.frame_rate_hz,
+        len({row.speaker or row.id for row in held_out}),
+    )
+
+
+def split_rows(
+    store: TokenStore, *, validation: float, second: float = 0.0, part: str = "train"
+) -> tuple[list[TokenRow], list[TokenRow]]:
+    """Split the rows of a store that have frames by a hash of their speakers: those to train on, those held out.
+
+    The options are those of `read_codes`.  Raises VqaudioError if a part has no rows.
+    """
+    if not 0 < validation < 1 or not 0 <= second < 1 - validation:
+        raise VqaudioError(f"wanted shares of speakers between 0 and 1, got validation {validation}, second {second}")
     rows = [row for row in store if row.codes.shape[1]]
     shares = [speaker_share(row.speaker, row.id) for row in rows]
     parts = {
@@ -67,13 +87,4 @@ def read_codes(
             f"of {len(rows)} documents {len(held_out)} fall to the speakers held out and {len(train)} to those trained "
             f"on; choose another data.validation"
         )
-    # The language has tokens for the speakers of the training part only: held-out ones are unknown.
-    speakers = sorted({row.speaker for row in train if row.speaker}) if sequence.has_speakers else []
-    language = CodeLanguage(replace(store.stamp, num_codebooks=num_codebooks), sequence.pattern, tuple(speakers))
-    return CodeCorpus(
-        language,
-        [language.document(row.codes, row.speaker) for row in train],
-        [language.document(row.codes, row.speaker) for row in held_out],
-        sum(row.codes.shape[1] for row in held_out) / store.stamp.frame_rate_hz,
-        len({row.speaker or row.id for row in held_out}),
-    )
+    return train, held_out

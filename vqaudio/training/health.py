@@ -45,9 +45,9 @@ def held_out_figures(
     codec: in eval mode.  distance: of decoded and original sound, as `MelLoss`.  speakers, lengths: `b` or None.
     """
     codes, decoded, figures = codec.encode(audio, lengths), audio, {}
-    embeddings = codec.speaker_embeddings(audio, speakers, lengths)
+    embeddings, pitch = codec.speaker_embeddings(audio, speakers, lengths), codec.own_pitch(audio, lengths)
     for num_codebooks in sorted({1, codec.num_codebooks}):
-        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], embeddings=embeddings)
+        decoded = codec.decode(codes[:, :num_codebooks], audio.shape[-1], embeddings=embeddings, pitch=pitch)
         figures[f"mel_{num_codebooks}"] = float(distance(decoded, audio))
     again = codec.encode(decoded, lengths)
     figures["same_first_codes"] = float((again[:, 0] == codes[:, 0]).float().mean())

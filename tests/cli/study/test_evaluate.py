@@ -11,6 +11,9 @@ import torch
 
 from vqaudio.cli.main import main
 from vqaudio.core.protocols import AudioTokenizer
+from vqaudio.jobs.stamps import stamp_of
+from vqaudio.prior.frame_model import FrameNetworkConfig, FramePrior
+from vqaudio.prior.frame_saving import save_frame_prior
 
 RATE_HZ = 16_000
 
@@ -143,3 +146,31 @@ def test_unquantized_is_one_row_more_without_a_rate(
 def test_a_codec_that_shows_no_latents_has_no_unquantized_row(folder: Path, capsys) -> None:
     assert main(["evaluate", str(folder), "--codec", "x", "--workers", "0", "--unquantized"]) == 1
     assert "shows no latents" in capsys.readouterr().err
+
+
+def test_entropy_adds_rates_that_no_run_without_it_has(
+    folder: Path, level_tokenizer: AudioTokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found_at, prior_at = folder.parent / "found.json", folder.parent / "prior"
+    prior = FramePrior(FrameNetworkConfig(2, 2, 2), stamp_of(level_tokenizer))
+    save_frame_prior(prior, prior_at)
+    command = ["evaluate", str(folder), "--workers", "0", "--metrics", "mel_db", "--json", str(found_at)]
+    assert main(command) == 0
+    assert "adaptive" not in capsys.readouterr().out
+    assert main([*command, "--entropy"]) == 0
+    printed = capsys.readouterr().out
+    (row,) = json.loads(found_at.read_text())["rows"]
+    assert f"{row['rates']['adaptive']:.2f}" in printed
+    assert "nominal, entropy, adaptive, file: kbit/s" in printed
+    assert row["rates"]["prior"] is None
+    assert 0.5 * row["rates"]["nominal"] < row["rates"]["adaptive"] < row["rates"]["nominal"]
+    assert main([*command, "--prior", str(prior_at)]) == 0
+    (row,) = json.loads(found_at.read_text())["rows"]
+    assert row["rates"]["adaptive"] is not None
+    assert row["rates"]["prior"] > 0.9 * row["rates"]["nominal"]
+    assert "adaptive, prior, file: kbit/s" in capsys.readouterr().out
+
+
+def test_a_prior_that_is_none_is_answered_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(folder), "--workers", "0", "--prior", str(folder)]) == 1
+    assert "recipes/train_frames.py trains one" in capsys.readouterr().err

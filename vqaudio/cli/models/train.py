@@ -15,7 +15,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-SCRIPTS = ("train_codec", "train_units", "train_prior")
+SCRIPTS = ("train_codec", "train_units", "train_prior", "train_frames")
 # What lies beside the script is the recipes' own; what lies in the current folder is not run.
 RUN_SCRIPT = """
 import runpy, sys

@@ -3,6 +3,7 @@
 For example:
 
     vqaudio evaluate data/samples --codec speech-16k
+    vqaudio evaluate data/samples --entropy --prior runs/frames/prior
 """
 
 import argparse
@@ -44,6 +45,10 @@ def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
     )
     unquantized = "one row more: encoder and decoder without quantizer, the ceiling of any codebooks"
     parser.add_argument("--unquantized", action="store_true", help=unquantized)
+    entropy = "columns more: kbit/s of the codes under a model that learns as it codes, and under --prior"
+    parser.add_argument("--entropy", action="store_true", help=entropy)
+    prior = "a frame prior of the codec, trained by recipes/train_frames.py; implies --entropy"
+    parser.add_argument("--prior", type=path_of, metavar="DIR", help=prior)
     control = "folder of decodings of these files, as recipes/benchmarks/mel_control.py writes it; repeatable"
     parser.add_argument("--control", type=path_of, action="append", default=[], metavar="DIR", help=control)
 
@@ -83,8 +88,14 @@ def choose_codecs(codec: "AudioTokenizer", args: argparse.Namespace) -> "list[Re
     rate_hz = codec.grid.sample_rate_hz
     doubling = [1 << power for power in range(codec.num_codebooks.bit_length())]
     num_codebooks = args.codebooks or sorted({*doubling, codec.num_codebooks})
+    meter = None
+    if args.entropy or args.prior:
+        from vqaudio.jobs.evaluate.entropy import EntropyMeter
+        from vqaudio.prior.frame_saving import open_frame_prior
+
+        meter = EntropyMeter(codec, open_frame_prior(args.prior, args.device) if args.prior else None)
     own: list[ReferenceCodec] = [
-        TokenizerCodec(codec, num_codebooks, device=args.device, has_unquantized=args.unquantized)
+        TokenizerCodec(codec, num_codebooks, device=args.device, has_unquantized=args.unquantized, meter=meter)
     ]
     controls = [FolderCodec(folder, rate_hz) for folder in args.control]
     return [*own, *controls, *(parse_reference_codec(text, rate_hz) for text in args.against)]

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from vqaudio.core.printable import printable
 from vqaudio.jobs.evaluate.report import COLUMNS, Report, Row
-from vqaudio.jobs.evaluate.wording import coverage_notes, format_rate, format_score
+from vqaudio.jobs.evaluate.wording import coverage_notes, format_rates, format_score, rate_columns
 from vqaudio.metrics.pair import METRICS
 
 # The columns of the two tables.
@@ -40,13 +40,13 @@ def _score_table(rows: Sequence[Row], columns: Sequence[str]) -> Table | None:
         return None
     table = Table(box=None, pad_edge=False)
     table.add_column("coder", no_wrap=True)
-    for heading in ("nominal", "entropy", "file", *(COLUMNS[name].heading for name in shown)):
+    rates = rate_columns(rows)
+    for heading in (*rates, *(COLUMNS[name].heading for name in shown)):
         table.add_column(heading, justify="right")
     for row in rows:
-        rates = (format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file))
         scores = (format_score(row.scores.get(name), COLUMNS[name].digits) for name in shown)
-        table.add_row(f"{row.coder} {row.setting}", *rates, *scores)
-    table.caption = "nominal, entropy, file: kbit/s"
+        table.add_row(f"{row.coder} {row.setting}", *format_rates(row, rates), *scores)
+    table.caption = f"{', '.join(rates)}: kbit/s"
     table.caption_justify = "left"
     return table
 

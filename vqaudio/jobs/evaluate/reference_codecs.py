@@ -16,6 +16,7 @@ from vqaudio.codec.model import Codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.plain_files import parse_json
 from vqaudio.core.protocols import AudioTokenizer
+from vqaudio.jobs.evaluate.entropy import EntropyMeter
 from vqaudio.metrics.distance import Samples
 from vqaudio.metrics.usage import code_agreement, count_codes, entropy_bitrate_bps, nominal_bitrate_bps
 
@@ -42,13 +43,16 @@ class Reconstruction(NamedTuple):
 class Rates:
     """Bitrates in kbit/s.
 
-    nominal: log2(v) a code.  entropy: unigram, ideal coder.  file: on the disk, container included.
+    nominal: log2(v) a code.  entropy: unigram, ideal coder.  adaptive, prior: see `EntropyMeter`.  file: on the disk,
+    container included.
     """
 
     nominal: float | None = None
     entropy: float | None = None
     entropy_corrected: float | None = None
     file: float | None = None
+    adaptive: float | None = None
+    prior: float | None = None
 
 
 class ReferenceCodec(Protocol):
@@ -76,17 +80,24 @@ class TokenizerCodec:
 
     codec: any AudioTokenizer.  num_codebooks: the rows, each from 1 to the codec's own number.
     has_unquantized: one row more, for what encoder and decoder give without quantizer; of our codecs only.
+    meter: of two rates more; it gets the codes of every file.
     """
 
     def __init__(
-        self, codec: AudioTokenizer, num_codebooks: Sequence[int], *, device: str = "cpu", has_unquantized: bool = False
+        self,
+        codec: AudioTokenizer,
+        num_codebooks: Sequence[int],
+        *,
+        device: str = "cpu",
+        has_unquantized: bool = False,
+        meter: EntropyMeter | None = None,
     ) -> None:
         wrong = [k for k in num_codebooks if not 1 <= k <= codec.num_codebooks]
         if wrong or not num_codebooks:
             raise VqaudioError(f"{codec.name} has codebooks 1 to {codec.num_codebooks}, got {list(num_codebooks)}")
         if has_unquantized and not isinstance(codec, Codec):
             raise VqaudioError(f"{codec.name} shows no latents; --unquantized is for codecs of vqaudio")
-        self.codec, self.device, self.has_unquantized = codec, device, has_unquantized
+        self.codec, self.device, self.has_unquantized, self._meter = codec, device, has_unquantized, meter
         self.num_codebooks = tuple(dict.fromkeys(num_codebooks))
         self.name = codec.name
         self.settings = (*map(str, self.num_codebooks), *((UNQUANTIZED,) if has_unquantized else ()))
@@ -112,6 +123,8 @@ class TokenizerCodec:
         codes = self._encode(reference)
         first = codes[0, :1].cpu().numpy()
         self.counts += count_codes([codes[0].cpu().numpy()], self.codec.codebook_size)
+        if self._meter is not None:
+            self._meter.add(codes[0])
         flips = np.mean([1 - self._same(first, reference * 10 ** (gain / 20)) for gain in (-GAIN_DB, GAIN_DB)])
         for k in self.num_codebooks:
             audio = self._decode(codes[:, :k], reference)
@@ -127,20 +140,23 @@ class TokenizerCodec:
     def _decode(self, codes: torch.Tensor, reference: Samples) -> torch.Tensor:
         if not isinstance(self.codec, Codec):
             return self.codec.decode(codes, length=len(reference))
-        voice = self.codec.speaker_embeddings(self._audio(reference), None)
-        return self.codec.decode(codes, len(reference), embeddings=voice)
+        audio = self._audio(reference)
+        voice, pitch = self.codec.speaker_embeddings(audio, None), self.codec.own_pitch(audio)
+        return self.codec.decode(codes, len(reference), embeddings=voice, pitch=pitch)
 
     def _same(self, first: NDArray[np.int64], samples: Samples) -> float:
         return float(code_agreement(first, self._encode(samples)[0, :1].cpu().numpy())[0])
 
     def rates(self) -> dict[str, Rates]:
-        """Compute nominal and entropy rate of the first k codebooks over all files coded."""
+        """Compute the rates of the first k codebooks over all files coded."""
         size, frame_rate_hz = self.codec.codebook_size, self.codec.grid.frame_rate_hz
+        coded = {k: self._meter.rates(k) if self._meter else None for k in self.num_codebooks}
         return dict.fromkeys(self.settings, Rates()) | {
             str(k): Rates(
                 nominal=nominal_bitrate_bps(k, size, frame_rate_hz) / 1000,
                 entropy=entropy_bitrate_bps(self.counts[:k], frame_rate_hz) / 1000,
                 entropy_corrected=entropy_bitrate_bps(self.counts[:k], frame_rate_hz, is_corrected=True) / 1000,
+                **(found._asdict() if (found := coded[k]) else {}),
             )
             for k in self.num_codebooks
         }

@@ -6,12 +6,24 @@ from collections.abc import Iterable
 from vqaudio.jobs.evaluate.report import Report, Row
 from vqaudio.metrics.bootstrap import MeanScore
 
+ASKED_RATES = ("adaptive", "prior")  # of `--entropy`
 MOST_FAILURES = 20  # listed by name; the JSON has all
 
 
 def format_rate(kbps: float | None) -> str:
     """Format a rate with two digits, `-` for none."""
     return "-" if kbps is None or math.isnan(kbps) else f"{kbps:.2f}"
+
+
+def rate_columns(rows: Iterable[Row]) -> list[str]:
+    """List the rates that have a column: those that need no asking, and those that a row has."""
+    asked = {name for row in rows for name in ASKED_RATES if vars(row.rates)[name] is not None}
+    return [name for name in ("nominal", "entropy", *ASKED_RATES, "file") if name not in ASKED_RATES or name in asked]
+
+
+def format_rates(row: Row, columns: Iterable[str]) -> list[str]:
+    """Format a row's rates for its columns."""
+    return [format_rate(vars(row.rates)[name]) for name in columns]
 
 
 def format_score(score: MeanScore | None, digits: int) -> str:

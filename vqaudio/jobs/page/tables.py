@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from vqaudio.jobs.evaluate.report import COLUMNS, Report
-from vqaudio.jobs.evaluate.wording import format_rate, format_score
+from vqaudio.jobs.evaluate.wording import format_rates, format_score, rate_columns
 
 
 def table(
@@ -47,11 +47,12 @@ def notes_list(lines: Sequence[str]) -> str:
 def score_table(report: Report) -> str:
     """Write rates and means of every row, with half of the 95 % intervals."""
     metrics = [name for name in COLUMNS if any(name in row.scores for row in report.rows)]
-    headings = ["coder", "nominal", "entropy", "file", *(COLUMNS[name].heading for name in metrics)]
+    rates = rate_columns(report.rows)
+    headings = ["coder", *rates, *(COLUMNS[name].heading for name in metrics)]
     rows = (
         [
             f"{row.coder} {row.setting}",
-            *(format_rate(rate) for rate in (row.rates.nominal, row.rates.entropy, row.rates.file)),
+            *format_rates(row, rates),
             *(format_score(row.scores.get(name), COLUMNS[name].digits) for name in metrics),
         ]
         for row in report.rows
