@@ -44,7 +44,10 @@ from vqaudio.training.launch import Launch
 from vqaudio.training.learner import Learner, OptimizerConfig
 from vqaudio.training.units.corruption import Corruption, corrupted
 from vqaudio.training.units.discovery import PhoneClusters
-from vqaudio.training.units.frame_features import FrameFeatures, LatentFeatures, SpectralFeatures, cluster_centres
+from vqaudio.training.units.frame_features import LatentFeatures, SpectralFeatures, cluster_centres
+from vqaudio.training.units.teacher import Teacher, TeacherConfig
+
+CLASSES = ("clusters", "codes")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class UnitsConfig(RunConfig):
     """One run; see `RunConfig` too.
 
     start_from: a codec whose encoder learns on, from clusters of its latents; empty for clusters of spectra.
+    classes: `clusters`, or `codes` of start_from as a teacher gives them: the codebook stays, and clean speech decides
+    what speech in noise is to be heard as.  teacher: see the section.
     average_decay: of the moving average of the weights, which is what is saved.  batch_size: crops of a step.
     corruption, codec, data, optimizer: see the sections.
     num_discovery_crops: clusters are looked for in so many.
@@ -60,6 +65,7 @@ class UnitsConfig(RunConfig):
     """
 
     start_from: str = ""
+    classes: str = "clusters"
     script: str = "train_units"
     out: str = "runs/units-encoder"
     num_steps: int = 3_000
@@ -70,6 +76,7 @@ class UnitsConfig(RunConfig):
     average_decay: float = 0.998
     save_every: int = 250
     corruption: Corruption = field(default_factory=Corruption)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     codec: CodecConfig = field(default_factory=CodecConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -100,21 +107,36 @@ class UnitsTraining:
                 f"codes follow their classes by EMA, got codec.quantizer.kind={config.codec.quantizer.kind}"
             )
         self.stem, self.quantizer = stem, quantizer.to(launch.device)
-        self._forget_codes()
-        frame_features: FrameFeatures = SpectralFeatures(self.encoder.body.stride)
-        if config.start_from:
-            frame_features = self._features_of(open_codec(config.start_from, device=str(launch.device)))
+        self.pause = quantizer.codebook_size - config.num_pause_codes  # the class of pauses, and their first code
+        self.clusters = self._find_classes().to(launch.device)
         self.hearing = Hearing(self.encoder, config.codec.latent_width)
         self.learner = Learner(self.hearing, config.optimizer, num_steps=config.num_steps, launch=launch)
-        self.pause = quantizer.codebook_size - config.num_pause_codes  # the class of pauses, and their first code
-        self.clusters = PhoneClusters(self.pause, frame_features, stride=self.encoder.body.stride).to(launch.device)
         self.average = WeightAverage(self.hearing, decay=config.average_decay)
         self.parts: dict[str, Part] = {"hearing": self.hearing, "optimizer": self.learner.optimizer}
         self.parts |= {"clusters": self.clusters, "quantizer": quantizer, "average": self.average.tensors}
         torch.manual_seed(config.seed + 1 + launch.rank)
 
-    def _features_of(self, start: Codec) -> LatentFeatures:
-        """Continues from the encoder of an earlier run, and looks through it."""
+    def _find_classes(self) -> PhoneClusters | Teacher:
+        """Make what says of which class a frame is."""
+        config, stride = self.config, self.encoder.body.stride
+        if config.classes not in CLASSES or (config.classes == "codes" and not config.start_from):
+            raise VqaudioError(
+                f"classes must be one of {', '.join(CLASSES)}, the second of a codec that start_from names, "
+                f"got {config.classes!r} with start_from={config.start_from!r}"
+            )
+        if not config.start_from:
+            self._forget_codes()
+            return PhoneClusters(self.pause, SpectralFeatures(stride), stride=stride)
+        start = open_codec(config.start_from, device=str(self.launch.device))
+        quantizer = self._continue_from(start)
+        if config.classes == "codes":
+            self.quantizer.load_state_dict(quantizer.state_dict())
+            return Teacher(start.encoder, quantizer, config.teacher)
+        self._forget_codes()
+        return PhoneClusters(self.pause, LatentFeatures(start.encoder, quantizer), stride=stride)
+
+    def _continue_from(self, start: Codec) -> EmaQuantizer:
+        """Continues from the encoder of an earlier run.  Returns its quantizer."""
         if to_mapping(start.config.encoder) != to_mapping(self.config.codec.encoder):
             raise VqaudioError(
                 f"start_from={self.config.start_from} has an encoder of another shape than codec.encoder"
@@ -122,7 +144,7 @@ class UnitsTraining:
         if not isinstance(start.quantizer, EmaQuantizer):
             raise VqaudioError(f"start_from={self.config.start_from} was not made by this recipe: no EMA codebook")
         self.encoder.load_state_dict(start.encoder.state_dict())
-        return LatentFeatures(start.encoder, start.quantizer)
+        return start.quantizer
 
     def _forget_codes(self) -> None:
         """An empty codebook: the mean of what it is given from here on."""
@@ -133,10 +155,12 @@ class UnitsTraining:
 
     def discover(self, dataset: CropDataset) -> None:
         """Finds the clusters; every process finds the same ones.  Raises VqaudioError for too few pauses."""
+        if isinstance(self.clusters, Teacher):
+            return
         heard: list[StemOutput] = []
         for start in range(0, self.config.num_discovery_crops, self.config.batch_size):
             batch = dataset.batch(start // self.config.batch_size, self.config.batch_size)
-            audio, lengths = torch.from_numpy(batch["audio"]).to(self.launch.device), batch["lengths"].tolist()
+            audio, lengths = torch.from_numpy(batch["clean"]).to(self.launch.device), batch["lengths"].tolist()
             heard += [
                 self.heard(one[None, :, :num])
                 for one, num in zip(audio, lengths, strict=True)
@@ -176,18 +200,18 @@ class UnitsTraining:
         self.quantizer.codebook.update(frames, count_codes(classes, size), sum_by_code(frames, classes, size))
         return latents, classes
 
-    def loss(self, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+    def loss(self, audio: Tensor, clean: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Cross entropy in nats and accuracy over frames whose lookahead is in the crop."""
-        heard = self.heard(audio)
-        latents, classes = self.teach(corrupted(heard.features, self.config.corruption), self.classes(heard, lengths))
+        wanted = self.classes(self.heard(clean), lengths)
+        latents, classes = self.teach(corrupted(self.heard(audio).features, self.config.corruption), wanted)
         scores = self.hearing.log_inverse_temperature.exp() * self.quantizer.logits(latents)
         is_right = scores.argmax(dim=-1) == classes
         return {"cross_entropy": F.cross_entropy(scores, classes), "accuracy": is_right.float().mean()}
 
-    def train_step(self, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
-        """One step on this process's audio `b 1 n`."""
+    def train_step(self, audio: Tensor, clean: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """One step on this process's audio `b 1 n`, in which the classes are those of clean."""
         self.learner.begin(self.step)
-        losses = self.loss(audio, lengths)
+        losses = self.loss(audio, clean, lengths)
         losses["cross_entropy"].backward()
         self.learner.finish()
         self.step += 1
@@ -200,17 +224,20 @@ class UnitsTraining:
 
         Pauses are many things, from hiss to breath: their codes go to the centres of their clusters.
         """
-        self._forget_codes()
+        is_cluster = isinstance(self.clusters, PhoneClusters)
+        if is_cluster:
+            self._forget_codes()
         self.quantizer.reset_statistics()
         share = (self.config.batch_size, self.launch.rank, self.launch.world_size)
         pauses: list[Tensor] = []
         with self.average.applied(self.hearing), dataset.prefetch(0, *share) as batches:
             for _, batch in zip(range(self.config.num_codebook_steps), batches):  # noqa: B905
-                audio, _, lengths = on_device(batch, self.launch.device, None)
-                heard = self.heard(audio)
+                _, _, lengths = on_device(batch, self.launch.device, None)
+                heard = self.heard(torch.from_numpy(batch["clean"]).to(self.launch.device))
                 latents, classes = self.teach(heard.features, self.classes(heard, lengths))
                 pauses.append(latents[classes == self.pause])
-        self._spread_pauses(torch.cat(pauses))
+        if is_cluster:
+            self._spread_pauses(torch.cat(pauses))
         return health_report(self.quantizer)[0]
 
     def _spread_pauses(self, latents: Tensor) -> None:
@@ -255,7 +282,7 @@ def train(config: UnitsConfig, launch: Launch) -> UnitsTraining:
 
     def train_step(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
         audio, _, lengths = on_device(batch, launch.device, None)
-        return training.train_step(audio, lengths)
+        return training.train_step(audio, torch.from_numpy(batch["clean"]).to(launch.device), lengths)
 
     with logbook:
         run_crops(training, config, launch, logbook, dataset, train_step, save_result=save_result)

@@ -88,7 +88,10 @@ def test_processes_that_share_a_batch_make_the_batch_of_one(root, tmp_path):
     dataset = make(noise=noise)
     whole = dataset.batch(4, 8)["audio"]
     assert np.array_equal(np.concatenate([dataset.batch(4, 8, rank, 2)["audio"] for rank in range(2)]), whole)
-    assert not np.allclose(whole, make().batch(4, 8)["audio"])
+    clean = make().batch(4, 8)
+    assert not np.allclose(whole, clean["audio"])
+    assert np.array_equal(dataset.batch(4, 8)["clean"], clean["audio"])
+    assert np.array_equal(clean["clean"], clean["audio"])
 
 
 def test_another_seed_and_another_step_mix_otherwise_and_noise_does_not_reach_into_padding(root, tmp_path):

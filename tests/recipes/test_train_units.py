@@ -21,6 +21,7 @@ SMALL = [
     "codec.encoder.widths=[16, 24]", "codec.latent_width=8", "codec.window_frames=20",
     "codec.decoder={width: 16, hidden: 24, phase_iterations: 0}", "codec.quantizer.codebook_size=16",
 ]  # fmt: skip
+CLEAN = "corruption={noise_share: 0, channel: 0, warp: 0, gap_share: 0}"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,6 @@ def run(units, out, *overrides):
 
 
 def test_the_encoder_learns_to_tell_clusters(units, tmp_path):
-    clean = "corruption={noise_share: 0, channel: 0, warp: 0, gap_share: 0}"
     longer = [
         "num_steps=60",
         "log_every=1",
@@ -44,7 +44,7 @@ def test_the_encoder_learns_to_tell_clusters(units, tmp_path):
         "optimizer.learning_rate=1e-2",
         "codec.quantizer.codebook_size=8",
     ]
-    run(units, tmp_path, clean, *longer, "data.bucket_samples=null")
+    run(units, tmp_path, CLEAN, *longer, "data.bucket_samples=null")
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     nats = [line["cross_entropy"] for line in lines if line["event"] == "train"]
     assert sum(nats[-10:]) / 10 < 0.9 * sum(nats[:3]) / 3
@@ -59,8 +59,9 @@ def test_a_run_that_was_stopped_continues_bit_for_bit(units, tmp_path):
     dataset = units.open_crops(training.config.data, 16_000, seed=0)
     training.discover(dataset)
     for step in range(2):
-        audio, _, lengths = units.on_device(dataset.batch(step, 4), torch.device("cpu"), None)
-        training.train_step(audio, lengths)
+        batch = dataset.batch(step, 4)
+        audio, _, lengths = units.on_device(batch, torch.device("cpu"), None)
+        training.train_step(audio, torch.from_numpy(batch["clean"]), lengths)
     training.save(tmp_path / "parts" / "checkpoint.safetensors")
     run(units, tmp_path / "parts")
     second, facts = load_checkpoint(tmp_path / "parts" / "checkpoint.safetensors")
@@ -117,6 +118,39 @@ def test_a_second_run_goes_on_from_the_encoder_of_the_first_and_looks_through_it
     assert all(torch.equal(after[name], before[name]) for name in before)
     tensors, _ = load_checkpoint(tmp_path / "second" / "checkpoint.safetensors")
     assert len(tensors["clusters/mean"]) == first.config.latent_width
+
+
+@pytest.fixture(scope="module")
+def first_codec(units, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    run(units, folder, "num_codebook_steps=30")
+    return folder / "codec"
+
+
+def test_a_codec_teaches_its_successor_what_clean_speech_is(units, first_codec, tmp_path):
+    taught = ["classes=codes", f"start_from={first_codec}", "teacher={penalty: 0, warps: [1]}", CLEAN]
+    training = run(units, tmp_path, *taught, "num_steps=0", "num_codebook_steps=1")
+    batch = units.open_crops(training.config.data, 16_000, seed=0).batch(0, 4)
+    audio, _, lengths = units.on_device(batch, torch.device("cpu"), None)
+    teacher = open_codec(first_codec)
+    wanted = training.classes(training.heard(audio), lengths)
+    codes = teacher.quantizer.encode(teacher.encoder.vectors_of(teacher.encoder.stem(audio).features).mT)[..., 0]
+    num_frames = wanted.shape[1]
+    assert torch.equal(wanted[wanted >= 0], codes[:, :num_frames][wanted >= 0])
+    hearing = [
+        torch.stack([training.loss(noisy, clean, lengths)["cross_entropy"] for _ in range(5)]).mean()
+        for noisy, clean in ((audio, audio), (audio.flip(0), audio), (audio, audio.flip(0)))
+    ]
+    assert hearing[0] < 0.8 * min(hearing[1:])
+
+
+def test_classes_that_nothing_gives_are_refused(units):
+    for overrides in (["classes=codes"], ["classes=phones"]):
+        config = load_config(
+            ROOT / "recipes" / "units_16k_encoder.yaml", units.UnitsConfig, [*SMALL, "start_from=''", *overrides]
+        )
+        with pytest.raises(VqaudioError, match="classes must be one of clusters, codes"):
+            units.UnitsTraining(config, launched_on_cpu(units))
 
 
 def test_only_an_encoder_of_the_same_shape_goes_on(units, tmp_path):

@@ -105,8 +105,8 @@ class CropDataset:
         """Make this process's share of one training batch; the same call always gives the same batch.
 
         batch_size: crops over all processes; this one takes `b = batch_size / world_size` of them.
-        Returns audio `b 1 n` float32, lengths `b` int64 (zeros follow), speaker `b` int64 (an index into
-        `speakers`, -1 for unknown).  Raises VqaudioError if the batch cannot be shared equally.
+        Returns audio `b 1 n` float32, clean, the same without backgrounds, lengths `b` int64 (zeros follow), speaker
+        `b` int64 (an index into `speakers`, -1 for unknown).  Raises VqaudioError if it cannot be shared equally.
         """
         positions = self.crop_positions(step, batch_size, rank, world_size)
         num_samples = self.batch_samples(step, batch_size)
@@ -114,11 +114,12 @@ class CropDataset:
         crops = make(positions.starts, num_samples)
         is_past = np.arange(num_samples) >= positions.lengths[:, None]  # the next utterance begins there
         crops[is_past] = 0.0
-        audio = crops * positions.scales[:, None]
+        audio = clean = crops * positions.scales[:, None]
         if self._mixer is not None:
             audio = self._mixer.mix(audio, step, batch_size, rank * len(audio))
             audio[is_past] = 0.0
-        return {"audio": audio[:, None, :], "lengths": positions.lengths, "speaker": positions.speakers}
+        arrays = {"audio": audio[:, None, :], "clean": clean[:, None, :]}
+        return {**arrays, "lengths": positions.lengths, "speaker": positions.speakers}
 
     def prefetch(
         self, start_step: int, batch_size: int, rank: int = 0, world_size: int = 1, depth: int = 4
