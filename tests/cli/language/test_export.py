@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from vqaudio.cli.main import main
+from vqaudio.cli.terminal.priors import language_of
+from vqaudio.core.errors import VqaudioError
 from vqaudio.core.segmentation import SegmentSetting
+from vqaudio.export.record import ExportRecord
 from vqaudio.tokens.schema import CodecStamp, TokenRow
 from vqaudio.tokens.writer import TokenWriter
 
@@ -160,3 +163,6 @@ def test_segments_are_exported_once_with_their_durations_beside_them(tmp_path, c
     assert lines["segments"]["a"]["input_ids"] == [3, 7, 1]
     assert lines["segments"]["a"]["durations"] == [3, 2, 1]
     assert {name: line["input_ids"] for name, line in lines["frames"].items()} == rows
+    assert not language_of(ExportRecord.read(tmp_path / "frames")).has_durations  # a model of it draws frame by frame
+    with pytest.raises(VqaudioError, match="--deduplicate"):
+        language_of(ExportRecord.read(tmp_path / "segments"))

@@ -38,13 +38,12 @@ def cost_of(codes, distances: np.ndarray, setting: SegmentSetting) -> float:
 
 
 @pytest.mark.parametrize("off_peak", [1.0, 3.0])
-@pytest.mark.parametrize("seed", [0, 2, 3, 4])
+@pytest.mark.parametrize("seed", range(6))
 def test_no_other_codes_cost_less(seed, off_peak):
-    distances, setting = wandering(7, 3, seed), replace(EXACT, penalty=0.4, off_peak=off_peak)
-    least = min(itertools.product(range(3), repeat=7), key=lambda codes: cost_of(codes, distances, setting))
-    found = segment_codes(distances, setting)
-    assert cost_of(found, distances, setting) == pytest.approx(cost_of(least, distances, setting))
-    assert len(set(found.tolist())) > 1
+    distances = np.random.default_rng(seed).random((7, 3)) * 2
+    setting = replace(EXACT, penalty=0.4, off_peak=off_peak)
+    least = min(cost_of(codes, distances, setting) for codes in itertools.product(range(3), repeat=7))
+    assert cost_of(segment_codes(distances, setting), distances, setting) == pytest.approx(least)
 
 
 def test_peaks_matter():
