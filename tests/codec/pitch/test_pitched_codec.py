@@ -136,3 +136,27 @@ def test_it_is_saved_and_opened_and_the_configuration_of_others_has_the_hash_tha
     torch.testing.assert_close(opened.decode(codes, pitch=pitch), pitched.decode(codes, pitch=pitch), atol=0, rtol=0)
     assert config_fingerprint(pitched.config) != config_fingerprint(config)
     assert open_codec("speech-16k").config_sha256[:12] == "52b4f4a6ab84"  # of its stores
+
+
+def test_pitch_is_predicted_from_codes_for_those_that_have_none(
+    pitched: Codec, codec: Codec, sung: torch.Tensor
+) -> None:
+    codes = pitched.encode(sung)
+    pitch = pitched.predict_pitch(codes)
+    assert pitch.codes.shape == (1, codes.shape[-1])
+    assert 0 <= int(pitch.codes.min()) <= int(pitch.codes.max()) <= 16
+    assert pitched.predict_pitch(codes, median_hz=99.0).median_hz.tolist() == [99.0]
+    assert torch.equal(pitched.predict_pitch(codes[0].numpy()).codes, pitch.codes)
+    assert pitched.decode(codes, pitch=pitch).isfinite().all()
+    with pytest.raises(VqaudioError, match="takes no pitch"):
+        codec.predict_pitch(codec.encode(sung))
+
+
+def test_the_predictor_learns_and_what_the_codec_is_else_learns_nothing_from_it(config, sung: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    codec = build_codec(replace(config, decoder=replace(config.decoder, pitch_steps=16))).train()
+    output = codec(sung[..., :16_000])
+    assert output.pitch is not None
+    output.pitch.backward()
+    learning = {name.split(".")[0] for name, value in codec.named_parameters() if value.grad is not None}
+    assert learning == {"pitch_predictor"}
