@@ -22,6 +22,7 @@ class ConvDecoder(nn.Module):
     """The encoder mirrored: transposed convolutions, dilated residual units after each."""
 
     conditioning = None
+    pitch = None
 
     def __init__(
         self,

@@ -15,6 +15,12 @@ def predict_pitch(predictor: PitchPredictor, vectors: Tensor, embeddings: Tensor
     return Pitch(likely_codes(predicted.logits), 2**predicted.median_octaves, num_steps)
 
 
+@torch.no_grad()
+def predict_median_hz(predictor: PitchPredictor, embeddings: Tensor) -> Tensor:
+    """Predict the median of voices, embeddings `b e`: `b` in Hz."""
+    return 2 ** predictor.median(embeddings)[:, 0].float()
+
+
 def loss_of_prediction(
     predictor: PitchPredictor, vectors: Tensor, embeddings: Tensor | None, pitch: Pitch, is_real: Tensor | None
 ) -> Tensor:
