@@ -68,7 +68,7 @@ def samples_dir() -> Path:
 def make_voiced_codec():
     """Makes a small codec whose decoder is conditioned on the speaker, strongly enough to be measured."""
 
-    def make(speaker_kind: str = "reference", num_speakers: int = 0, known: tuple[str, ...] = ()):
+    def make(speaker_kind: str = "reference", num_speakers: int = 0, known: tuple[str, ...] = (), pitch_steps: int = 0):
         import torch
 
         from vqaudio.codec.build import build_codec
@@ -86,7 +86,7 @@ def make_voiced_codec():
             window_frames=10,
             encoder=EncoderConfig(widths=(8, 16), dilations=((), (1,)), stem_bands=20, lookahead_frames=2),
             quantizer=EmaConfig(num_codebooks=1, codebook_size=16),
-            decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1),
+            decoder=DecoderConfig(width=16, hidden=16, lookahead_frames=2, phase_iterations=1, pitch_steps=pitch_steps),
         )
         codec = build_codec(config).train()
         codec(torch.randn(2, 1, 16_000) * 0.3, torch.tensor([0, 1]) if num_speakers else None)

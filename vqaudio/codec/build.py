@@ -12,6 +12,7 @@ from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder
 from vqaudio.nn.fourier import ISTFTHead
 from vqaudio.nn.pitch import PitchConditioning
+from vqaudio.nn.pitch_predictor import PitchPredictor
 from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.nn.stem import SpectralStem
 from vqaudio.quantizers.kinds import build_quantizer
@@ -27,6 +28,7 @@ def build_codec(config: CodecConfig) -> Codec:
         _choose(DECODERS, config.decoder.kind, "decoder")(config),
         FrameGrid(config.sample_rate_hz, config.hop_samples),
         config=config,
+        pitch_predictor=_pitch_predictor(config) if config.decoder.pitch_steps else None,
         reference=_choose(SPEAKER_KINDS, config.speaker_kind, "speaker")(config),
     )
 
@@ -91,6 +93,15 @@ def _pitch(config: CodecConfig, head: ISTFTHead) -> PitchConditioning:
         n_fft=head.n_fft,
         upsampling=decoder.upsampling,
         dropout=decoder.pitch_dropout,
+    )
+
+
+def _pitch_predictor(config: CodecConfig) -> PitchPredictor:
+    has_voices = config.num_speakers or config.speaker_kind == "reference"
+    return PitchPredictor(
+        config.decoder.pitch_steps,
+        latent_width=config.latent_width,
+        embedding_width=config.speaker_width if has_voices else 0,
     )
 
 

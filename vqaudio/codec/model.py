@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vqaudio.codec.config import CodecConfig
 from vqaudio.codec.fingerprint import config_fingerprint, fingerprint
 from vqaudio.codec.pitch.coder import Pitch, encode_pitch
+from vqaudio.codec.pitch.prediction import loss_of_prediction, predict_pitch, track_of
 from vqaudio.codec.speakers import KnownSpeakers, embed_speakers, resolve_speaker_embeddings
 from vqaudio.codec.streaming import decode_latents
 from vqaudio.codec.windows import decode_windows, encode_windows, real_frames, real_part
@@ -20,6 +21,7 @@ from vqaudio.core.units import FrameGrid
 from vqaudio.nn.decoder import ConvDecoder, FourierDecoder
 from vqaudio.nn.encoder import Encoder, Latents
 from vqaudio.nn.pitch import PitchTrack
+from vqaudio.nn.pitch_predictor import PitchPredictor
 from vqaudio.nn.reference import ReferenceEncoder
 from vqaudio.quantizers.interface import Quantized, Quantizer
 
@@ -41,12 +43,14 @@ class Codec(nn.Module):
         *,
         config: CodecConfig,
         reference: ReferenceEncoder | None = None,
+        pitch_predictor: PitchPredictor | None = None,
     ) -> None:
         super().__init__()
         if encoder.hop != grid.hop_samples:
             raise VqaudioError(f"the encoder's strides multiply to {encoder.hop}, the grid's hop is {grid.hop_samples}")
         self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
         self.reference, self.grid, self.config = reference, grid, config
+        self.pitch_predictor = pitch_predictor
         self.known_speakers: KnownSpeakers | None = None
 
     @property
@@ -103,15 +107,19 @@ class Codec(nn.Module):
         vectors = rearrange(quantized.vectors, "b t d -> b d t")
         codes = rearrange(quantized.codes, "b t k -> b k t")
         embeddings, log_magnitudes = self.speaker_embeddings(audio, speakers, lengths), None
+        pitch, pitch_loss = self.own_pitch(audio, lengths), None
+        if pitch is not None and self.pitch_predictor is not None:
+            is_real = real_frames(vectors.shape[-1], lengths, self.grid.hop_samples)
+            pitch_loss = loss_of_prediction(self.pitch_predictor, vectors, embeddings, pitch, is_real)
         if isinstance(self.decoder, FourierDecoder):
-            pitch, conditioning = self.own_pitch(audio, lengths), self.decoder.pitch
-            track = None if pitch is None or conditioning is None else conditioning.drop_out(_track_of(pitch))
+            conditioning = self.decoder.pitch
+            track = None if pitch is None or conditioning is None else conditioning.drop_out(track_of(pitch))
             log_magnitudes, phases = self.decoder.spectrum(vectors, embeddings, track)
             sound = self.decoder.synthesize(log_magnitudes, phases, num_frames=vectors.shape[-1])
         else:
             sound = self.decoder(vectors)
         sound = sound[..., : audio.shape[-1]]
-        return CodecOutput(sound, codes, latents.vectors, vectors, quantized.commitment, log_magnitudes)
+        return CodecOutput(sound, codes, latents.vectors, vectors, quantized.commitment, log_magnitudes, pitch_loss)
 
     def encode(self, audio: Tensor, lengths: Tensor | None = None, num_codebooks: int | None = None) -> Tensor:
         """Encode audio to codes.
@@ -186,6 +194,26 @@ class Codec(nn.Module):
             raise VqaudioError(f"{self.name} takes no pitch beside its codes; it has decoder.pitch_steps 0")
         return encode_pitch(self._checked(audio), self.grid, self.pitch_steps, lengths=lengths, median_hz=median_hz)
 
+    def predict_pitch(
+        self,
+        audio_codes: Tensor | np.ndarray,
+        speakers: Tensor | None = None,
+        *,
+        embeddings: Tensor | None = None,
+        median_hz: float | None = None,
+    ) -> Pitch:
+        """Predict the pitch of codes that have none, such as a language model's, from them and the voice.
+
+        audio_codes, speakers, embeddings: see `decode`.  median_hz: of the voice; None predicts it too.
+        Raises VqaudioError for a codec that takes no pitch.
+        """
+        if self.pitch_predictor is None:
+            raise VqaudioError(f"{self.name} takes no pitch beside its codes; it has decoder.pitch_steps 0")
+        audio_codes = self._checked_codes(audio_codes)
+        voices = resolve_speaker_embeddings(self, speakers, embeddings, len(audio_codes))
+        pitch = predict_pitch(self.pitch_predictor, self.decode_latents(audio_codes), voices, self.pitch_steps)
+        return pitch if median_hz is None else pitch.around(median_hz)
+
     def own_pitch(self, audio: Tensor, lengths: Tensor | None = None) -> Pitch | None:
         """Encode the pitch with which audio `b 1 n` is decoded in its own voices, or None, as `speaker_embeddings`."""
         return self.encode_pitch(audio, lengths) if self.pitch_steps else None
@@ -232,7 +260,7 @@ class Codec(nn.Module):
                 f"pitch of {pitch.num_steps} steps and shape {tuple(pitch.codes.shape)} does not fit: {self.name} "
                 f"takes {self.pitch_steps or 'no'} steps, and the codes have shape {wanted}"
             )
-        return PitchTrack(*(values.to(self.device) for values in _track_of(pitch)))
+        return PitchTrack(*(values.to(self.device) for values in track_of(pitch)))
 
     def _encoded(self, audio: Tensor, lengths: Tensor | None, num_codebooks: int | None) -> tuple[Tensor, Latents]:
         """Encode the real samples of audio `b 1 n` to codes and latents."""
@@ -269,7 +297,3 @@ class Codec(nn.Module):
         if not audio.isfinite().all():
             raise VqaudioError("encode takes finite samples, got NaN or infinity; find where they come from")
         return audio.float()
-
-
-def _track_of(pitch: Pitch) -> PitchTrack:
-    return PitchTrack(pitch.codes, pitch.f0_hz)

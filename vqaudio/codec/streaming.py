@@ -4,7 +4,7 @@ A file's codes are then the same whatever it is batched with, in whatever blocks
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,17 +13,31 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqaudio.codec.pitch.queue import PitchQueue
 from vqaudio.codec.speakers import resolve_speaker_embeddings
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.protocols import NeuralCodec
 from vqaudio.nn.conv import State
 from vqaudio.nn.encoder import Encoder, Latents
+from vqaudio.nn.pitch import PitchTrack
 from vqaudio.quantizers.interface import Quantizer
 
 ACCELERATOR_ROWS = 16  # files that an accelerator works on at once
 
 EncoderRow = tuple[Tensor, State]  # audio `1 1 window_samples`
-DecoderRow = tuple[Tensor, int, State, Tensor | None]  # codes `1 k window_frames`, real frames, embeddings `1 e`
+
+
+class DecoderRow(NamedTuple):
+    """A window of one stream.
+
+    codes: `1 k window_frames`, of which num_real frames are codes.  embeddings: `1 e`.  pitch: of the same frames.
+    """
+
+    codes: Tensor
+    num_real: int
+    state: State
+    embeddings: Tensor | None
+    pitch: PitchTrack | None = None
 
 
 class StreamingEncoder:
@@ -117,7 +131,8 @@ class StreamingDecoder:
     The delay is one window, or block_frames, and the decoder's lookahead.  The sound does not depend on the portions,
     but on block_frames: the head improves the phases of all frames of a block together.  For a codec with speaker
     conditioning, who speaks: speaker, an index, or embedding `1 e`; see
-    `vqaudio.codec.speakers.resolve_speaker_embeddings`.  decode: as `encode` of StreamingEncoder.
+    `vqaudio.codec.speakers.resolve_speaker_embeddings`.  median_hz: of the voice, for a codec that takes pitch.
+    decode: as `encode` of StreamingEncoder.
     """
 
     def __init__(
@@ -128,8 +143,10 @@ class StreamingDecoder:
         decode: Callable[[DecoderRow], tuple[Tensor, State]] | None = None,
         *,
         block_frames: int | None = None,
+        median_hz: float = 0.0,
     ) -> None:
         self.codec, self._step_frames = codec, checked_block(block_frames) or codec.window_frames
+        self._pitch = PitchQueue(codec.decoder.pitch, median_hz)
         self._decode_shared = decode
         self._state = codec.decoder.zero_state(1)
         speakers = None if speaker is None else torch.tensor([speaker], device=codec.device)
@@ -138,9 +155,14 @@ class StreamingDecoder:
         self._num_frames = 0  # that came
         self._num_given = -codec.decoder.lookahead_frames * codec.grid.hop_samples  # samples: the first ones are early
 
-    def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Decode more codes `k t`.  Returns the samples that became final."""
+    def push(self, codes: NDArray[np.integer], pitch: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+        """Decode more codes `k t`.  Returns the samples that became final.
+
+        pitch: codes `t` of the same frames, for a codec that takes them; None leaves the pitch to the decoder.
+        Raises VqaudioError for pitch that does not fit.
+        """
         codes = np.asarray(codes, dtype=np.int64)
+        self._pitch.push(pitch, codes.shape[1])
         self._num_frames += codes.shape[1]
         waiting = codes if self._waiting is None else np.concatenate([self._waiting, codes], axis=1)
         size = self._step_frames
@@ -165,7 +187,8 @@ class StreamingDecoder:
         parts = []
         for window in windows:
             codes = torch.from_numpy(np.pad(window, ((0, 0), (0, self._step_frames - window.shape[1]))))
-            row = (codes.to(self.codec.device)[None], window.shape[1], self._state, self._embeddings)
+            track = self._pitch.next_window(self._step_frames, self.codec.device)
+            row = DecoderRow(codes.to(self.codec.device)[None], window.shape[1], self._state, self._embeddings, track)
             audio, self._state = (self._decode_shared or self._decode_alone)(row)
             samples = audio[0, 0].cpu().numpy()
             parts.append(samples[max(0, -self._num_given) :])
@@ -212,11 +235,14 @@ def decode_rows(codec: NeuralCodec, rows: Sequence[DecoderRow], *, num_rows: int
     Returns the audio `1 1 window_samples` and the next state of each.
     """
     filled = [*rows, *[rows[0]] * (num_rows - len(rows))]
-    codes, num_real, states, embeddings = zip(*filled, strict=True)
+    codes, num_real, states, embeddings, pitches = zip(*filled, strict=True)
+    tracks = [pitch for pitch in pitches if pitch is not None]
+    pitch = PitchTrack(*map(torch.cat, zip(*tracks, strict=True))) if tracks else None
     given = [embedding for embedding in embeddings if embedding is not None]
     ends = torch.tensor(num_real, device=codes[0].device)
     speakers = torch.cat(given) if given else None
-    audio, state = decode_window(codec.quantizer, codec.decoder, torch.cat(codes), ends, join_states(states), speakers)
+    state = join_states(states)
+    audio, state = decode_window(codec.quantizer, codec.decoder, torch.cat(codes), ends, state, speakers, pitch)
     return [(audio[at : at + 1], row_of_state(state, at)) for at in range(len(rows))]
 
 
@@ -257,13 +283,15 @@ def decode_window(
     num_real: Tensor,
     state: State,
     embeddings: Tensor | None = None,
+    pitch: PitchTrack | None = None,
 ) -> tuple[Tensor, State]:
     """Decode one window of codes `b k window_frames`: num_real `b` frames, then silence for the lookahead.
 
     Returns audio `b 1 window_samples`, late by the decoder's lookahead, and the state for the next window.
     """
     is_real = torch.arange(audio_codes.shape[-1], device=audio_codes.device) < num_real[:, None]
-    return decoder.step(decode_latents(quantizer, audio_codes) * is_real[:, None], state, embeddings)
+    given = () if pitch is None else (pitch,)
+    return decoder.step(decode_latents(quantizer, audio_codes) * is_real[:, None], state, embeddings, *given)
 
 
 def decode_latents(quantizer: Quantizer, audio_codes: Tensor) -> Tensor:

@@ -54,7 +54,8 @@ class CodecOutput(NamedTuple):
     """The output of one pass through a codec.
 
     audio `b 1 n` · codes `b k t` int64 · latents and vectors `b d t` before and after the quantizer · commitment: a
-    scalar · log_magnitudes `b t f` of a decoder with an inverse-STFT head, in training (see `FourierDecoder.spectrum`).
+    scalar · log_magnitudes `b t f` of a decoder with an inverse-STFT head, in training (see `FourierDecoder.spectrum`)
+    · pitch: a scalar, in training, of a codec that predicts pitch (see `vqaudio.nn.pitch_predictor`).
     """
 
     audio: Tensor
@@ -63,6 +64,7 @@ class CodecOutput(NamedTuple):
     vectors: Tensor
     commitment: Tensor
     log_magnitudes: Tensor | None = None
+    pitch: Tensor | None = None
 
 
 class NeuralCodec(AudioTokenizer, Protocol):

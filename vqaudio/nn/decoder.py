@@ -22,6 +22,7 @@ class ConvDecoder(nn.Module):
     """The encoder mirrored: transposed convolutions, dilated residual units after each."""
 
     conditioning = None
+    pitch = None
 
     def __init__(
         self,
@@ -83,6 +84,10 @@ class FourierDecoder(nn.Module):
             raise VqaudioError(
                 f"lookahead times upsampling must be at least {OVERLAP - 1}, the overlap of the windows, and the "
                 f"upsampling must divide the held frames; got {network_lookahead} * {upsampling}, {head.held_frames}"
+            )
+        if pitch is not None and network_lookahead < FRAMES_UNDER:
+            raise VqaudioError(
+                f"a decoder that takes pitch looks {FRAMES_UNDER} frames ahead or more, got {network_lookahead}"
             )
         slow, fast = ([ConvNeXtBlock(width, hidden=hidden, dilation=d) for d in stage] for stage in dilations)
         self.entry = CausalConv1d(latent_width, width, kernel=7)

@@ -50,6 +50,7 @@ class LossWeights:
     """The weights of the losses.
 
     mel, waveform: of the decoded waveform, see `MelLoss` and `ComplexStftLoss`.  commitment: of latents to their codes.
+    pitch: of what is predicted of pitch, of a codec that takes it; it reaches the predictor alone.
     adversarial, feature_matching: of the discriminators' verdict.
     spectrum: of the predicted magnitudes, no phase and no waveform needed: the first stage, and all of it on a CPU.
     soft_share: of what is softer than the floor, see `LogMagnitudeLoss`.  disturbance, intelligibility, similarity: of
@@ -69,6 +70,7 @@ class LossWeights:
     waveform: float = 5.0
     commitment: float = 0.25
     reencoding: float = 0.0
+    pitch: float = 0.1
     adversarial: float = 1.0
     feature_matching: float = 2.0
     adversarial_share: float = 1.0
@@ -212,6 +214,8 @@ class CodecLosses(nn.Module):
     def of_latents(self, codec: NeuralCodec, output: CodecOutput) -> Losses:
         """Compute the commitment and re-encoding losses, with their weights."""
         losses = {"commitment": (output.commitment, self.weights.commitment)}
+        if output.pitch is not None:
+            losses["pitch"] = (output.pitch, self.weights.pitch)
         if self.weights.reencoding:
             losses["reencoding"] = (self._reencoding(codec, output), self.weights.reencoding)
         return losses

@@ -130,3 +130,24 @@ def test_a_recording_gets_the_name_asked_for_and_a_folders_each_their_own(tmp_pa
             choose_paths(one, sources[:1], out, is_overwriting=is_overwriting)
         with pytest.raises(VqaudioError, match="never the recording"):
             choose_paths(one, sources[:1], one, is_overwriting=is_overwriting)
+
+
+def test_pitch_is_moved_or_kept_and_refused_where_there_is_none(
+    make_voiced_codec, voiced_codec: Path, voice, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vqaudio.codec.saving import save_codec
+
+    for name, f0_hz in (("low.wav", 100.0), ("high.wav", 240.0)):
+        soundfile.write(tmp_path / name, voice(np.full(16_000, f0_hz)), 16_000)
+    save_codec(make_voiced_codec(pitch_steps=16), tmp_path / "pitched")
+    sounds = {}
+    for pitch in ("target", "source"):
+        out = tmp_path / f"{pitch}.wav"
+        command = ["convert", str(tmp_path / "low.wav"), "--to", str(tmp_path / "high.wav"), "--out", str(out)]
+        assert main([*command, "--codec", str(tmp_path / "pitched"), "--pitch", pitch, "--quiet"]) == 0
+        sounds[pitch] = soundfile.read(out)[0]
+    assert len(sounds["target"]) == len(sounds["source"]) == 16_000
+    assert not np.array_equal(sounds["target"], sounds["source"])
+    command = ["convert", str(tmp_path / "low.wav"), "--to", "ada", "--out", str(tmp_path / "out.wav")]
+    assert main([*command, "--codec", str(voiced_codec), "--pitch", "source"]) == 1
+    assert "none to keep" in capsys.readouterr().err

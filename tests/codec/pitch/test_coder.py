@@ -11,6 +11,7 @@ from vqaudio.codec.pitch.coder import (
     Pitch,
     codes_of_f0,
     encode_pitch,
+    encode_pitch_of_blocks,
     f0_of_codes,
     frame_f0,
     median_of,
@@ -129,3 +130,12 @@ def test_a_median_that_is_no_frequency_is_refused() -> None:
     for wrong in (0.0, -3.0, float("nan"), float("inf")):
         with pytest.raises(VqaudioError, match="frequency above 0"):
             pitch.around(wrong)
+
+
+def test_a_recording_in_blocks_has_the_pitch_of_the_whole(voice) -> None:
+    samples = voice(melody(1.7))
+    whole = encode_pitch(audio_of(samples), GRID, STEPS)
+    blocks = encode_pitch_of_blocks(np.split(samples.astype(np.float32), [100, 7_000, 7_001]), GRID, STEPS)
+    assert torch.equal(blocks.codes, whole.codes)
+    torch.testing.assert_close(blocks.median_hz, whole.median_hz)
+    assert encode_pitch_of_blocks([], GRID, STEPS).codes.shape == (1, 0)

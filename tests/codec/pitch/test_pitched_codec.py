@@ -9,8 +9,9 @@ import torch
 from vqaudio.codec.build import build_codec
 from vqaudio.codec.fingerprint import config_fingerprint
 from vqaudio.codec.model import Codec
+from vqaudio.codec.pitch.queue import PitchQueue
 from vqaudio.codec.saving import open_codec, save_codec
-from vqaudio.codec.streaming import StreamingDecoder
+from vqaudio.codec.streaming import DecoderRow, StreamingDecoder, decode_rows
 from vqaudio.core.errors import VqaudioError
 from vqaudio.nn.decoder import FourierDecoder
 from vqaudio.nn.pitch import PitchConditioning, PitchTrack
@@ -136,3 +137,66 @@ def test_it_is_saved_and_opened_and_the_configuration_of_others_has_the_hash_tha
     torch.testing.assert_close(opened.decode(codes, pitch=pitch), pitched.decode(codes, pitch=pitch), atol=0, rtol=0)
     assert config_fingerprint(pitched.config) != config_fingerprint(config)
     assert open_codec("speech-16k").config_sha256[:12] == "52b4f4a6ab84"  # of its stores
+
+
+def test_pitch_is_predicted_from_codes_for_those_that_have_none(
+    pitched: Codec, codec: Codec, sung: torch.Tensor
+) -> None:
+    codes = pitched.encode(sung)
+    pitch = pitched.predict_pitch(codes)
+    assert pitch.codes.shape == (1, codes.shape[-1])
+    assert 0 <= int(pitch.codes.min()) <= int(pitch.codes.max()) <= 16
+    assert pitched.predict_pitch(codes, median_hz=99.0).median_hz.tolist() == [99.0]
+    assert torch.equal(pitched.predict_pitch(codes[0].numpy()).codes, pitch.codes)
+    assert pitched.decode(codes, pitch=pitch).isfinite().all()
+    with pytest.raises(VqaudioError, match="takes no pitch"):
+        codec.predict_pitch(codec.encode(sung))
+
+
+def test_the_predictor_learns_and_what_the_codec_is_else_learns_nothing_from_it(config, sung: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    codec = build_codec(replace(config, decoder=replace(config.decoder, pitch_steps=16))).train()
+    output = codec(sung[..., :16_000])
+    assert output.pitch is not None
+    output.pitch.backward()
+    learning = {name.split(".")[0] for name, value in codec.named_parameters() if value.grad is not None}
+    assert learning == {"pitch_predictor"}
+
+
+@pytest.mark.parametrize("portion", [1, 7, 20, 64])
+def test_a_stream_with_pitch_sounds_as_the_whole_in_whatever_portions_it_comes(
+    pitched: Codec, sung: torch.Tensor, portion: int
+) -> None:
+    codes, pitch = pitched.encode(sung), pitched.encode_pitch(sung)
+    wanted = pitched.decode(codes, sung.shape[-1], pitch=pitch)[0, 0].numpy()
+    decoder, parts = StreamingDecoder(pitched, median_hz=float(pitch.median_hz)), []
+    for at in range(0, codes.shape[-1], portion):
+        window = slice(at, at + portion)
+        parts.append(decoder.push(codes[0, :, window].numpy(), pitch.codes[0, window].numpy()))
+    parts.append(decoder.finish(sung.shape[-1]))
+    np.testing.assert_allclose(np.concatenate(parts), wanted, atol=1e-6)
+
+
+def test_streams_with_pitch_and_without_share_a_batch(pitched: Codec, sung: torch.Tensor) -> None:
+    codes, pitch = pitched.encode(sung)[..., :20], pitched.encode_pitch(sung)
+    rows = []
+    for given in (pitch.codes[0, :20].numpy(), None):
+        queue = PitchQueue(pitched.decoder.pitch, float(pitch.median_hz))
+        queue.push(given, 20)
+        track = queue.next_window(20, pitched.device)
+        rows.append(DecoderRow(codes, 20, pitched.decoder.zero_state(1), None, track))
+    together = decode_rows(pitched, rows, num_rows=4)
+    for row, (sound, _) in zip(rows, together, strict=True):
+        torch.testing.assert_close(decode_rows(pitched, [row], num_rows=1)[0][0], sound, atol=1e-5, rtol=1e-4)
+    assert (together[0][0] - together[1][0]).abs().max() > 1e-4
+
+
+def test_a_stream_refuses_pitch_that_does_not_fit(pitched: Codec, codec: Codec, sung: torch.Tensor) -> None:
+    codes = pitched.encode(sung)[0, :, :5].numpy()
+    for wrong in (np.zeros(4, int), np.full(5, 17), np.full(5, -1)):
+        with pytest.raises(VqaudioError, match="does not fit"):
+            StreamingDecoder(pitched, median_hz=150.0).push(codes, wrong)
+    with pytest.raises(VqaudioError, match="give median_hz"):
+        StreamingDecoder(pitched).push(codes, np.ones(5, int))
+    with pytest.raises(VqaudioError, match="takes no steps"):
+        StreamingDecoder(codec).push(codes, np.zeros(5, int))

@@ -159,6 +159,13 @@ def test_a_codec_with_voices_speaks_with_the_one_that_is_given(make_voiced_codec
     assert not np.allclose(sounds[0], sounds[1], atol=1e-2 * np.abs(sounds[0]).max())
 
 
+def test_a_codec_that_takes_pitch_is_refused_before_anything_is_written(make_voiced_codec, tmp_path):
+    codec = make_voiced_codec(pitch_steps=8)
+    with pytest.raises(VqaudioError, match="takes pitch beside the codes"):
+        export_codec(codec, tmp_path / "out", stamp=stamp_of(codec))
+    assert not (tmp_path / "out").exists()
+
+
 def test_fewer_codebooks_are_the_first(codec, speech, tmp_path):
     audio, codes = torch.from_numpy(speech[:, None, :3_200]), []
     for num_codebooks in (2, 3):

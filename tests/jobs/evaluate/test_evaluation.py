@@ -228,6 +228,17 @@ def test_a_codec_that_hears_voices_is_told_that_of_the_original_and_says_so(fold
     assert read_report(path)[0].notes == report.notes
 
 
+def test_a_codec_that_takes_pitch_gets_that_of_the_original_and_says_so(make_voiced_codec, voice) -> None:
+    codec = make_voiced_codec(pitch_steps=15)
+    coder, samples = TokenizerCodec(codec, [1]), voice(np.full(6_400, 140.0)).astype(np.float32)
+    audio = torch.from_numpy(samples)[None, None]
+    wanted = codec.decode(codec.encode(audio), 6_400, embeddings=codec.embed(audio), pitch=codec.encode_pitch(audio))
+    (made,) = coder.reconstruct("a", samples)
+    assert np.array_equal(made.samples, as_sixteen_bit(wanted[0, 0].numpy()))
+    assert coder.note is not None
+    assert coder.note.endswith("the pitch: 200 bit/s beside the codes, which the rates leave out")
+
+
 def test_progress_counts_every_file_and_every_decoding_is_shown(folder: Path) -> None:
     seconds, made = [], []
     report = report_of(

@@ -8,9 +8,10 @@ import soundfile
 import torch
 
 from vqaudio.codec.model import Codec
+from vqaudio.codec.pitch.coder import Pitch
 from vqaudio.core.errors import VqaudioError
 from vqaudio.corpora.interface import Utterance
-from vqaudio.jobs.voice.conversion import convert, convert_file, converted_blocks, find_voice
+from vqaudio.jobs.voice.conversion import Height, convert, convert_file, converted_blocks, find_pitch, find_voice
 from vqaudio.jobs.voice.speakers import hear_speakers
 
 
@@ -111,3 +112,48 @@ def test_a_speaker_of_a_stretch_of_a_file_is_heard_there_and_nowhere_else(codec:
     assert known.names == ("a", "b")
     assert torch.allclose(known.embeddings, torch.stack(heard))
     assert not torch.allclose(heard[0], heard[1])
+
+
+@pytest.fixture(scope="module")
+def pitched(make_voiced_codec) -> Codec:
+    """It takes pitch beside its codes, and knows a speaker by name."""
+    return make_voiced_codec(known=("0031",), pitch_steps=16)
+
+
+@pytest.fixture
+def sung(voice) -> np.ndarray:
+    return voice(120 * 2 ** (0.3 * np.sin(np.arange(20_001) / 3_000))).astype(np.float32)
+
+
+def test_a_melody_is_moved_to_the_median_of_the_voice_or_left_as_high_as_it_was(
+    pitched: Codec, sung: np.ndarray, voice, tmp_path: Path
+) -> None:
+    path = tmp_path / "higher.wav"
+    soundfile.write(path, voice(np.full(16_000, 230.0)), 16_000, subtype="FLOAT")
+    target, audio = find_voice(pitched, str(path)), torch.from_numpy(sung)[None, None]
+    assert target.median_hz == pytest.approx(230, rel=0.01)
+    codes, pitch = pitched.encode(audio), pitched.encode_pitch(audio)
+    heights: list[tuple[Height, Pitch]] = [("target", pitch.around(target.median_hz)), ("source", pitch)]
+    sound = np.zeros(0)
+    for height, wanted in heights:
+        sound = pitched.decode(codes, len(sung), embeddings=target.embedding, pitch=wanted)[0, 0].numpy()
+        np.testing.assert_allclose(convert(pitched, sung, target, height), sound, atol=1e-5)
+    soundfile.write(tmp_path / "sung.wav", sung, 16_000, subtype="FLOAT")
+    convert_file(pitched, tmp_path / "sung.wav", target, tmp_path / "out.wav", "source")
+    np.testing.assert_allclose(soundfile.read(tmp_path / "out.wav")[0], sound, atol=1e-4)
+
+
+def test_the_median_of_a_voice_that_was_not_heard_is_predicted(pitched: Codec, sung: np.ndarray) -> None:
+    known = find_voice(pitched, "0031")
+    assert known.median_hz == 0
+    pitch = find_pitch(pitched, lambda: [sung], known, "target")
+    assert pitch is not None
+    assert float(pitch.median_hz) == pytest.approx(150, rel=0.1)  # what a predictor that has learned nothing says
+    assert len(convert(pitched, sung, known)) == len(sung)
+
+
+def test_a_codec_without_pitch_has_none_to_keep(codec: Codec, spoken: np.ndarray) -> None:
+    voice = find_voice(codec, "0044")
+    assert find_pitch(codec, lambda: [spoken], voice, "target") is None
+    with pytest.raises(VqaudioError, match="none to keep"):
+        convert(codec, spoken, voice, "source")

@@ -13,7 +13,7 @@ from vqaudio.core.errors import VqaudioError
 from vqaudio.core.segmentation import SegmentSetting
 from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.voice import sampling
-from vqaudio.jobs.voice.sampling import Request, choose_voice, decode_samples, sample_speech
+from vqaudio.jobs.voice.sampling import Request, Samples, choose_voice, decode_samples, sample_speech
 from vqaudio.prior.config import NetworkConfig
 from vqaudio.prior.language import CodeLanguage
 from vqaudio.prior.model import Prior
@@ -125,3 +125,15 @@ def test_a_prior_of_segments_continues_the_segments_of_a_prompt(codec, prompt) -
     assert samples.codes[0][:, : samples.prompt_frames].tolist() == heard_codes.tolist()
     (sound,) = decode_samples(codec, samples)
     assert len(sound) == samples.codes[0].shape[1] * codec.grid.hop_samples
+
+
+def test_a_codec_that_takes_pitch_speaks_with_what_it_predicts(make_voiced_codec) -> None:
+    codec = make_voiced_codec(pitch_steps=8)
+    torch.nn.init.normal_(codec.decoder.pitch.embedding.weight)
+    voice, drawn = torch.randn(1, 4), np.random.default_rng(0).integers(0, 16, (1, 40))
+    samples = Samples([drawn], 0, voice, 0.0)
+    codes = torch.from_numpy(drawn)[None]
+    wanted = codec.decode(codes, embeddings=voice, pitch=codec.predict_pitch(codes, embeddings=voice))[0, 0].numpy()
+    (sound,) = decode_samples(codec, samples)
+    np.testing.assert_array_equal(sound, wanted)
+    assert np.abs(sound - codec.decode(codes, embeddings=voice)[0, 0].numpy()).max() > 1e-4

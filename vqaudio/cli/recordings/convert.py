@@ -28,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file to write; for a folder, the folder to fill",
     )
     parser.add_argument("--codec", default="units-16k", help="a codec with speaker conditioning")
+    pitch = (
+        "how high the melody is, with a codec that takes pitch: as that voice speaks, or as it was (default: target)"
+    )
+    parser.add_argument("--pitch", choices=("target", "source"), default="target", help=pitch)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--quiet", action="store_true", help="do not print what was written")
@@ -50,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             if source.refusal:
                 raise VqaudioError(f"{source.id}: {source.refusal}")
-            convert_file(codec, source.path, voice, paths[source.id])
+            convert_file(codec, source.path, voice, paths[source.id], args.pitch)
         except VqaudioError as error:
             if not args.audio.is_dir():
                 raise

@@ -11,6 +11,7 @@ of a recording of the speaker.  F0 itself needs no more of a recording than its 
 Source: Polyak et al. 2021, arXiv:2104.00355, section 3: quantized F0, normalised by speaker, beside units.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.audio.pitch import STEP_S
-from vqaudio.audio.pitch_stream import track_f0_nearby
+from vqaudio.audio.pitch_stream import F0Stream, track_f0_nearby
 from vqaudio.core.errors import VqaudioError
 from vqaudio.core.units import FrameGrid
 
@@ -70,12 +71,28 @@ def encode_pitch(
     return Pitch(codes.to(audio.device), medians.to(audio.device), num_steps)
 
 
+def encode_pitch_of_blocks(blocks: Iterable[NDArray[np.floating]], grid: FrameGrid, num_steps: int) -> Pitch:
+    """Encode the pitch of one recording that comes in blocks, as `encode_pitch` does; of the sound it keeps nothing."""
+    stream, parts, num_samples = F0Stream(grid.sample_rate_hz), [], 0
+    for block in blocks:
+        parts.append(stream.push(block))
+        num_samples += len(block)
+    tracked = np.concatenate([*parts, stream.finish()])
+    f0_hz = frame_medians(tracked, grid, grid.num_frames(num_samples))
+    median = median_of(f0_hz)
+    return Pitch(torch.from_numpy(codes_of_f0(f0_hz, median, num_steps))[None], torch.tensor([median]), num_steps)
+
+
 def frame_f0(samples: NDArray[np.floating], grid: FrameGrid) -> NDArray[np.float64]:
     """Find F0 in Hz of every frame of samples `n`, NaN where unvoiced: `t`, t = ceil(n / hop).
 
     It is the median of what was tracked within the frame, its edges included; voiced is what is so for the most part.
     """
-    num_frames, tracked = grid.num_frames(len(samples)), track_f0_nearby(samples, grid.sample_rate_hz)
+    return frame_medians(track_f0_nearby(samples, grid.sample_rate_hz), grid, grid.num_frames(len(samples)))
+
+
+def frame_medians(tracked: NDArray[np.float64], grid: FrameGrid, num_frames: int) -> NDArray[np.float64]:
+    """Find F0 of frames, as `frame_f0`, from what was tracked every 10 ms."""
     steps_per_frame = grid.hop_samples / round(STEP_S * grid.sample_rate_hz)
     per_frame = max(1, round(steps_per_frame))
     first = np.round(np.arange(num_frames) * steps_per_frame).astype(np.int64)

@@ -29,9 +29,11 @@ TRACED_ROWS = 2  # a size of 1 would be taken for a constant
 def export_codec(codec: NeuralCodec, out: Path, num_codebooks: int | None = None, *, stamp: CodecStamp) -> None:
     """Write the folder of a codec, with the first num_codebooks or all.
 
-    Raises VqaudioError without the extra `onnx`, or if a file cannot be written.
+    Raises VqaudioError without the extra `onnx`, if a file cannot be written, or for a codec that takes pitch.
     """
     require_onnx()
+    if codec.decoder.pitch is not None:
+        raise VqaudioError(f"the decoder of {codec.name} takes pitch beside the codes, which no graph takes")
     num_codebooks = check_num_codebooks(num_codebooks, codec.num_codebooks)
     encoder, decoder = EncoderGraph(codec, num_codebooks), DecoderGraph(codec)
     make_folder(out)

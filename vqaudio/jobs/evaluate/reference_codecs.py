@@ -105,11 +105,19 @@ class TokenizerCodec:
 
     @property
     def note(self) -> str | None:
-        """Speaker embedding that the decoder gets, of a codec with speakers."""
-        if not isinstance(self.codec, Codec) or self.codec.decoder.conditioning is None:
+        """What the decoder gets beside the codes: a speaker embedding, pitch."""
+        if not isinstance(self.codec, Codec):
             return None
-        whose = "nobody in particular" if self.codec.reference is None else "the right speaker, heard in the original"
-        return f"{self.name} is told who speaks: {whose}"
+        told = []
+        if self.codec.decoder.conditioning is not None:
+            whose = (
+                "nobody in particular" if self.codec.reference is None else "the right speaker, heard in the original"
+            )
+            told.append(f"who speaks: {whose}")
+        if self.codec.pitch_steps:
+            bps = nominal_bitrate_bps(1, self.codec.pitch_steps + 1, self.codec.grid.frame_rate_hz)
+            told.append(f"the pitch: {bps:.0f} bit/s beside the codes, which the rates leave out")
+        return f"{self.name} is told {'; '.join(told)}" if told else None
 
     def _audio(self, samples: Samples) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(self.device)[None, None]

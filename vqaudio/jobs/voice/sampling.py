@@ -105,11 +105,16 @@ def choose_voice(prior: Prior | CheckpointPrior, codec: Codec, request: Request)
 
 
 def decode_samples(codec: Codec, samples: Samples) -> Iterator[NDArray[np.float32]]:
-    """Decode each sample to sound `n`, prompt included, in the voice of the prompt or the speaker if the codec can."""
+    """Decode each sample to sound `n`, prompt included, in the voice of the prompt or the speaker if the codec can.
+
+    A codec that takes pitch predicts it from codes and voice.
+    """
     for codes in samples.codes:
         rows = torch.from_numpy(codes)[None].to(codec.device)
         with torch.inference_mode():
-            sound = codec.decode(rows, embeddings=samples.embedding)
+            voice = samples.embedding
+            pitch = codec.predict_pitch(rows, embeddings=voice) if codec.pitch_steps else None
+            sound = codec.decode(rows, embeddings=voice, pitch=pitch)
         yield sound[0, 0].cpu().numpy()
 
 
