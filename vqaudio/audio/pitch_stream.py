@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from vqaudio.audio.pitch import SILENCE_DB, STEP_S, WINDOW_S, find_periods, longest_period_s
 
@@ -66,6 +65,8 @@ class F0Stream:
 
     def _give(self, end: int) -> Contour:
         """Return the values up to a step, gated."""
+        from scipy.ndimage import maximum_filter1d  # which no run without pitch loads
+
         count = end - self._num_given
         if count <= 0:
             return np.zeros(0)
