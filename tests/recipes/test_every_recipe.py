@@ -18,7 +18,7 @@ from vqaudio.training.launch import launched
 
 ROOT = Path(__file__).resolve().parents[2]
 # A part of others; and test_train_units.py's, test_train_frames.py's.
-OTHERS = {"_units_codec.yaml", "units_16k_encoder.yaml", "frames_speech.yaml"}
+OTHERS = {"_units_codec.yaml", "units_16k_encoder.yaml", "units_16k_taught.yaml", "frames_speech.yaml"}
 RECIPES = sorted(
     path.name
     for path in (ROOT / "recipes").glob("*.yaml")
@@ -93,7 +93,7 @@ def test_a_recipe_is_a_short_overlay_whose_header_holds_its_command(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["tiny", "vqvae2017_25hz", "ljspeech_fsq", "prior_tiny", "units_16k_encoder", "frames_speech"]
+    "name", ["tiny", "vqvae2017_25hz", "ljspeech_fsq", "prior_tiny", "units_16k_taught", "frames_speech"]
 )
 def test_every_key_of_a_recipe_says_what_it_means(script, name):
     path = ROOT / "recipes" / f"{name}.yaml"

@@ -29,8 +29,8 @@ def units(script):
     return script("train_units.py")
 
 
-def run(units, out, *overrides):
-    yaml = ROOT / "recipes" / "units_16k_encoder.yaml"
+def run(units, out, *overrides, recipe="units_16k_encoder.yaml"):
+    yaml = ROOT / "recipes" / recipe
     config = load_config(yaml, units.UnitsConfig, [*SMALL, f"out={out}", *overrides])
     with launched("cpu") as launch:
         return units.train(config, launch)
@@ -128,8 +128,8 @@ def first_codec(units, tmp_path_factory):
 
 
 def test_a_codec_teaches_its_successor_what_clean_speech_is(units, first_codec, tmp_path):
-    taught = ["classes=codes", f"start_from={first_codec}", "teacher={penalty: 0, warps: [1]}", CLEAN]
-    training = run(units, tmp_path, *taught, "num_steps=0", "num_codebook_steps=1")
+    taught = [f"start_from={first_codec}", "teacher={penalty: 0, warps: [1]}", CLEAN]
+    training = run(units, tmp_path, *taught, "num_steps=0", "num_codebook_steps=1", recipe="units_16k_taught.yaml")
     batch = units.open_crops(training.config.data, 16_000, seed=0).batch(0, 4)
     audio, _, lengths = units.on_device(batch, torch.device("cpu"), None)
     teacher = open_codec(first_codec)
