@@ -38,7 +38,7 @@ class Filter(nn.Module):
         self.conv = nn.Conv1d(1, 1, 3, padding=1)
 
     def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
-        return SimpleNamespace(audio=self.conv(audio), commitment=self.conv.weight.square().mean())
+        return SimpleNamespace(audio=self.conv(audio), commitment=self.conv.weight.square().mean(), pitch=None)
 
 
 class Painter(nn.Module):
@@ -54,7 +54,7 @@ class Painter(nn.Module):
 
     def forward(self, audio: Tensor, speakers: Tensor | None, lengths: Tensor | None) -> SimpleNamespace:
         return SimpleNamespace(
-            log_magnitudes=self.log_magnitudes[: len(audio)] * 1.0, commitment=self.commitment.square()
+            log_magnitudes=self.log_magnitudes[: len(audio)] * 1.0, commitment=self.commitment.square(), pitch=None
         )
 
 
