@@ -134,7 +134,9 @@ def test_a_codec_teaches_its_successor_what_clean_speech_is(units, first_codec, 
     audio, _, lengths = units.on_device(batch, torch.device("cpu"), None)
     teacher = open_codec(first_codec)
     wanted = training.classes(training.heard(audio), lengths)
-    codes = teacher.quantizer.encode(teacher.encoder.vectors_of(teacher.encoder.stem(audio).features).mT)[..., 0]
+    stem = teacher.encoder.stem
+    assert stem is not None
+    codes = teacher.quantizer.encode(teacher.encoder.vectors_of(stem(audio).features).mT)[..., 0]
     num_frames = wanted.shape[1]
     assert torch.equal(wanted[wanted >= 0], codes[:, :num_frames][wanted >= 0])
     hearing = [
