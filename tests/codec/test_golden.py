@@ -25,13 +25,13 @@ from vqaudio.quantizers.residual import ResidualQuantizer
 FILE = Path(__file__).with_name("golden.safetensors")
 GOLDEN = load_file(FILE)
 SHA256 = {
-    "speech-16k": "2f0d67ae9ec1dda2295f93a99146ab4d2375a79fc8ffb1862727e51f0e479eed",
+    "speech-16k": "47b12f96845506e9f2c5b5a7c752c5929af285956377bd280ca150466892e76c",
     "speech-16k@1": "1397d45ae7d61077cd9780918ffd58bfb12928ff13e59f8382f00f8866b006bf",
     "units-16k": "8f364edd879ecbc17e8e46cf0ad2677710caf0dcba0f6de326a296facde70964",
 }
 # Stores hold it: a default or a setting's name that changes would part them from the codec that made them.
 CONFIG_SHA256 = {
-    "speech-16k": "52b4f4a6ab8419cef99ab8e631d958d56ddaa6e7a0149dbbf00aa9df8b707330",
+    "speech-16k": "236b9debf82b65c91125c7cf6e2ff982da9aedb2c017026f99e0eec3dfdb9f9a",
     "speech-16k@1": "738ce270a3928ce930a1702acd92158766003c22c0c2a7996528aabb0f54537d",
     "units-16k": "58a8f5d27f44e0fb4ae7f05301589f5d519278a6c1b9932c022c5db2260df1cf",
 }

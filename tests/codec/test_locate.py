@@ -12,7 +12,7 @@ from vqaudio.core.errors import VqaudioError
 def models(tmp_path, monkeypatch):
     """Two versions: the newest has the plain name for its folder, the one before its own."""
     quantizer = {"kind": "ema", "num_codebooks": 8, "codebook_size": 1024}
-    for folder, name in (("speech-16k", "speech-16k@4"), ("speech-16k@1", "speech-16k@1")):
+    for folder, name in (("speech-16k", "speech-16k@5"), ("speech-16k@1", "speech-16k@1")):
         codec = {"name": name, "sample_rate_hz": 16_000, "encoder": {"strides": [320]}, "quantizer": quantizer}
         header = {"format_version": 1, "weights_sha256": "cd" * 32, "codec": codec}
         (tmp_path / folder).mkdir()
@@ -23,7 +23,7 @@ def models(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "folder"),
-    [("speech-16k", "speech-16k"), ("speech-16k@4", "speech-16k"), ("speech-16k@1", "speech-16k@1")],
+    [("speech-16k", "speech-16k"), ("speech-16k@5", "speech-16k"), ("speech-16k@1", "speech-16k@1")],
 )
 def test_a_version_is_found_whether_it_is_the_newest_or_not(models, name, folder):
     assert find_codec(name) == models / folder

@@ -30,7 +30,7 @@ def test_codecs_and_peers_stand_side_by_side(samples_dir, foreign, tmp_path, cap
     printed = capsys.readouterr().out
     found = json.loads((tmp_path / "found.json").read_text())
     facts = {codec["name"]: codec for codec in found["codecs"]}
-    assert list(facts) == ["units-16k", "hf:dac", "speech-16k@4"]
+    assert list(facts) == ["units-16k", "hf:dac", "speech-16k@5"]
     assert [codec["length_error"] for codec in found["codecs"]] == [0, facts["hf:dac"]["length_error"], 0]
     assert facts["hf:dac"]["length_error"] > 0
     assert facts["units-16k"]["kbps"] == pytest.approx(0.45)
