@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def export_store(
             split.close()
         counts = {name: split.counts for name, split in splits.items()}
         format_of(options.format, options.style).finish(folder, plan, {name: c["tokens"] for name, c in counts.items()})
-        record = ExportRecord(options, store.stamp, coder.vocabulary, counts, digest)
+        stamp = replace(store.stamp, pitch_steps=0)  # tokens have no pitch
+        record = ExportRecord(options, stamp, coder.vocabulary, counts, digest)
         record.write(folder)
         _put_in_place(folder, out)
     return record
