@@ -77,7 +77,7 @@ def check_export(
     """
     record = ExportRecord.read(Path(folder))
     options = record.options
-    if replace(record.stamp, name=store.stamp.name) != replace(store.stamp, pitch_steps=0):
+    if replace(record.stamp, name=store.stamp.name) != store.stamp:
         raise VqaudioError(f"{folder} was exported from codes of {record.stamp}, not of {store.stamp}")
     # Every row of the store is the next document of its split, code for code.
     coder = DocumentCoder(options, record.stamp.codebook_size, record.vocabulary)

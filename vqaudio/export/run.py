@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def export_store(
     with _growing_folder(out) as folder:
         progress = _read_progress(folder, digest, is_resuming)
         coder = make_coder(store, options, folder, extend)
-        plan = Plan(options, coder.vocabulary)
+        plan = Plan(options, coder.vocabulary, has_pitch=store.stamp.pitch_steps > 0)
         splits = {split: SplitWriter(folder, split, plan, progress.get(split, {})) for split in SPLITS}
         _write_rows(store, coder, splits, folder, progress, on_progress)
         # From here on nothing can be continued, only made again.
@@ -71,8 +70,7 @@ def export_store(
             split.close()
         counts = {name: split.counts for name, split in splits.items()}
         format_of(options.format, options.style).finish(folder, plan, {name: c["tokens"] for name, c in counts.items()})
-        stamp = replace(store.stamp, pitch_steps=0)  # tokens have no pitch
-        record = ExportRecord(options, stamp, coder.vocabulary, counts, digest)
+        record = ExportRecord(options, store.stamp, coder.vocabulary, counts, digest)
         record.write(folder)
         _put_in_place(folder, out)
     return record

@@ -1,9 +1,13 @@
 """`vqaudio tokenize --pitch`, and what reads its store."""
 
+import io
+import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
@@ -124,18 +128,39 @@ def test_a_damaged_shard_is_made_again_with_its_pitch(call, sung: Path, store: P
     assert call("verify", store, "--repair", "--audio", sung, "--quiet") == 0
 
 
-def test_an_export_leaves_pitch_out_and_its_ids_are_decoded_without(
+def export(store: Path, out: Path, kind: str, *options: str) -> Path:
+    command = ["export", str(store), "--format", kind, "--out", str(out), "--check", "--quiet", "--validation", "0"]
+    assert main([*command, *options]) == 0
+    return out
+
+
+def test_an_export_has_pitch_beside_its_tokens_which_stay_as_they_are(
     call, sung: Path, store: Path, tmp_path: Path
 ) -> None:
     call("tokenize", sung, "--out", tmp_path / "codes", "--workers", "0", "--quiet")
     lines = []
-    for name, tokens in (("with", store), ("without", tmp_path / "codes")):
-        command = ["export", str(tokens), "--format", "jsonl", "--out", str(tmp_path / name), "--check", "--quiet"]
-        assert main([*command, "--validation", "0"]) == 0
-        lines.append((tmp_path / name / "train.jsonl").read_bytes())
+    for tokens in (store, tmp_path / "codes"):
+        path = export(tokens, tmp_path / f"lines-{tokens.name}", "jsonl", "--deduplicate") / "train.jsonl"
+        lines.append([json.loads(line) for line in path.read_text().splitlines()])
+    pitch = {line["id"]: (line.pop("pitch"), line.pop("pitch_median_hz")) for line in lines[0]}
+    assert pitch == pitch_in(store)
     assert lines[0] == lines[1]
-    ids = tmp_path / "with" / "train.jsonl"
-    assert call("decode", ids, "--like", tmp_path / "with", "--out", tmp_path / "wavs", "--quiet") == 0
+    rows = pq.read_table(export(store, tmp_path / "hf", "hf") / "data").to_pylist()
+    assert {row["id"]: (row["pitch"], row["pitch_median_hz"]) for row in rows} == pitch
+    with tarfile.open(next(export(store, tmp_path / "tars", "webdataset").rglob("*.tar"))) as tar:
+        known = [json.load(tar.extractfile(name) or io.BytesIO()) for name in tar.getnames() if name.endswith(".json")]
+    assert {one["id"]: (one["pitch"], one["pitch_median_hz"]) for one in known} == pitch
+    export(store, tmp_path / "packed", "hf", "--context", "16")
+    assert pq.read_table(tmp_path / "packed" / "data").column_names == ["input_ids"]
+    export(store, tmp_path / "bin", "nanogpt")
+
+
+def test_ids_of_an_export_with_pitch_are_decoded_without(
+    call, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    like = export(store, tmp_path / "like", "jsonl")
+    assert call("decode", like / "train.jsonl", "--like", like, "--out", tmp_path / "wavs") == 0
+    assert "pitch " not in capsys.readouterr().out
 
 
 def test_a_codec_that_takes_no_pitch_says_so_and_what_to_do(

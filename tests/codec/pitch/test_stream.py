@@ -23,6 +23,7 @@ def test_pitch_in_blocks_is_that_of_the_whole_bit_for_bit(voice, num_samples: in
         part = block[: len(samples[at : at + size])]
         part[:] = samples[at : at + size]  # the memory of a block is used again for the next one
         encoder.push(part)
+        assert sum(map(len, encoder._waiting)) < BLOCK
     found, wanted = encoder.finish(), encode_pitch(torch.from_numpy(samples)[None, None], GRID, STEPS)
     assert found.codes.tolist() == wanted.codes.tolist()
     assert found.median_hz.tolist() == wanted.median_hz.tolist()

@@ -4,6 +4,7 @@
     vqaudio decode in.codes out.wav
     vqaudio decode sampled.npy --like lm/ --out decoded/
 
+A store of `vqaudio tokenize --pitch` is spoken with its pitch, with --speaker around the median of that voice.
 A file that `vqaudio encode` or `vqaudio stream` wrote becomes one wav file.  With --like, TOKENS is a file of ids that
 a model sampled which learned from the export `lm/`: .npy, .bin, .jsonl (also the codes.jsonl of `vqaudio sample`),
 .parquet with input_ids, or lines of tokens or numbers.  Each row, cut where a document ends, becomes 0000.wav,

@@ -10,6 +10,7 @@ For example:
     vqaudio tokenize --manifest data/samples/metadata.csv --codec units-16k --out units/
     vqaudio tokenize CORPUS --codec units:facebook/hubert-base-ls960 --layer 6 --kmeans km500.npy --out hubert/
     vqaudio tokenize data/samples --out segments/ --codec units-16k --segments
+    vqaudio tokenize CORPUS --out pitched/ --codec runs/units-16k-pitch/codec --pitch
 """
 
 import argparse
