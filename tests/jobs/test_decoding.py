@@ -16,10 +16,10 @@ from vqaudio.tokens.schema import TokenRow
 class ToneDecoder:
     """Each frame is 320 samples of its first code."""
 
-    def __init__(self) -> None:
+    def __init__(self, median_hz: float) -> None:
         self.num_given = 0
 
-    def push(self, codes: np.ndarray) -> np.ndarray:
+    def push(self, codes: np.ndarray, pitch: np.ndarray | None = None) -> np.ndarray:
         self.num_given += 320 * codes.shape[1]
         return np.repeat(codes[0], 320).astype(np.float32) / 32_768
 
@@ -71,7 +71,7 @@ def test_as_many_files_are_in_work_as_there_are_threads_and_torchs_threads_come_
     together = threading.Barrier(3, timeout=60)
 
     class Waiting(ToneDecoder):
-        def push(self, codes: np.ndarray) -> np.ndarray:
+        def push(self, codes: np.ndarray, pitch: np.ndarray | None = None) -> np.ndarray:
             together.wait()
             assert torch.get_num_threads() == 1
             return super().push(codes)
@@ -92,7 +92,7 @@ def test_codes_reach_the_decoder_in_portions_and_of_the_first_codebooks_alone(tm
     shapes = []
 
     class Recording(ToneDecoder):
-        def push(self, codes: np.ndarray) -> np.ndarray:
+        def push(self, codes: np.ndarray, pitch: np.ndarray | None = None) -> np.ndarray:
             shapes.append(codes.shape)
             return super().push(codes)
 
@@ -104,3 +104,22 @@ def test_codes_reach_the_decoder_in_portions_and_of_the_first_codebooks_alone(tm
             )
         )
     assert shapes == [(2, 1_000), (2, 1_000), (2, 1), (3, 1_000), (3, 1_000), (3, 1)]
+
+
+def test_pitch_reaches_the_decoder_beside_its_codes_and_its_median_before(tmp_path: Path) -> None:
+    given = []
+
+    class Recording(ToneDecoder):
+        def __init__(self, median_hz: float) -> None:
+            super().__init__(median_hz)
+            given.append(median_hz)
+
+        def push(self, codes: np.ndarray, pitch: np.ndarray | None = None) -> np.ndarray:
+            given.append(None if pitch is None else (codes.shape[1], pitch.tolist()))
+            return super().push(codes)
+
+    pitch = np.arange(1_003, dtype=np.uint16) % 30
+    codes, facts = np.ones((1, 1_003), dtype=np.uint16), (320 * 1_003, 16_000, 20.06)
+    rows = [TokenRow("a.wav", codes, *facts, pitch=pitch, pitch_median_hz=123.0), TokenRow("b.wav", codes, *facts)]
+    list(decode_rows(rows, lambda name: tmp_path / name, Recording, sample_rate_hz=16_000))
+    assert given == [123.0, (1_000, pitch[:1_000].tolist()), (3, pitch[1_000:].tolist()), 0.0, None, None]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,12 @@ def test_all_codebooks_are_taken_where_none_are_counted_and_rows_without_frames_
     assert corpus.num_held_out_speakers == len(held_out)  # each may be of somebody else
     assert corpus.seconds == pytest.approx(sum(row.seconds for row in held_out))
     assert read_codes(store, SequenceConfig(1), validation=0.5).language.num_codebooks == 1
+
+
+def test_a_language_of_codes_has_no_pitch(tmp_path):
+    stamp = CodecStamp("tiny", "0" * 64, 16_000, 320, 1, 8)
+    codes, pitch = np.zeros((1, 4), dtype=np.uint16), np.ones(4, dtype=np.uint16)
+    with TokenWriter(tmp_path, replace(stamp, pitch_steps=32)) as writer:
+        for number in range(20):
+            writer.append(TokenRow(f"{number}", codes, 1_280, 16_000, 0.08, pitch=pitch, pitch_median_hz=100.0))
+    assert read_codes(TokenStore.open(tmp_path), SequenceConfig(), validation=0.5).language.stamp == stamp

@@ -120,7 +120,7 @@ def test_a_manifest_that_cannot_be_opened_is_told_in_words(tmp_path):
         TokenStore.open(tmp_path)
 
 
-@pytest.mark.parametrize("version", [3, 99])
+@pytest.mark.parametrize("version", [4, 99])
 def test_a_store_of_a_later_version_is_refused(store_dir, version):
     content = json.loads((store_dir / "vqaudio.json").read_text())
     (store_dir / "vqaudio.json").write_text(json.dumps({**content, "format_version": version}))
@@ -306,7 +306,8 @@ def test_a_store_as_a_data_frame_has_every_field_of_every_row(store_dir):
     assert len(frame) == 20
     for wanted, (_, found) in zip(store, frame.iterrows(), strict=True):
         assert np.array_equal(found["codes"], wanted.codes)
-        assert {**found.to_dict(), "codes": 0} == {**vars(wanted), "codes": 0}
+        kept = {name: value for name, value in vars(wanted).items() if not name.startswith("pitch")}
+        assert {**found.to_dict(), "codes": 0} == {**kept, "codes": 0}
 
 
 def test_a_store_as_a_dataset_gives_the_same_codes(store_dir):

@@ -162,8 +162,10 @@ class WholeDecoder:
         self.codec = codec
         self._blocks: list[NDArray[np.int64]] = []
 
-    def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Keep more codes `k t`.  Returns no sound yet."""
+    def push(self, codes: NDArray[np.integer], pitch: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+        """Keep more codes `k t`.  Returns no sound yet.  Raises VqaudioError for pitch, which none of them takes."""
+        if pitch is not None:
+            raise VqaudioError(f"{self.codec.name} takes no pitch beside its codes")
         self._blocks.append(np.asarray(codes, dtype=np.int64))
         return np.zeros(0, dtype=np.float32)
 

@@ -61,7 +61,7 @@ def export_store(
     with _growing_folder(out) as folder:
         progress = _read_progress(folder, digest, is_resuming)
         coder = make_coder(store, options, folder, extend)
-        plan = Plan(options, coder.vocabulary)
+        plan = Plan(options, coder.vocabulary, has_pitch=store.stamp.pitch_steps > 0)
         splits = {split: SplitWriter(folder, split, plan, progress.get(split, {})) for split in SPLITS}
         _write_rows(store, coder, splits, folder, progress, on_progress)
         # From here on nothing can be continued, only made again.

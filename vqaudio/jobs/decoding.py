@@ -19,8 +19,8 @@ FRAMES_AT_ONCE = 1000  # 20 s at 50 frames a second
 class BlockDecoder(Protocol):
     """The decoder of one file whose codes come in blocks, such as `vqaudio.codec.streaming.StreamingDecoder`."""
 
-    def push(self, codes: np.ndarray) -> np.ndarray:
-        """Decode codes `k t`; return the samples that became final."""
+    def push(self, codes: np.ndarray, pitch: np.ndarray | None = None) -> np.ndarray:
+        """Decode codes `k t`, with pitch `t` where there is some; return the samples that became final."""
         ...
 
     def finish(self, num_samples: int) -> np.ndarray:
@@ -31,7 +31,7 @@ class BlockDecoder(Protocol):
 def decode_rows(
     rows: Iterable[TokenRow],
     path_of: Callable[[str], Path],
-    make_decoder: Callable[[], BlockDecoder],
+    make_decoder: Callable[[float], BlockDecoder],
     *,
     sample_rate_hz: int,
     num_codebooks: int | None = None,
@@ -40,13 +40,14 @@ def decode_rows(
 ) -> Iterator[TokenRow]:
     """Decode every row to `path_of(id)`; yield the row when its file is whole.
 
-    num_codebooks: use only the first ones.  stop: set it to end after the files in work.
+    make_decoder: is given the median of the row's pitch.  num_codebooks: use only the first ones.
+    stop: set it to end after the files in work.
     Raises VqaudioError if a file cannot be written.
     """
 
     def decode(row: TokenRow) -> TokenRow:
         torch.set_num_threads(1)
-        blocks = sound_of(row, make_decoder(), num_codebooks)
+        blocks = sound_of(row, make_decoder(row.pitch_median_hz), num_codebooks)
         make_folder(path_of(row.id).parent)
         write_blocks(path_of(row.id), blocks, sample_rate_hz)
         return row
@@ -69,8 +70,10 @@ def decode_rows(
 
 
 def sound_of(row: TokenRow, decoder: BlockDecoder, num_codebooks: int | None = None) -> Iterator[np.ndarray]:
-    """Decode the row's `num_samples` samples, in blocks."""
+    """Decode the row's `num_samples` samples, in blocks; with its pitch, if it has some."""
     with torch.inference_mode():
         for start in range(0, row.codes.shape[1], FRAMES_AT_ONCE):
-            yield decoder.push(row.codes[:num_codebooks, start : start + FRAMES_AT_ONCE].astype(np.int64))
+            frames = slice(start, start + FRAMES_AT_ONCE)
+            pitch = None if row.pitch is None else row.pitch[frames].astype(np.int64)
+            yield decoder.push(row.codes[:num_codebooks, frames].astype(np.int64), pitch)
         yield decoder.finish(row.num_samples)

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 def stamp_of(
-    codec: AudioTokenizer, num_codebooks: int | None = None, segments: SegmentSetting | None = None
+    codec: AudioTokenizer,
+    num_codebooks: int | None = None,
+    segments: SegmentSetting | None = None,
+    pitch_steps: int = 0,
 ) -> CodecStamp:
     """Make the stamp for a store of this codec's codes.  num_codebooks: how many are stored, all if None.
 
-    segments: how frames become segments, if they do.
+    segments: how frames become segments, if they do.  pitch_steps: of the pitch beside the codes, 0 for none.
     Raises VqaudioError if the codec does not have that many, or for segments of more than one.
     """
     num_codebooks = codec.num_codebooks if num_codebooks is None else num_codebooks
@@ -35,6 +38,7 @@ def stamp_of(
         codebook_size=codec.codebook_size,
         config_sha256=codec.config_sha256,
         segments=segments,
+        pitch_steps=pitch_steps,
     )
 
 

@@ -55,7 +55,8 @@ def read_codes(
     train, held_out = split_rows(store, validation=validation, second=second, part=part)
     # The language has tokens for the speakers of the training part only: held-out ones are unknown.
     speakers = sorted({row.speaker for row in train if row.speaker}) if sequence.has_speakers else []
-    language = CodeLanguage(replace(store.stamp, num_codebooks=num_codebooks), sequence.pattern, tuple(speakers))
+    stamp = replace(store.stamp, num_codebooks=num_codebooks, pitch_steps=0)  # the language has no pitch
+    language = CodeLanguage(stamp, sequence.pattern, tuple(speakers))
     return CodeCorpus(
         language,
         [language.document(row.codes, row.speaker) for row in train],

@@ -13,7 +13,7 @@ from vqaudio.tokens.schema import CodecStamp
 
 MANIFEST = "vqaudio.json"
 FORMAT = "vqaudio tokens"
-FORMAT_VERSION = 2  # 1 where frames have codes: what read these before segments came still reads them
+FORMAT_VERSION = 3  # with pitch; 2 of segments, 1 else: what read these before the others came still reads them
 MAKE_ONE = "`vqaudio tokenize WAV_DIR --out DIR` makes one"
 
 
@@ -74,7 +74,7 @@ class Manifest:
         """Replace vqaudio.json in one step."""
         content = {
             "format": FORMAT,
-            "format_version": 1 if self.stamp.segments is None else FORMAT_VERSION,
+            "format_version": FORMAT_VERSION if self.stamp.pitch_steps else 2 if self.stamp.segments else 1,
             "codec": self.stamp.to_json(),
             **({"run_shard": self.run_shard.to_json()} if self.run_shard else {}),
             "counts": self.counts(),

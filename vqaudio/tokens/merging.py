@@ -168,7 +168,7 @@ def _require_one_codec(manifests: dict[Path, Manifest]) -> None:
         if not manifest.stamp.is_same(first.stamp):
             raise VqaudioError(
                 f"{first_folder} was written by {first.stamp}, {folder} by {manifest.stamp}: one store has one codec; "
-                "tokenize the shards with the same --codec and --codebooks"
+                "tokenize the shards with the same --codec, --codebooks, --pitch and --segments"
             )
 
 

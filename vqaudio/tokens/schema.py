@@ -1,6 +1,7 @@
 """The schema of a row of codes, and the stamp that ties it to its codec."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
@@ -15,7 +16,7 @@ from vqaudio.core.units import FrameGrid
 from vqaudio.tokens.arrays import array_of_numbers, array_of_texts, numbers_of
 from vqaudio.tokens.runs import from_runs, to_runs
 
-MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16
+MAX_CODEBOOK_SIZE = 65_536  # codes are kept as uint16, those of pitch too: with one more, for what is unvoiced
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class CodecStamp:
     num_codebooks: the codebooks that are stored; the codec may have more.  config_sha256: of the whole effective
     configuration, which shapes codes and sound beside the weights; "" in stores from before it was kept.
     segments: how frames of one codebook became segments of one code, None where each frame has its nearest code.
+    pitch_steps: of the pitch that stands beside the codes, see `vqaudio.codec.pitch.coder`; 0: none does.
     """
 
     name: str
@@ -35,8 +37,11 @@ class CodecStamp:
     codebook_size: int
     config_sha256: str = ""
     segments: SegmentSetting | None = None
+    pitch_steps: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.pitch_steps < MAX_CODEBOOK_SIZE:
+            raise VqaudioError(f"pitch has 1 to {MAX_CODEBOOK_SIZE - 1} steps, or 0 for none, got {self.pitch_steps}")
         if self.segments is not None:
             self.segments.require_one_codebook(self.name, self.num_codebooks)
         if self.num_codebooks < 1 or not 1 <= self.codebook_size <= MAX_CODEBOOK_SIZE:
@@ -56,10 +61,11 @@ class CodecStamp:
         return self.grid.frame_rate_hz
 
     def to_json(self) -> dict[str, Any]:
-        """Convert to a mapping of plain values, the fields by their names; no segments are not named."""
+        """Convert to a mapping of plain values, the fields by their names; no segments, and no pitch, are not named."""
         content = asdict(self)
-        if self.segments is None:
-            del content["segments"]
+        for name in ("segments", "pitch_steps"):
+            if not content[name]:
+                del content[name]
         return content
 
     @classmethod
@@ -71,6 +77,7 @@ class CodecStamp:
         try:
             values = {field.name: mapping[field.name] for field in fields(cls) if field.default is MISSING}
             values["config_sha256"] = mapping.get("config_sha256", "")
+            values["pitch_steps"] = mapping.get("pitch_steps", 0)
             segments = mapping.get("segments")
         except (TypeError, KeyError, AttributeError) as error:
             raise VqaudioError(
@@ -87,10 +94,11 @@ class CodecStamp:
         """Check that these codes were made by `codec`, with all of its codebooks or only the first ones.
 
         Weights, configuration, grid and codebook size count, the name does not, nor do segments: the codec decodes
-        them as it does frames.  Raises VqaudioError that names both.
+        them as it does frames; nor does pitch, which can be left out.  Raises VqaudioError that names both.
         """
         books = min(self.num_codebooks, codec.num_codebooks)
-        if not self.is_same(replace(codec, num_codebooks=books, segments=self.segments)):
+        beside = {"segments": self.segments, "pitch_steps": self.pitch_steps}
+        if not self.is_same(replace(codec, num_codebooks=books, **beside)):
             raise VqaudioError(f"these codes were made by {self}, not by {codec}; use the codec that made them")
 
     def is_same(self, other: "CodecStamp") -> bool:
@@ -101,10 +109,11 @@ class CodecStamp:
 
     def __str__(self) -> str:
         config = self.config_sha256[:12] or "not known"
-        segments = "" if self.segments is None else f", segments: {self.segments}"
+        more = "" if self.segments is None else f", segments: {self.segments}"
+        more += f", pitch in {self.pitch_steps} steps" * bool(self.pitch_steps)
         return (
             f"{self.name} (weights {self.weights_sha256[:12]}, config {config}, {self.sample_rate_hz} Hz, "
-            f"hop {self.hop_samples}, {self.num_codebooks} x {self.codebook_size} codes{segments})"
+            f"hop {self.hop_samples}, {self.num_codebooks} x {self.codebook_size} codes{more})"
         )
 
 
@@ -113,7 +122,8 @@ class TokenRow:
     """The codes of one recording.
 
     codes: `k t` uint16, of segments the code of each of their frames · num_samples: at the codec's rate ·
-    source_rate_hz: of the file · seconds: the file's length.
+    source_rate_hz: of the file · seconds: the file's length · pitch: `t` uint16, 0 for unvoiced frames, then 1 to the
+    stamp's pitch_steps around pitch_median_hz, the speaker's (0: never voiced); None where the store has none.
     """
 
     id: str
@@ -123,6 +133,26 @@ class TokenRow:
     seconds: float
     speaker: str | None = None
     text: str | None = None
+    pitch: np.ndarray | None = None
+    pitch_median_hz: float = 0.0
+
+    def has_pitch_as(self, stamp: CodecStamp) -> bool:
+        """Return whether there is pitch for each frame in the steps that the stamp says, or none if it says none."""
+        pitch, median_hz = self.pitch, self.pitch_median_hz
+        if pitch is None or not stamp.pitch_steps:
+            return pitch is None and not median_hz and not stamp.pitch_steps
+        if pitch.shape != self.codes.shape[1:] or pitch.dtype.kind not in "iu" or not 0 <= median_hz < math.inf:
+            return False
+        highest = int(pitch.max(initial=0))
+        return int(pitch.min(initial=0)) >= 0 and highest <= stamp.pitch_steps and (median_hz > 0 or highest == 0)
+
+    @property
+    def pitch_in_words(self) -> str:
+        """What pitch there is, for sentences."""
+        if self.pitch is None:
+            return "no pitch"
+        values = f"values from {self.pitch.min(initial=0)} to {self.pitch.max(initial=0)}"
+        return f"pitch of {len(self.pitch)} frames, {values}, around {self.pitch_median_hz} Hz"
 
     @property
     def segments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -140,11 +170,13 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("codes", pa.list_(pa.list_(pa.uint16()))),
 ]
 _DURATIONS = ("durations", pa.list_(pa.uint32()))  # frames; a pause of 22 minutes would not fit 16 bits
+# Frame by frame: Parquet packs the bits of few values and finds repeats; runs with durations are a fifth larger.
+_PITCH = [("pitch", pa.list_(pa.uint16())), ("pitch_median_hz", pa.float32())]
 
 
 def columns_of(stamp: CodecStamp) -> list[tuple[str, pa.DataType]]:
-    """List the columns of a shard; of segments there are codes once, and durations beside them."""
-    return _COLUMNS if stamp.segments is None else [*_COLUMNS, _DURATIONS]
+    """List the columns of a shard; of segments there are codes once, and durations beside them; then pitch."""
+    return [*_COLUMNS, *([_DURATIONS] if stamp.segments else []), *(_PITCH if stamp.pitch_steps else [])]
 
 
 def arrow_schema(stamp: CodecStamp) -> pa.Schema:
@@ -172,6 +204,10 @@ def table_of(rows: Sequence[TokenRow], stamp: CodecStamp) -> pa.Table:
         more = [_lists([durations.astype(np.uint32) for _, durations in segments], np.uint32)]
     rows_at = array_of_numbers(np.arange(0, books * len(rows) + 1, books, dtype=np.int32))
     codes = pa.ListArray.from_arrays(rows_at, _lists([book for codes in kept for book in codes], np.uint16))
+    if stamp.pitch_steps:
+        pitches = [np.zeros(0) if row.pitch is None else row.pitch for row in rows]
+        medians = np.array([row.pitch_median_hz for row in rows], dtype=np.float32)
+        more += [_lists([pitch.astype(np.uint16) for pitch in pitches], np.uint16), array_of_numbers(medians)]
     columns = [_column([vars(row)[name] for row in rows], kind) for name, kind in _COLUMNS[:-1]]
     return pa.Table.from_arrays([*columns, codes, *more], schema=arrow_schema(stamp))
 
@@ -192,7 +228,7 @@ def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     """Convert an Arrow batch to rows, the inverse of `table_of`.
 
     Raises VqaudioError if the columns are not those of `table_of`, or a row's codebooks differ in length or are not
-    those that the stamp says.
+    those that the stamp says, or its pitch is not.
     """
     columns = [(field.name, field.type) for field in batch.schema]
     if columns != columns_of(stamp):
@@ -204,6 +240,7 @@ def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
     books, frames, flat = numbers_of(outer.offsets), numbers_of(inner.offsets), numbers_of(inner.values)
     times = None if stamp.segments is None else batch.column(_DURATIONS[0])
     ends, durations = (flat, flat) if times is None else (numbers_of(times.offsets), numbers_of(times.values))
+    pitches = _pitches_in(batch) if stamp.pitch_steps else [{}] * len(plain)
     for number, values in enumerate(plain):
         edges = frames[books[number] : books[number + 1] + 1]
         if len(edges) < 2 or len(set(np.diff(edges).tolist())) != 1:
@@ -218,7 +255,20 @@ def rows_of(batch: pa.RecordBatch, stamp: CodecStamp) -> Iterator[TokenRow]:
                 f"{codes.max(initial=0)}, wanted {wanted[0]} of {wanted[1]} with codes below {stamp.codebook_size}; "
                 "the shard is damaged, or was not written by vqaudio"
             )
-        yield TokenRow(codes=codes, **values)
+        row = TokenRow(codes=codes, **values, **pitches[number])
+        if not row.has_pitch_as(stamp):
+            raise VqaudioError(f"row {row.id!r} holds {row.pitch_in_words}; the shard is damaged")
+        yield row
+
+
+def _pitches_in(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Read the pitch of every row, as fields of a TokenRow."""
+    lists, medians = batch.column(_PITCH[0][0]), numbers_of(batch.column(_PITCH[1][0]))
+    ends, codes = numbers_of(lists.offsets), numbers_of(lists.values)
+    return [
+        {"pitch": codes[begin:end].copy(), "pitch_median_hz": float(median)}
+        for begin, end, median in zip(ends[:-1], ends[1:], medians, strict=True)
+    ]
 
 
 def _expanded(codes: np.ndarray, durations: np.ndarray, num_frames: int, row_id: str) -> np.ndarray:

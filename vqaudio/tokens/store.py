@@ -108,13 +108,15 @@ class TokenStore:
     def to_pandas(self) -> "DataFrame":
         """Read all rows as a pandas DataFrame; in the column `codes` are arrays `k t` uint16, a code for each frame.
 
+        Of a store with pitch there is a column `pitch` of arrays `t` uint16, and `pitch_median_hz`.
         Raises VqaudioError without pandas, and for a damaged shard.
         """
         try:
             from pandas import DataFrame
         except ImportError as error:
             raise VqaudioError(f"to_pandas needs pandas: pip install pandas ({error})") from None
-        names = [field.name for field in fields(TokenRow)]
+        has_pitch = bool(self.stamp.pitch_steps)
+        names = [field.name for field in fields(TokenRow) if has_pitch or not field.name.startswith("pitch")]
         return DataFrame([[getattr(row, name) for name in names] for row in self], columns=names)
 
     def to_dataset(self) -> "Dataset":

@@ -79,9 +79,10 @@ class TokenWriter:
     def append(self, row: TokenRow) -> None:
         """Append one row; it is safe once its shard is complete.
 
-        Raises VqaudioError if its codes do not fit the stamp, or if its id is there already or is not valid Unicode.
+        Raises VqaudioError if its codes or its pitch do not fit the stamp, or if its id is there already or is not
+        valid Unicode.
         """
-        row = replace(row, codes=_checked_codes(row, self.stamp))
+        row = _checked(row, self.stamp)
         if self.has_row(row.id):
             raise VqaudioError(f"the token store {self.folder} has a row {row.id!r} already")
         self._journal.add(row)
@@ -92,7 +93,7 @@ class TokenWriter:
 
         A run that was killed meanwhile finds it in the store when it is resumed.  Raises VqaudioError as `append` does.
         """
-        self._journal.add(replace(row, codes=_checked_codes(row, self.stamp)))
+        self._journal.add(_checked(row, self.stamp))
 
     def save_if_due(self) -> None:
         """Save the rows that wait for their shard, if the last time was long ago."""
@@ -163,7 +164,7 @@ def _require_same(folder: Path, stamp: CodecStamp, run_shard: RunShard | None) -
     written = read_manifest(folder)
     if not written.stamp.is_same(stamp):
         raise VqaudioError(
-            f"{folder} was written by {written.stamp}, not by {stamp}; give the same codec, --codebooks and "
+            f"{folder} was written by {written.stamp}, not by {stamp}; give the same codec, --codebooks, --pitch and "
             "--segments, or --overwrite to start again"
         )
     if written.run_shard == run_shard:
@@ -191,6 +192,16 @@ def _complete_shards(folder: Path, stamp: CodecStamp) -> Manifest:
     if strays:
         raise VqaudioError(f"{folder}/data holds {sorted(strays)[0]}, which is no part of the store; move it away")
     return manifest
+
+
+def _checked(row: TokenRow, stamp: CodecStamp) -> TokenRow:
+    row = replace(row, codes=_checked_codes(row, stamp))
+    if not row.has_pitch_as(stamp):
+        steps = f"steps up to {stamp.pitch_steps}" if stamp.pitch_steps else "no pitch"
+        raise VqaudioError(f"{row.id!r} of {row.codes.shape[1]} frames: wanted {steps}, got {row.pitch_in_words}")
+    if row.pitch is None:
+        return row
+    return replace(row, pitch=row.pitch.astype(np.uint16), pitch_median_hz=float(np.float32(row.pitch_median_hz)))
 
 
 def _checked_codes(row: TokenRow, stamp: CodecStamp) -> np.ndarray:

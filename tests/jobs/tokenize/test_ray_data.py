@@ -9,14 +9,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+import soundfile
+import torch
 
+from vqaudio.audio.files import read_audio
 from vqaudio.cli.main import main
+from vqaudio.codec.saving import open_codec, save_codec
 from vqaudio.core.errors import VqaudioError
 from vqaudio.jobs.containers.part import Part
 from vqaudio.jobs.sources import Source
+from vqaudio.jobs.stamps import stamp_of
 from vqaudio.jobs.tokenize import ray_data
-from vqaudio.jobs.tokenize.ray_data import connect, packed, reason_of, unpacked
+from vqaudio.jobs.tokenize.ray_data import BatchTokenizer, RayRun, connect, packed, reason_of, unpacked
+from vqaudio.jobs.tokenize.readers import InlineReader
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # Ray's own
 ROOT = Path(__file__).parents[3]
@@ -126,3 +134,23 @@ def test_the_reason_of_an_error_is_its_cause() -> None:
     error.__cause__ = VqaudioError("these codes are those of another codec\n")
     assert reason_of(error) == "these codes are those of another codec"
     assert reason_of(KeyError()) == "KeyError"
+
+
+def test_pitch_comes_back_from_a_worker_with_its_codes(
+    make_voiced_codec, voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_data, "ProcessReader", InlineReader)
+    codec = make_voiced_codec(pitch_steps=32)
+    save_codec(codec, tmp_path / "codec")
+    soundfile.write(tmp_path / "sung.wav", voice(np.linspace(100, 200, 9_999)), 16_000)
+    (tmp_path / "broken.wav").write_text("words")
+    sources = [Source(name, str(tmp_path / name)) for name in ("sung.wav", "broken.wav")]
+    stamp = stamp_of(open_codec(tmp_path / "codec"), pitch_steps=32)
+    worker = BatchTokenizer(str(tmp_path / "codec"), stamp.to_json(), "cpu")
+    batch = pa.table({"index": [0, 1], "source": [packed(source) for source in sources]})
+    found, broken = RayRun(sources, str(tmp_path / "codec"), stamp)._outcomes_of(worker(batch))
+    wanted = codec.encode_pitch(torch.from_numpy(read_audio(tmp_path / "sung.wav"))[None, None])
+    assert found.pitch is not None
+    assert (found.pitch.tolist(), found.pitch_median_hz) == (wanted.codes[0].tolist(), float(wanted.median_hz))
+    assert found.pitch.any()
+    assert (broken.codes, broken.pitch) == (None, None)

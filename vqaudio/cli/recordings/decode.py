@@ -4,6 +4,7 @@
     vqaudio decode in.codes out.wav
     vqaudio decode sampled.npy --like lm/ --out decoded/
 
+A store of `vqaudio tokenize --pitch` is spoken with its pitch, with --speaker around the median of that voice.
 A file that `vqaudio encode` or `vqaudio stream` wrote becomes one wav file.  With --like, TOKENS is a file of ids that
 a model sampled which learned from the export `lm/`: .npy, .bin, .jsonl (also the codes.jsonl of `vqaudio sample`),
 .parquet with input_ids, or lines of tokens or numbers.  Each row, cut where a document ends, becomes 0000.wav,
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from vqaudio.cli.terminal.paths import path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from threading import Event
 
     from vqaudio.cli.terminal.decodable import Decodable
@@ -84,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
             print(printable(f"wav files {args.out}"))
             if voice is not None:
                 print(printable(f"voice     {voice.name}"))
+            if store.stamp.pitch_steps:
+                is_left_out = pitch_spoken(codec, None) is without_pitch
+                print(f"pitch     {'left out: the codec takes none' if is_left_out else 'that of the store'}")
         if stop.is_set():
             print("stopped; the files that are there are whole: --resume goes on", file=sys.stderr)
             return stop.exit_status
@@ -191,6 +195,25 @@ def voice_of(codec: "Codec | ForeignCodec", speaker: str | None) -> "Voice | Non
     return None if nobody is None else Voice("nobody in particular: what was usual in training (see --speaker)", nobody)
 
 
+def pitch_spoken(codec: "Codec | ForeignCodec", voice: "Voice | None") -> "Callable[[TokenRow], dict[str, Any]]":
+    """Choose the pitch that rows are spoken with, as fields of a row: theirs, where the codec takes pitch.
+
+    voice: whose median it is put around; None leaves that of each row.
+    """
+    from vqaudio.codec.foreign import ForeignCodec
+    from vqaudio.jobs.voice.conversion import median_of_voice
+
+    if isinstance(codec, ForeignCodec) or not codec.pitch_steps:
+        return without_pitch
+    median_hz = None if voice is None else median_of_voice(codec, voice)
+    return lambda row: {} if row.pitch is None or median_hz is None else {"pitch_median_hz": median_hz}
+
+
+def without_pitch(row: "TokenRow") -> dict[str, Any]:
+    """Choose no pitch for a row."""
+    return {"pitch": None, "pitch_median_hz": 0.0}
+
+
 def write_files(
     args: argparse.Namespace,
     store: "Decodable",
@@ -203,6 +226,8 @@ def write_files(
 
     Returns how many were decoded, how many samples they have, and how many were there already.
     """
+    from dataclasses import replace
+
     from vqaudio.cli.terminal.progress import RunProgress, shown
     from vqaudio.jobs.codec_streams import decoders_of
     from vqaudio.jobs.decoded_folder import is_whole
@@ -210,6 +235,7 @@ def write_files(
 
     rate_hz = store.stamp.sample_rate_hz
     make_decoder, num_threads = decoders_of(codec, None if voice is None else voice.embedding)
+    pitch_of = pitch_spoken(codec, voice if args.speaker else None)
     num_files = num_samples = num_before = 0
     with shown(RunProgress(store.num_samples, len(store.ids), is_quiet=args.quiet)) as progress:
 
@@ -220,7 +246,7 @@ def write_files(
                     num_before += 1
                     progress.finish_file(row.num_samples)
                 else:
-                    yield row
+                    yield replace(row, **pitch_of(row))
 
         for row in decode_rows(
             todo(),

@@ -10,6 +10,7 @@ For example:
     vqaudio tokenize --manifest data/samples/metadata.csv --codec units-16k --out units/
     vqaudio tokenize CORPUS --codec units:facebook/hubert-base-ls960 --layer 6 --kmeans km500.npy --out hubert/
     vqaudio tokenize data/samples --out segments/ --codec units-16k --segments
+    vqaudio tokenize CORPUS --out pitched/ --codec runs/units-16k-pitch/codec --pitch
 """
 
 import argparse
@@ -63,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
     add_segments_argument(parser)
+    pitch = "keep F0 beside the codes, in steps around each recording's median, for a codec whose decoder takes pitch"
+    parser.add_argument("--pitch", action="store_true", help=pitch)
     parser.add_argument("--metadata", metavar="CSV", type=path_of, help="columns path, speaker, text: kept with codes")
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
@@ -212,15 +215,15 @@ def prepare(
     stack: ExitStack,
 ) -> "tuple[TokenWriter, Summary, LocalRun | RayRun]":
     """Open the store and leave out what it has."""
-    from vqaudio.jobs.codec_streams import tokenizer_of
+    from vqaudio.jobs.codec_streams import pitch_steps_of, tokenizer_of
     from vqaudio.jobs.stamps import stamp_of
     from vqaudio.jobs.tokenize.file_tokenizer import Summary
     from vqaudio.jobs.tokenize.local import LocalRun
     from vqaudio.tokens.writer import TokenWriter
 
-    segments = segments_of(args)
-    stamp = stamp_of(codec, args.codebooks, segments)
-    tokenizer, num_threads = tokenizer_of(codec, args.codebooks, segments=segments)
+    beside = {"segments": segments_of(args), "pitch_steps": pitch_steps_of(codec) if args.pitch else 0}
+    stamp = stamp_of(codec, args.codebooks, **beside)
+    tokenizer, num_threads = tokenizer_of(codec, args.codebooks, **beside)
     mode = "resume" if args.resume else "overwrite" if args.overwrite else "new"
     writer = stack.enter_context(TokenWriter(args.out, stamp, mode=mode, run_shard=run_shard))
     todo = [source for source in sources if not writer.has_row(source.id)]
@@ -262,4 +265,5 @@ def row_of(outcome: "Outcome", codes: "np.ndarray", stamp: "CodecStamp") -> "Tok
 
     source, seconds = outcome.source, outcome.num_samples / stamp.sample_rate_hz
     facts = (outcome.num_samples, outcome.source_rate_hz, seconds)
-    return TokenRow(source.id, codes, *facts, source.speaker, source.text)
+    pitch = {"pitch": outcome.pitch, "pitch_median_hz": outcome.pitch_median_hz}
+    return TokenRow(source.id, codes, *facts, source.speaker, source.text, **pitch)

@@ -105,7 +105,7 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
 
     sources = {source.id: source for source in own_sources(args, manifest, damaged)}
     codec = open_stamped(manifest.stamp, args.codec, args.device)
-    books = manifest.stamp.num_codebooks
+    stamp = manifest.stamp
     lost: dict[str, str] = {}
     named = {entry.id for damage in damaged for entry in damage.entries or ()}
     known = healthy_ids(args.tokens, manifest, damaged) | named
@@ -115,17 +115,16 @@ def repair(args: argparse.Namespace, manifest: "Manifest", damaged: "Sequence[Sh
         known |= {source.id for source in todo}
         with ExitStack() as stack:
             readers = start_readers(args.workers, len(todo), stack)
-            tokenizer, num_threads = tokenizer_of(codec, books, segments=manifest.stamp.segments)
+            beside = {"segments": stamp.segments, "pitch_steps": stamp.pitch_steps}
+            tokenizer, num_threads = tokenizer_of(codec, stamp.num_codebooks, **beside)
             rows = []
             run = LocalRun(todo, tokenizer, readers, num_threads=num_threads, num_in_flight=32)
             for outcome in run.outcomes():
                 if outcome.codes is None:
                     lost[outcome.source.id] = outcome.reason or ""
                 else:
-                    rows.append(row_of(outcome, outcome.codes, manifest.stamp))
-        manifest = manifest.with_shard_anew(
-            damage.number, write_shard(args.tokens, damage.number, rows, manifest.stamp)
-        )
+                    rows.append(row_of(outcome, outcome.codes, stamp))
+        manifest = manifest.with_shard_anew(damage.number, write_shard(args.tokens, damage.number, rows, stamp))
         manifest.write(args.tokens)
     return lost
 

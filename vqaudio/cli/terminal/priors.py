@@ -56,7 +56,8 @@ def language_of(record: "ExportRecord") -> "ExportLanguage":
             "`vqaudio decode IDS --like EXPORT` makes them sound"
         )
     return ExportLanguage(
-        replace(record.stamp, num_codebooks=options.num_codebooks, segments=None),  # a code for each frame
+        # A code for each frame, and no pitch.
+        replace(record.stamp, num_codebooks=options.num_codebooks, segments=None, pitch_steps=0),
         "flattened" if options.pattern == "coarse-first" else options.pattern,
         record.vocabulary.speakers,
         words=record.vocabulary,

@@ -21,7 +21,7 @@ IN_ORDER = {"batch_readahead": 1, "fragment_readahead": 1}  # more would be read
 
 
 class HuggingFaceWriter:
-    """A writer of one row for each sequence; of a whole document its id, speaker, text, seconds and durations too."""
+    """A writer of one row for each sequence; of a whole document what is known beside its tokens too."""
 
     def __init__(self, folder: Path, split: str, plan: Plan, state: dict[str, Any]) -> None:
         self._table = GrowingTable(folder / FOLDER, split, _schema(plan), state.get("num_files", 0))
@@ -74,4 +74,6 @@ def _schema(plan: Plan) -> pa.Schema:
     columns = [("id", pa.string()), ("speaker", pa.string()), ("text", pa.string()), ("seconds", pa.float64())]
     if plan.options.is_deduplicated:
         columns.append(("durations", IDS))
+    if plan.has_pitch:
+        columns += [("pitch", pa.list_(pa.uint16())), ("pitch_median_hz", pa.float32())]
     return pa.schema([*columns, ("input_ids", IDS)])

@@ -30,21 +30,27 @@ class TokenSequence:
         return self.document.row.id if self.document else f"{self.split}-{self.number:09d}"
 
     def description(self) -> dict[str, Any]:
-        """Return what is known beside the tokens, as JSON values."""
+        """Return what is known beside the tokens, as JSON values; the pitch is that of frames, merged or not."""
         if self.document is None:
             return {"id": self.name}
         row, durations = self.document.row, self.document.durations
         known = {"id": row.id, "speaker": row.speaker, "text": row.text, "seconds": row.seconds}
         known["durations"] = None if durations is None else durations.tolist()
+        if row.pitch is not None:
+            known |= {"pitch": row.pitch.tolist(), "pitch_median_hz": row.pitch_median_hz}
         return {name: value for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The options and the vocabulary of an export, which writers and readers go by."""
+    """The options and the vocabulary of an export, which writers and readers go by.
+
+    has_pitch: whether the rows that are written have pitch beside their codes.
+    """
 
     options: ExportOptions
     vocabulary: Vocabulary
+    has_pitch: bool = False
 
     @property
     def is_packed(self) -> bool:

@@ -56,7 +56,7 @@ def codes_from_ids(ids: Any, like: str | PathLike[str] | ExportRecord, *, run_fr
     recoverer = _Recoverer(record, run_frames)
     for sequence in SequenceReader(record).read(ids):
         recoverer.push(sequence)
-    stamp = replace(record.stamp, num_codebooks=record.options.num_codebooks)
+    stamp = replace(record.stamp, num_codebooks=record.options.num_codebooks, pitch_steps=0)  # ids have no pitch
     return RecoveredCodes(tuple(recoverer.codes), stamp, **recoverer.counts)
 
 

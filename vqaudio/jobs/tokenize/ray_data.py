@@ -99,10 +99,12 @@ class RayRun:
     def _outcomes_of(self, table: pa.Table) -> Iterator[Outcome]:
         num_codebooks = int(self._settings[1]["num_codebooks"])
         for row in table.to_pylist():
-            codes = None
-            if row["codes"] is not None:
-                codes = np.frombuffer(row["codes"], dtype="<u2").reshape(num_codebooks, -1)
-            facts = json.loads(row["facts"])
+            codes, pitch = (
+                None if row[name] is None else np.frombuffer(row[name], dtype="<u2") for name in ("codes", "pitch")
+            )
+            if codes is not None:
+                codes = codes.reshape(num_codebooks, -1)
+            facts = json.loads(row["facts"]) | {"pitch": pitch}
             self.num_samples_fed += facts["num_samples"]
             yield Outcome(self.sources[row["index"]], codes, **facts | {"warnings": tuple(facts["warnings"])})
 
@@ -185,22 +187,25 @@ class BatchTokenizer:
         opened = open_tokenizer(codec, device)
         wanted = CodecStamp.from_json(stamp)
         wanted.require_same(stamp_of(opened, wanted.num_codebooks))
-        self.tokenizer, self.num_threads = tokenizer_of(opened, wanted.num_codebooks, segments=wanted.segments)
+        beside = {"segments": wanted.segments, "pitch_steps": wanted.pitch_steps}
+        self.tokenizer, self.num_threads = tokenizer_of(opened, wanted.num_codebooks, **beside)
         num_readers = 1 if device == "cpu" else 4
         self.readers: list[AudioFileReader] = [KeptReader(ProcessReader()) for _ in range(num_readers)]
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Tokenize sources (columns index, source); returns codes and facts (columns index, codes, facts)."""
+        """Tokenize sources (columns index, source); returns columns index, codes, pitch (both as bytes) and facts."""
         from vqaudio.jobs.tokenize.local import LocalRun
 
         sources = [unpacked(source) for source in batch["source"].to_pylist()]
         run = LocalRun(sources, self.tokenizer, self.readers, num_threads=self.num_threads, num_in_flight=IN_FLIGHT)
         outcomes = list(run.outcomes())
-        codes = [None if found.codes is None else found.codes.astype("<u2").tobytes() for found in outcomes]
-        names = ("num_samples", "source_rate_hz", "warnings", "reason")
+        codes, pitch = (
+            pa.array([None if one is None else one.astype("<u2").tobytes() for one in numbers], pa.large_binary())
+            for numbers in ([found.codes for found in outcomes], [found.pitch for found in outcomes])
+        )
+        names = ("num_samples", "source_rate_hz", "warnings", "reason", "pitch_median_hz")
         facts = [json.dumps({name: getattr(outcome, name) for name in names}) for outcome in outcomes]
-        columns = {"index": batch["index"], "codes": pa.array(codes, pa.large_binary()), "facts": pa.array(facts)}
-        return pa.table(columns)
+        return pa.table({"index": batch["index"], "codes": codes, "pitch": pitch, "facts": pa.array(facts)})
 
 
 class KeptReader:

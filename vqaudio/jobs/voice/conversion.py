@@ -94,7 +94,13 @@ def find_pitch(codec: Codec, blocks: Callable[[], Iterable[Samples]], voice: Voi
     pitch = encode_pitch_of_blocks(blocks(), codec.grid, codec.pitch_steps)
     if height == "source":
         return pitch
-    return pitch.around(voice.median_hz or float(predict_median_hz(codec.pitch_predictor, voice.embedding)))
+    return pitch.around(median_of_voice(codec, voice))
+
+
+def median_of_voice(codec: Codec, voice: Voice) -> float:
+    """Find the median of a voice in Hz, as it was heard or, where it was not, as a codec that takes pitch predicts."""
+    assert codec.pitch_predictor is not None
+    return voice.median_hz or float(predict_median_hz(codec.pitch_predictor, voice.embedding))
 
 
 def converted_blocks(
