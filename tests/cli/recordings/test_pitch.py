@@ -15,6 +15,7 @@ import torch
 from vqaudio.audio.files import read_audio
 from vqaudio.audio.samples import to_int16
 from vqaudio.cli.main import main
+from vqaudio.cli.recordings.decode import pitch_in_words, pitch_spoken
 from vqaudio.codec.model import Codec
 from vqaudio.codec.pitch.coder import Pitch
 from vqaudio.codec.saving import open_codec, save_codec
@@ -85,7 +86,9 @@ def test_the_store_has_the_pitch_that_the_codec_gives_and_the_codes_of_a_store_w
     without = {row.id: row.codes.tolist() for row in TokenStore.open(tmp_path / "codes")}
     assert {row.id: row.codes.tolist() for row in TokenStore.open(store)} == without
     assert call("tokenize", sung, "--out", tmp_path / "more", "--workers", "1", "--pitch") == 0
-    assert "pitch     32 steps around each recording's median, " in capsys.readouterr().out
+    share = np.mean(np.concatenate([steps for steps, _ in pitch_in(store).values()]) > 0)
+    assert f"pitch     32 steps around each recording's median, {share:.0%} voiced" in capsys.readouterr().out
+    assert share > 0.5
     assert pitch_in(tmp_path / "more") == pitch_in(store)
 
 
@@ -118,6 +121,18 @@ def test_a_store_is_decoded_with_its_pitch(call, pitched: Path, store: Path, tmp
             assert np.abs(found - to_int16(sound[0, 0].numpy()) / 32_768).max() <= 2 / 32_768
             unpitched = codec.decode(row.codes, row.num_samples, embeddings=embedding)[0, 0].numpy()
             assert np.abs(found - unpitched).max() > 1e-3
+
+
+def test_what_was_done_with_the_pitch_is_told(
+    call, make_voiced_codec, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, (voice, told) in enumerate({"": "as high as it was", "ada": "around the median of that voice"}.items()):
+        command = ("decode", store, "--out", tmp_path / str(number), *(["--speaker", voice] if voice else []))
+        assert call(*command) == 0
+        assert f"pitch     of the store, {told}" in capsys.readouterr().out
+    row = next(iter(TokenStore.open(store)))
+    assert pitch_spoken(make_voiced_codec(), None)(row) == {"pitch": None, "pitch_median_hz": 0.0}
+    assert pitch_in_words(make_voiced_codec(), None) == "left out: the codec takes none"
 
 
 def test_a_damaged_shard_is_made_again_with_its_pitch(call, sung: Path, store: Path) -> None:

@@ -14,6 +14,7 @@ a model sampled which learned from the export `lm/`: .npy, .bin, .jsonl (also th
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +87,7 @@ def run(args: argparse.Namespace) -> int:
             if voice is not None:
                 print(printable(f"voice     {voice.name}"))
             if store.stamp.pitch_steps:
-                is_left_out = pitch_spoken(codec, None) is without_pitch
-                print(f"pitch     {'left out: the codec takes none' if is_left_out else 'that of the store'}")
+                print(f"pitch     {pitch_in_words(codec, args.speaker)}")
         if stop.is_set():
             print("stopped; the files that are there are whole: --resume goes on", file=sys.stderr)
             return stop.exit_status
@@ -209,6 +209,13 @@ def pitch_spoken(codec: "Codec | ForeignCodec", voice: "Voice | None") -> "Calla
     return lambda row: {} if row.pitch is None or median_hz is None else {"pitch_median_hz": median_hz}
 
 
+def pitch_in_words(codec: "Codec | ForeignCodec", speaker: str | None) -> str:
+    """Say what becomes of the pitch in a store."""
+    if pitch_spoken(codec, None) is without_pitch:
+        return "left out: the codec takes none"
+    return f"of the store, {'around the median of that voice' if speaker else 'as high as it was'}"
+
+
 def without_pitch(row: "TokenRow") -> dict[str, Any]:
     """Choose no pitch for a row."""
     return {"pitch": None, "pitch_median_hz": 0.0}
@@ -226,8 +233,6 @@ def write_files(
 
     Returns how many were decoded, how many samples they have, and how many were there already.
     """
-    from dataclasses import replace
-
     from vqaudio.cli.terminal.progress import RunProgress, shown
     from vqaudio.jobs.codec_streams import decoders_of
     from vqaudio.jobs.decoded_folder import is_whole

@@ -64,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--codebooks", metavar="K", type=int, help="keep only the first K codebooks (default: all)")
     add_segments_argument(parser)
-    pitch = "keep F0 beside the codes, in steps around each recording's median, for a codec whose decoder takes pitch"
-    parser.add_argument("--pitch", action="store_true", help=pitch)
+    parser.add_argument(
+        "--pitch", action="store_true", help="F0 beside the codes, of a codec whose decoder takes pitch"
+    )
     parser.add_argument("--metadata", metavar="CSV", type=path_of, help="columns path, speaker, text: kept with codes")
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="files in flight (default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="decoder processes (default: by the CPUs; 0: none)")
