@@ -16,7 +16,7 @@ def add_segments_argument(parser: argparse.ArgumentParser) -> None:
         type=_penalty,
         const=True,
         help="segments of one code, as long as the sound stays near it, in place of a code for each frame; a higher "
-        "penalty (default: 4) makes fewer; of one codebook: --codec units-16k, or --codebooks 1",
+        "penalty (4 if none is given) makes fewer; of one codebook: --codec units-16k, or --codebooks 1",
     )
 
 
