@@ -127,7 +127,7 @@ def test_pitch_that_does_not_fit_is_refused(pitched: Codec, codec: Codec, sung: 
         build_codec(replace(pitched.config, decoder=replace(pitched.config.decoder, kind="mirror")))
 
 
-def test_it_is_saved_and_opened_and_the_configuration_of_others_has_the_hash_that_it_had(
+def test_it_is_saved_and_opened_and_is_another_codec_than_the_one_without_pitch(
     pitched: Codec, config, sung: torch.Tensor, tmp_path
 ) -> None:
     save_codec(pitched, tmp_path)
@@ -136,7 +136,6 @@ def test_it_is_saved_and_opened_and_the_configuration_of_others_has_the_hash_tha
     codes = pitched.encode(sung)
     torch.testing.assert_close(opened.decode(codes, pitch=pitch), pitched.decode(codes, pitch=pitch), atol=0, rtol=0)
     assert config_fingerprint(pitched.config) != config_fingerprint(config)
-    assert open_codec("speech-16k").config_sha256[:12] == "52b4f4a6ab84"  # of its stores
 
 
 def test_pitch_is_predicted_from_codes_for_those_that_have_none(
